@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Frames that Weir itself sends: a cookie's SYN-ACK, a RST, an ICMP "administratively prohibited". Pure; the caller owns the
+ * buffer. Every reply to an unproven source is no longer than what it answers (reflection limit).
+ */
+#ifndef WEIR_DATAPLANE_REPLY_H
+#define WEIR_DATAPLANE_REPLY_H
+
+#include "dataplane/packet.h"
+
+enum { REPLY_BYTES_MAX = 160 };
+
+/** Layer 2 of a frame that answers nothing: learnt earlier. */
+struct next_hop {
+	uint8_t destination_mac[6];
+	uint8_t source_mac[6];
+	uint8_t n_vlans;      /* tags to write into the bytes, 0..2 */
+	uint8_t valid;
+	uint16_t vlans[2];    /* tag control, outermost first, host order */
+	uint16_t vlan_types[2]; /* 0x8100 or 0x88a8, host order */
+};
+
+/** SYN-ACK that answers `frame` (a parsed TCP SYN) with sequence number `sequence` and acknowledgement `acknowledgement`, window `window`, MSS
+ * option `mss` (0: none). MACs, VLANs, addresses and ports are swapped; checksums are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if
+ * it would be longer than the frame it answers (the MSS option is left away first). */
+unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32_t sequence, uint32_t acknowledgement,
+	uint16_t window, uint16_t mss, uint8_t out[REPLY_BYTES_MAX]);
+/** RST that refuses `frame` (a parsed TCP segment) as RFC 9293 3.10.7.1 says for CLOSED. Never answers a RST: returns 0. */
+unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX]);
+/** ICMP or ICMPv6 destination unreachable, administratively prohibited, quoting at most as much as keeps the reply no longer than the frame. */
+unsigned reply_icmp_prohibited(const uint8_t *frame, uint32_t frame_bytes, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX]);
+
+struct reply_tcp {
+	struct address source, destination;
+	uint16_t source_port, destination_port;
+	uint32_t sequence, acknowledgement;
+	uint8_t flags;
+	uint16_t window;
+};
+/** A bare TCP segment from nothing but a next hop: the RSTs of a flow that is cut. */
+unsigned reply_tcp_segment(const struct next_hop *hop, const struct reply_tcp *segment, uint8_t out[REPLY_BYTES_MAX]);
+/** Layer 2 as it must be to answer the sender of `frame`. */
+void next_hop_learn(const uint8_t *frame, const struct packet *packet, struct next_hop *ret_hop);
+
+#endif
