@@ -6,6 +6,7 @@
 #ifndef WEIR_SHM_IMAGE_H
 #define WEIR_SHM_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ enum {
 	IMAGE_SERVICE_NAME_BYTES = 24,
 	IMAGE_LIST_LABELS_MAX = 1 << 24,
 };
+
+/* 2^24 labels with two IPv6 intervals each are 0.9 GB, 100 million IPv4 bans 0.8 GB and as many IPv6 sites 1.6 GB. */
+#define IMAGE_BYTES_MAX (UINT64_C(1) << 32)
 
 enum image_section {
 	IMAGE_SECTION_POLICY,	      /* struct image_policy, exactly 1 */
@@ -142,8 +146,9 @@ enum image_list_kind {
 
 /** One prefix of the lists. An address's intervals name its most specific label; `parent` leads to the next
  * shorter prefix that covers it, at last to label 0. At one prefix several kinds chain as parents too.
- * parent < own index always, so a walk ends; at most 129 * 3 steps by construction, and control refuses more than 8 nested
- * labels of one kind. */
+ * parent < own index always, and a parent is shorter, or as long and of a smaller kind: a walk ends after at most 33 * 3
+ * labels (IPv4) or 129 * 3 (IPv6). No smaller bound is set: it would refuse a legitimate ban, and no packet
+ * chooses the nesting, only the operator's own lists do. */
 struct image_list_label {
 	uint32_t parent;
 	uint32_t meta; /* IMAGE_LIST_BAN: ban meta */
@@ -209,6 +214,9 @@ enum image_error {
 
 /** Check everything and fill the view. `block` is private memory aligned to 64. Never reads past `bytes`. */
 enum image_error image_validate(const void *block, size_t bytes, struct image_view *ret_view);
+/** True when every field of a policy or a service is in its range, reserved fields zero; image_validate and the builder both ask. */
+bool image_policy_is_valid(const struct image_policy *policy);
+bool image_service_is_valid(const struct image_service *service);
 /** One sentence that says what is wrong and what to do. */
 const char *image_error_text(enum image_error error);
 
