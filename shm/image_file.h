@@ -12,7 +12,7 @@
 int image_file_publish(const char *path, const void *block, size_t bytes);
 /** Read the whole file into a block aligned to 64 that the caller frees with free(). It may be replaced or truncated meanwhile:
  * the result is one file's bytes, or an error; only image_validate makes it an image. -ENODATA: shorter than an image
- * header, or truncated while read; -EFBIG: longer than IMAGE_BYTES_MAX; -ENOENT, -ENOMEM, other -errno. */
+ * header, or truncated while read; -EFBIG: longer than IMAGE_BYTES_MAX; -EINVAL: not a regular file; -ENOENT, -ENOMEM, other -errno. */
 int image_file_read(const char *path, void **ret_block, size_t *ret_bytes);
 
 #endif
