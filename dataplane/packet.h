@@ -44,7 +44,7 @@ struct packet_segment {
 	const uint8_t *data;
 	uint32_t bytes;
 };
-enum { PACKET_SEGMENTS_MAX = 16, PACKET_HEADER_BYTES_MAX = 512 };
+enum { PACKET_SEGMENTS_MAX = 16, PACKET_HEADER_BYTES_MAX = 512, PACKET_WINDOW_SCALE_ABSENT = 255 };
 
 struct packet {
 	uint8_t kind;	 /* enum packet_kind */
@@ -58,7 +58,7 @@ struct packet {
 	uint16_t vlans[2]; /* tag control, outermost first, host order; from bytes only */
 	uint16_t l3_offset, l4_offset, payload_offset; /* from the start of the frame */
 	uint16_t l3_bytes;	/* length that the IP header announces, header included */
-	uint16_t payload_bytes; /* behind the TCP or UDP header, by the IP and UDP lengths */
+	uint16_t payload_bytes; /* behind the TCP, UDP or ICMP header (else behind the IP headers), by the IP and UDP lengths */
 	uint16_t fragment_offset_bytes;
 	uint32_t fragment_id;
 	struct address source, destination;
@@ -77,7 +77,7 @@ struct packet {
 	/* ICMP */
 	uint8_t icmp_type, icmp_code;
 	/* the packet quoted in an ICMP error: enough to find its flow */
-	bool quoted_valid;
+	bool quoted_valid; /* its source is this packet's destination, as of every honest error */
 	uint8_t quoted_protocol;
 	uint16_t quoted_offset; /* of the quoted IP header, from the start of the frame */
 	struct address quoted_source, quoted_destination;
@@ -89,7 +89,7 @@ struct packet {
 /** Parse a frame that begins with an Ethernet header. `head` must hold the first min(total, PACKET_HEADER_BYTES_MAX)
  * bytes in one piece; `segments` are all the bytes (for checksums), n_segments 0 if head is everything.
  * Returns REASON_COUNT when the packet is well formed, else the reason of row 1. `packet` is then filled as far as known
- * (family, addresses), the rest zero. `checks`: enum packet_check bits. Bytes behind the IP length (padding) are ignored. */
+ * (family, addresses), the rest zero, its kind never INFRASTRUCTURE. `checks`: enum packet_check bits. Bytes behind the IP length (padding) are ignored. */
 enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments, unsigned n_segments,
 	uint32_t total_bytes, unsigned checks, struct packet *packet);
 
