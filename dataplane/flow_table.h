@@ -19,7 +19,6 @@ enum flow_state {
 	FLOW_STATE_CLOSED,	 /* both FINs, or an exact RST: lingers closing_timeout */
 	FLOW_STATE_CUT,		 /* cut by us: each later segment is answered by a RST at its acknowledgement */
 	FLOW_STATE_OUT_SYN_SENT, /* node's SYN forwarded outwards */
-	FLOW_STATE_OUT_SYN_ACKED,/* the remote end answered: proven (it heard our node's sequence number) */
 	FLOW_STATE_ADOPTED,	 /* seen in the middle; unproven until the node answers in sequence */
 	FLOW_STATE_UDP_NEW,	 /* client sent, node has not answered */
 	FLOW_STATE_UDP_TWO_WAY,	 /* the node answered; not a proof */
@@ -36,7 +35,7 @@ enum flow_flag {
 	FLOW_FLAG_ALLOWED = 64,	      /* allowlisted: bans do not cut it */
 	FLOW_FLAG_FIN_CLIENT_SEEN = 128,
 	FLOW_FLAG_FIN_NODE_SEEN = 256,
-	FLOW_FLAG_TRANSLATED = 512,   /* seam for the SYN proxy: sequence numbers of the node differ by `translation` */
+	FLOW_FLAG_TRANSLATED = 512,   /* seam for the SYN proxy: sequence numbers of the node are translated */
 };
 
 struct flow_key {
@@ -58,14 +57,13 @@ struct flow {
 	uint32_t client_next; /* highest sequence number after the client's data forwarded to the node */
 	uint32_t node_next;
 	uint32_t client_acked; /* last acknowledgement number the node sent: what it expects next */
-	uint32_t node_acked;   /* last acknowledgement number the client sent */
-	uint32_t translation;  /* seam: node's sequence number as the client sees it minus the node's own */
+	uint32_t node_acked;   /* last acknowledgement number the client sent; half-open: the SYN's fingerprint */
+	uint32_t handshake_us; /* half-open: low bits of the SYN-ACK's time; then the RTT sample, 0 = none; TRANSLATED (seam): the translation */
 	uint32_t last_ms, born_ms;
-	uint32_t bytes_in_64, bytes_out_64; /* in units of 64 bytes, rounded up per packet, saturating */
-	uint8_t outside_hop, inside_hop;    /* index into the lcore's next-hop tables; 0 = unknown */
-	uint8_t unanswered;		    /* UDP packets, or SYNs, before the node answered */
-	uint8_t uncounted_levels;
-	uint32_t rtt_us_or_syn_ack_ms;	    /* until proven: ms of the SYN-ACK; then the RTT sample, 0 = none */
+	uint64_t bytes_in_256 : 24;  /* from the client, in units of 256 bytes, rounded at random, saturating at 4 GiB */
+	uint64_t bytes_out_256 : 24; /* to the client */
+	uint64_t outside_hop : 8;    /* index into the lcore's next hops; 0 = unknown. Inside it follows from the node's address */
+	uint64_t tally : 8;	     /* before the node answered: UDP packets or resent SYNs; proven: levels without room in the concurrency table */
 };
 _Static_assert(sizeof(struct flow) == 64, "one cache line a flow");
 
@@ -81,6 +79,8 @@ uint32_t flow_table_adopt_all(struct flow_table *table, bool (*keep)(void *conte
 struct flow_key flow_key_of(const struct flow *flow);
 /** Phase 1 for a burst: hash and prefetch. */
 uint64_t flow_table_prefetch(const struct flow_table *table, const struct flow_key *key);
+/** Between the phases, once the index lines have come: prefetch the flows that may be this one. Optional. */
+void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash);
 /** Phase 2: the flow, or NULL. Valid until the owner's next insert or remove. */
 struct flow *flow_table_lookup(struct flow_table *table, const struct flow_key *key, uint64_t hash);
 /** A new flow, key filled, all else zero; state stays FREE until the caller sets it. `proven`: may evict unproven ones only, in any case.

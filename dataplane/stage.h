@@ -24,9 +24,10 @@ enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PR
 struct stage_shared {
 	struct pressure_table *unproven; /* attempts of unproven sources, half-life UNPROVEN_HALF_LIFE_MS */
 	struct pressure_table *proven_opens; /* proven connections opened, half-life PROVEN_HALF_LIFE_MS */
-	struct proven_table *proven;
+	struct proven_table *proven; /* by full address and fingerprint: may skip the challenge; budget spendable by spoofers */
+	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only proofs charge it */
 	struct concurrency_table *concurrency;
-	struct hash_key cookie_secrets[2]; /* current and previous; I/O rotates by time slot */
+	struct hash_key cookie_secrets[2]; /* current and previous */
 	struct hash_key table_key;
 	_Atomic uint32_t ban_epoch; /* moved by the table thread after each change of bans or lists */
 };
@@ -66,13 +67,14 @@ struct stage {
 	uint64_t random_state; /* xorshift; seeded by the caller */
 	struct service_pressure services[IMAGE_SERVICES_MAX];
 	uint64_t replies_tat_ns, icmp_tat_ns, other_tat_ns, adopt_tat_ns, pace_next_ns;
-	uint64_t infrastructure_tat_ns[INFRASTRUCTURE_COUNT];
-	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown */
+	uint64_t infrastructure_tat_ns[2][INFRASTRUCTURE_COUNT]; /* by side: a flood outside cannot starve the node's own ARP */
+	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown; inside: node index + 1 */
 	uint16_t n_hops[2];
 	uint8_t last_hop[2];
 	uint32_t walk_cursor;
 	uint64_t walk_last_ns;
 	uint64_t over_rate_last_ns[256]; /* by hash of the source: limits EVENT_SOURCE_OVER_RATE */
+	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale when it moved */
 	uint32_t lcores; /* how many share the service limits: budgets per service are divided by it */
 };
 

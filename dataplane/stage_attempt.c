@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Rows 6 to 12 of design.md section 3: what happens to an attempt to open a connection. Thread: owning lcore.
+ *
+ * Rule 1 shapes it: a SYN proves nothing, so a SYN may spend only what a spoofer may spend: the unproven counters, and the
+ * challenge-free budget of a proven source (spent means challenged, never refused). What refuses a proven source, its exact budget,
+ * its prefixes' rates and their concurrency, is charged by completed handshakes only.
+ */
+#include "dataplane/cookie.h"
+#include "dataplane/stage_private.h"
+
+struct source {
+	enum source_class class;
+	bool allowed;
+	enum proven_answer proven;
+};
+
+static const struct token_bucket_profile *host_budget(const struct ruleset *rules, const struct address *client)
+{
+	return address_is_v4(client) ? &rules->host_budget_v4 : &rules->host_budget_v6;
+}
+
+/* Row 7: limits that only real connections have charged. */
+static enum reason check_opens(const struct stage_shared *shared, const struct moment *moment, const struct work *work)
+{
+	const struct ruleset *rules = moment->rules;
+	const struct pressure_limits *limits = address_is_v4(&work->client) ? &rules->proven_v4 : &rules->proven_v6;
+
+	if (proven_table_peek(shared->opened, work->opened_hash, 0, 0, host_budget(rules, &work->client), moment->now_ns) == PROVEN_SPENT)
+		return REASON_RATE_SOURCE;
+	if (pressure_table_check(shared->proven_opens, &work->opens, limits, moment->now_ns) != IMAGE_LEVEL_COUNT)
+		return REASON_RATE_PREFIX;
+	return REASON_COUNT;
+}
+
+/* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no pressure. */
+static enum reason check_pressure(const struct stage_shared *shared, const struct stage *stage_or_null, const struct moment *moment,
+	const struct work *work)
+{
+	const struct ruleset *rules = moment->rules;
+	const struct image_service *service = &rules->services[work->service];
+	const struct pressure_limits *limits = address_is_v4(&work->client) ? &rules->unproven_v4 : &rules->unproven_v6;
+	bool has_challenge = service->protocol == 6 && service->challenge != IMAGE_CHALLENGE_OFF;
+	bool pressure = service->challenge == IMAGE_CHALLENGE_ALWAYS ||
+		(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
+		pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;
+
+	if (!pressure)
+		return REASON_COUNT;
+	return has_challenge ? REASON_CHALLENGED : REASON_PRESSURE;
+}
+
+/* Rows 9 and 10, and the hard limit of row 11. */
+static enum reason check_slots(const struct stage_shared *shared, const struct moment *moment, const struct work *work, const struct source *source)
+{
+	const struct image_policy *policy = &moment->rules->policy;
+	const uint32_t *limits = address_is_v4(&work->client) ? policy->concurrency_v4 : policy->concurrency_v6;
+	uint64_t total = concurrency_table_total(shared->concurrency);
+
+	if (source->allowed) {
+		if (policy->limit_hard != 0 && total >= (uint64_t)policy->limit_hard + policy->reserved_slots)
+			return REASON_HARD_LIMIT;
+		return REASON_COUNT;
+	}
+	if (concurrency_table_check(shared->concurrency, &work->client, limits) != IMAGE_LEVEL_COUNT)
+		return REASON_CONCURRENCY;
+	if (source->class == SOURCE_CLASS_REFUSED)
+		return REASON_REPUTATION;
+	if (source->class == SOURCE_CLASS_THROTTLED)
+		return REASON_THROTTLED;
+	if (source->class == SOURCE_CLASS_DISCOURAGED && policy->limit_soft != 0 && total >= policy->limit_soft)
+		return REASON_DISCOURAGED;
+	if (policy->limit_hard != 0 && total >= policy->limit_hard)
+		return REASON_HARD_LIMIT;
+	return REASON_COUNT;
+}
+
+/* Row 11 between soft and hard: one attempt a delay (DU-14: the delay grows from 0 at soft to its maximum at hard, or is
+ * fixed). Each lcore sees its share of the attempts, so it keeps lcores times the delay. */
+static bool pace(struct stage *stage, const struct moment *moment)
+{
+	const struct image_policy *policy = &moment->rules->policy;
+	uint64_t total = concurrency_table_total(stage->shared->concurrency);
+	uint64_t delay_ns = (uint64_t)policy->soft_delay_max_ms * 1000000;
+
+	if (policy->limit_soft == 0 || total < policy->limit_soft)
+		return false;
+	if (policy->soft_linear && policy->limit_hard > policy->limit_soft)
+		delay_ns = delay_ns * (total - policy->limit_soft) / (policy->limit_hard - policy->limit_soft);
+	if (moment->now_ns < stage->pace_next_ns)
+		return true;
+	stage->pace_next_ns = moment->now_ns + delay_ns * (stage->lcores > 0 ? stage->lcores : 1);
+	return false;
+}
+
+static void over_rate_event(struct stage *stage, const struct moment *moment, const struct work *work, bool has_ticket)
+{
+	uint64_t *last_ns = &stage->over_rate_last_ns[work->opened_hash % 256];
+	struct event_record event = {
+		.time_ns = moment->now_ns,
+		.client_port = work->key.client_port,
+		.kind = EVENT_SOURCE_OVER_RATE,
+		/* Any SYN over the rate may be a spoofer's; only the one that just answered a challenge is the source's own. */
+		.flags = has_ticket ? EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE : 0,
+		.service = work->service,
+		.protocol = work->key.protocol,
+	};
+
+	if (*last_ns != 0 && moment->now_ns - *last_ns < UINT64_C(1000000000))
+		return;
+	*last_ns = moment->now_ns;
+	memcpy(event.client, work->client.bytes, sizeof(event.client));
+	stage->output.event(stage->output.context, &event);
+}
+
+static enum reason challenge(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
+		return REASON_CHALLENGE_BUDGET;
+	decision->reply_sequence = stage_random(stage);
+	decision->reply_acknowledgement = cookie_make(&stage->shared->cookie_secrets[0], &work->arrival->packet, moment->now_ns);
+	decision->reply_mss = 0;
+	return REASON_CHALLENGED;
+}
+
+/* Rows 7 and 8. */
+static enum reason check_proof(struct stage *stage, const struct moment *moment, struct work *work, struct source *source,
+	struct decision *decision)
+{
+	struct stage_shared *shared = stage->shared;
+	uint8_t fingerprint = work->key.protocol == 6 ? work->arrival->packet.tcp_fingerprint : 0;
+	enum reason reason;
+
+	source->proven = proven_table_charge(shared->proven, work->proven_hash, fingerprint, work->key.client_port,
+		host_budget(moment->rules, &work->client), moment->now_ns);
+	if (!source->allowed) {
+		reason = check_opens(shared, moment, work);
+		if (reason == REASON_RATE_SOURCE)
+			over_rate_event(stage, moment, work, source->proven == PROVEN_TICKET);
+		if (reason != REASON_COUNT)
+			return reason;
+	}
+	if (source->proven == PROVEN_YES || source->proven == PROVEN_TICKET)
+		return REASON_COUNT;
+	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
+		pressure_table_charge(shared->unproven, &work->unproven, moment->now_ns, stage_random(stage)));
+	service_pressure_attempt(stage, moment, work->service);
+	reason = check_pressure(shared, stage, moment, work);
+	if (source->proven == PROVEN_SPENT && reason == REASON_COUNT && work->key.protocol == 6 &&
+		moment->rules->services[work->service].challenge != IMAGE_CHALLENGE_OFF)
+		reason = REASON_CHALLENGED;
+	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, decision) : reason;
+}
+
+static enum reason judge(struct stage *stage, const struct moment *moment, struct work *work, struct source *source, struct decision *decision)
+{
+	enum reason reason;
+
+	if (!moment->rules->policy.accept_inbound)
+		return REASON_NODE_CLOSED;
+	reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash, &source->allowed, &source->class);
+	if (reason == REASON_COUNT)
+		reason = check_proof(stage, moment, work, source, decision);
+	if (reason == REASON_COUNT)
+		reason = check_slots(stage->shared, moment, work, source);
+	if (reason == REASON_COUNT && !source->allowed && pace(stage, moment))
+		reason = REASON_PACED;
+	return reason;
+}
+
+/* Row 12. */
+static bool admit(struct stage *stage, const struct moment *moment, struct work *work, const struct source *source)
+{
+	const struct packet *packet = &work->arrival->packet;
+	struct flow *flow;
+
+	/* The same ports again after an earlier connection: begin anew. */
+	if (work->flow != NULL)
+		flow_forget(stage, moment, work->flow, CLOSED_HOW_TIMEOUT);
+	flow = flow_birth(stage, moment, work, /* proven = */ false);
+	if (flow == NULL)
+		return false;
+	flow->flags = source->allowed ? FLOW_FLAG_ALLOWED : 0;
+	if (work->key.protocol == 6) {
+		flow->client_next = flow->client_acked = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+		flow->node_acked = packet->tcp_fingerprint;
+		flow_set_state(stage, flow, FLOW_STATE_SYN_SENT);
+	} else {
+		flow->tally = 1;
+		flow_set_state(stage, flow, FLOW_STATE_UDP_NEW);
+	}
+	flow_touch(stage, moment, work, flow);
+	return true;
+}
+
+enum reason stage_attempt(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false, .proven = PROVEN_NO};
+	enum reason reason;
+
+	counter_add(stage->counters, COUNTER_ATTEMPTS, 1);
+	if (!work->source_ready)
+		source_prefetch(stage->shared, moment->rules, work);
+	reason = judge(stage, moment, work, &source, decision);
+	if (reason != REASON_COUNT && moment->rules->policy.mode != IMAGE_MODE_MONITOR)
+		return reason;
+	/* In monitor mode a refused attempt is forwarded all the same and needs a flow like any other. */
+	if (!admit(stage, moment, work, &source))
+		return reason != REASON_COUNT ? reason : REASON_FLOW_TABLE_FULL;
+	return reason != REASON_COUNT ? reason : REASON_ADMITTED;
+}
+
+enum reason stage_challenge_answer(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct image_service *service;
+	uint8_t fingerprint;
+
+	if (work->service == SERVICE_NONE)
+		return REASON_NO_FLOW;
+	service = &moment->rules->services[work->service];
+	if (service->challenge == IMAGE_CHALLENGE_OFF)
+		return REASON_NO_FLOW;
+	if (!cookie_check(stage->shared->cookie_secrets, &work->arrival->packet, moment->now_ns, &fingerprint))
+		return REASON_CHALLENGE_BAD;
+	if (!work->source_ready)
+		source_prefetch(stage->shared, moment->rules, work);
+	if (proven_table_add(stage->shared->proven, work->proven_hash, fingerprint, work->key.client_port,
+		    moment->rules->policy.proven_lifetime_ms, moment->now_ns))
+		counter_add(stage->counters, COUNTER_PROVEN_EVICTED, 1);
+	counter_add(stage->counters, COUNTER_PROOFS_CHALLENGE, 1);
+	return REASON_CHALLENGE_PASSED;
+}
+
+enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null, const struct ruleset *rules,
+	const struct address *client, uint8_t service, uint64_t now_ns)
+{
+	struct moment moment = moment_make(rules, now_ns);
+	struct work work = {.client = *client, .service = service};
+	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false};
+	enum reason reason;
+
+	if (service >= rules->n_services)
+		return REASON_OTHER_SERVICE;
+	if (!rules->policy.accept_inbound)
+		return REASON_NODE_CLOSED;
+	work.key.protocol = rules->services[service].protocol;
+	source_prefetch(shared, rules, &work);
+	reason = source_check_bans(&moment, client, work.ban_hash, work.exact_hash, &source.allowed, &source.class);
+	if (reason == REASON_COUNT && !source.allowed)
+		reason = check_opens(shared, &moment, &work);
+	if (reason == REASON_COUNT && !proven_table_has(shared->proven, work.proven_hash, now_ns))
+		reason = check_pressure(shared, stage_or_null, &moment, &work);
+	if (reason == REASON_COUNT)
+		reason = check_slots(shared, &moment, &work, &source);
+	return reason != REASON_COUNT ? reason : REASON_ADMITTED;
+}

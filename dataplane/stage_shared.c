@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Creation and end of stages and of the tables they share. Runs at start and at the end, never between packets.
+ */
+#include <errno.h>
+
+#include "dataplane/stage_private.h"
+
+int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3], const struct table_memory *memory,
+	struct stage_shared **ret_shared)
+{
+	struct stage_shared *shared = memory->allocate(memory->context, sizeof(*shared));
+	int error = -ENOMEM;
+
+	if (shared == NULL)
+		return -ENOMEM;
+	shared->table_key = keys[0];
+	shared->cookie_secrets[0] = keys[1];
+	shared->cookie_secrets[1] = keys[2];
+	error = pressure_table_create(sizes->pressure_keys, UNPROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->unproven);
+	if (error == 0)
+		error = pressure_table_create(sizes->pressure_keys, PROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->proven_opens);
+	if (error == 0)
+		error = proven_table_create(sizes->proven_sources, &keys[0], memory, &shared->proven);
+	if (error == 0)
+		error = proven_table_create(sizes->proven_sources, &keys[0], memory, &shared->opened);
+	if (error == 0)
+		error = concurrency_table_create(sizes->concurrency_prefixes, &keys[0], memory, &shared->concurrency);
+	if (error != 0) {
+		stage_shared_destroy(shared, memory);
+		return error;
+	}
+	*ret_shared = shared;
+	return 0;
+}
+
+void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory)
+{
+	if (shared == NULL)
+		return;
+	pressure_table_destroy(shared->unproven);
+	pressure_table_destroy(shared->proven_opens);
+	proven_table_destroy(shared->proven);
+	proven_table_destroy(shared->opened);
+	concurrency_table_destroy(shared->concurrency);
+	memory->free(memory->context, shared, sizeof(*shared));
+}
+
+int stage_create(struct stage_shared *shared, struct flow_table *flows, struct counters *counters, const struct stage_output *output,
+	const struct stage_sizes *sizes, const struct table_memory *memory, uint64_t seed, uint64_t now_ns, struct stage **ret_stage)
+{
+	struct stage *stage = memory->allocate(memory->context, sizeof(*stage));
+	int error;
+
+	if (stage == NULL)
+		return -ENOMEM;
+	error = fragment_table_create(sizes->fragments, &shared->table_key, memory, &stage->fragments);
+	if (error != 0) {
+		memory->free(memory->context, stage, sizeof(*stage));
+		return error;
+	}
+	stage->shared = shared;
+	stage->flows = flows;
+	stage->counters = counters;
+	stage->output = *output;
+	stage->started_ns = stage->walk_last_ns = now_ns;
+	stage->random_state = seed != 0 ? seed : 1; /* xorshift never leaves 0 */
+	stage->lcores = 1;
+	*ret_stage = stage;
+	return 0;
+}
+
+void stage_destroy(struct stage *stage, const struct table_memory *memory)
+{
+	if (stage == NULL)
+		return;
+	fragment_table_destroy(stage->fragments);
+	memory->free(memory->context, stage, sizeof(*stage));
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Rows 4 and 5 for TCP: what is legal in each state of a flow, seen from the middle. Thread: owning lcore.
+ *
+ * From outside nothing counts that a blind sender could have sent: a RST or FIN only at the exact sequence number (RFC 5961), an
+ * acknowledgement only of what the node has sent. The node is believed.
+ */
+#include "dataplane/stage_private.h"
+
+enum {
+	/* Linux resends a SYN six times (tcp_syn_retries) and a SYN-ACK five; more of the same is not a client that waits. */
+	SYN_RESENDS_MAX = 6,
+	/* How far beyond the node's last acknowledgement a client may have sent: the largest window is 2^30, but 16 MiB covers
+	 * 10 Gbit/s over 13 ms, and what lies beyond is forwarded all the same, only not remembered. */
+	WINDOW_TRUSTED_BYTES = 1 << 24,
+	/* RFC 5961 section 5 accepts old acknowledgements within the largest window. */
+	ACKNOWLEDGEMENT_AGE_MAX = 1 << 30,
+};
+
+static bool is_attempt(const struct packet *packet)
+{
+	return packet_is_attempt_tcp(packet);
+}
+
+/* The acknowledgement acknowledges something the node has sent, and nothing it has not. */
+static bool acknowledgement_plausible(const struct flow *flow, uint32_t acknowledgement)
+{
+	int32_t behind = sequence_after(flow->node_next, acknowledgement);
+
+	return behind >= 0 && behind <= ACKNOWLEDGEMENT_AGE_MAX;
+}
+
+static void advance(uint32_t *to, uint32_t value)
+{
+	if (sequence_after(value, *to) > 0)
+		*to = value;
+}
+
+/* Both directions' FINs acknowledged, or one. */
+static void fin_progress(struct stage *stage, const struct moment *moment, struct flow *flow)
+{
+	bool client_done = (flow->flags & FLOW_FLAG_FIN_CLIENT_SEEN) && flow->client_acked == flow->client_next;
+	bool node_done = (flow->flags & FLOW_FLAG_FIN_NODE_SEEN) && flow->node_acked == flow->node_next;
+
+	if (client_done && node_done)
+		flow_close(stage, moment, flow, flow->state == FLOW_STATE_FIN_NODE ? CLOSED_BY_NODE : CLOSED_BY_CLIENT, CLOSED_HOW_FIN);
+	else if (client_done)
+		flow_set_state(stage, flow, FLOW_STATE_FIN_CLIENT);
+	else if (node_done)
+		flow_set_state(stage, flow, FLOW_STATE_FIN_NODE);
+}
+
+static void payload_seen(struct stage *stage, const struct moment *moment, struct flow *flow)
+{
+	if ((flow->flags & (FLOW_FLAG_PROVEN | FLOW_FLAG_PAYLOAD | FLOW_FLAG_OUTBOUND)) != FLOW_FLAG_PROVEN)
+		return;
+	flow->flags |= FLOW_FLAG_PAYLOAD;
+	flow_event(stage, moment, flow, EVENT_FLOW_PAYLOAD, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
+}
+
+/* Remember where the client is in its stream. `plausible` acknowledgements only: a blind segment must not move it. */
+static void client_advance(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	uint32_t expected = flow->client_next;
+	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	int32_t ahead = sequence_after(end, flow->client_acked);
+
+	advance(&flow->node_acked, packet->tcp_acknowledgement);
+	if (ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES) {
+		if ((packet->tcp_flags & TCP_FLAG_FIN) && (packet->tcp_sequence == expected || packet->tcp_sequence == flow->client_acked))
+			flow->flags |= FLOW_FLAG_FIN_CLIENT_SEEN;
+		advance(&flow->client_next, end);
+		if (packet->payload_bytes > 0)
+			payload_seen(stage, moment, flow);
+	}
+	fin_progress(stage, moment, flow);
+}
+
+static enum reason reset_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	struct flow *flow = work->flow;
+	uint32_t sequence = work->arrival->packet.tcp_sequence;
+
+	if (sequence != flow->client_next && sequence != flow->client_acked)
+		return REASON_FLOW_RST_INEXACT;
+	flow_touch(stage, moment, work, flow);
+	flow_close(stage, moment, flow, CLOSED_BY_CLIENT, CLOSED_HOW_RST);
+	return REASON_FLOW;
+}
+
+static enum reason open_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	struct flow *flow = work->flow;
+	const struct packet *packet = &work->arrival->packet;
+
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		return reset_from_client(stage, moment, work);
+	if (packet->tcp_flags & TCP_FLAG_SYN) {
+		/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost. */
+		bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
+			acknowledgement_plausible(flow, packet->tcp_acknowledgement);
+		return resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
+	}
+	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))
+		return REASON_FLOW_ILLEGAL;
+	flow_touch(stage, moment, work, flow);
+	client_advance(stage, moment, flow, packet);
+	return REASON_FLOW;
+}
+
+static bool handshake_completed(const struct flow *flow, const struct packet *packet)
+{
+	int32_t ahead = sequence_after(packet->tcp_sequence, flow->client_next);
+
+	/* Data may overtake a lost first segment; the node's own sequence number is what proves. */
+	return flow->state == FLOW_STATE_SYN_ACKED && (packet->tcp_flags & TCP_FLAG_ACK) && packet->tcp_acknowledgement == flow->node_next &&
+		ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES;
+}
+
+static enum reason half_open_from_client(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	struct flow *flow = work->flow;
+	const struct packet *packet = &work->arrival->packet;
+
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		enum reason reason = reset_from_client(stage, moment, work);
+
+		return reason == REASON_FLOW ? reason : stage_challenge_answer(stage, moment, work);
+	}
+	if (is_attempt(packet)) {
+		if (packet->tcp_sequence + packet_tcp_sequence_length(packet) != flow->client_next)
+			return stage_attempt(stage, moment, work, decision);
+		if (flow->tally >= SYN_RESENDS_MAX)
+			return REASON_FLOW_ILLEGAL;
+		flow->tally++;
+		flow_touch(stage, moment, work, flow);
+		return REASON_FLOW;
+	}
+	if ((packet->tcp_flags & TCP_FLAG_SYN) || !handshake_completed(flow, packet))
+		return REASON_FLOW_ILLEGAL;
+	flow_touch(stage, moment, work, flow);
+	/* Karn: a resent SYN-ACK makes the sample ambiguous (policy.md V40). 0 means none, so a sample is at least 1. */
+	flow_prove(stage, moment, flow,
+		(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
+		: moment->now_us == flow->handshake_us ? 1 : moment->now_us - flow->handshake_us);
+	client_advance(stage, moment, flow, packet);
+	return REASON_FLOW;
+}
+
+/* The node dialled out and the far end answers. */
+static enum reason dialled_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	struct flow *flow = work->flow;
+	const struct packet *packet = &work->arrival->packet;
+	bool answers = (packet->tcp_flags & TCP_FLAG_ACK) && packet->tcp_acknowledgement == flow->node_next;
+
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		if (!answers)
+			return REASON_FLOW_RST_INEXACT;
+		flow_close(stage, moment, flow, CLOSED_BY_CLIENT, CLOSED_HOW_RST);
+		return REASON_FLOW;
+	}
+	if ((packet->tcp_flags & TCP_FLAG_SYN) && !answers)
+		return REASON_FLOW_ILLEGAL;
+	flow_touch(stage, moment, work, flow);
+	if (packet->tcp_flags & TCP_FLAG_SYN) {
+		uint32_t rtt_us = moment->now_us - flow->handshake_us;
+
+		flow->client_next = flow->client_acked = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+		flow->node_acked = packet->tcp_acknowledgement;
+		flow_prove(stage, moment, flow, (flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0 : rtt_us > 0 ? rtt_us : 1);
+	}
+	/* A bare ACK answers a connection that the far end still remembers: the node will reset it. */
+	return REASON_FLOW;
+}
+
+static enum reason adopted_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	struct flow *flow = work->flow;
+	const struct packet *packet = &work->arrival->packet;
+
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		return reset_from_client(stage, moment, work);
+	if (packet->tcp_flags & TCP_FLAG_SYN)
+		return REASON_FLOW_SYN_KNOWN;
+	flow_touch(stage, moment, work, flow);
+	/* node_acked != 0: adopted from outside, and the node has not answered yet: nothing to compare with. */
+	if (packet->tcp_acknowledgement == flow->node_next && flow->node_acked == 0)
+		flow_prove(stage, moment, flow, 0);
+	advance(&flow->client_next, packet->tcp_sequence + packet_tcp_sequence_length(packet));
+	return REASON_FLOW;
+}
+
+static enum reason unknown_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct packet *packet = &work->arrival->packet;
+	uint64_t window_ns = (uint64_t)moment->rules->policy.adopt_window_ms * 1000000;
+	enum source_class class;
+	struct flow *flow;
+	bool allowed;
+	enum reason reason;
+
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		return stage_challenge_answer(stage, moment, work);
+	if ((packet->tcp_flags & TCP_FLAG_SYN) || moment->now_ns - stage->started_ns >= window_ns)
+		return REASON_NO_FLOW;
+	if (!work->source_ready)
+		source_prefetch(stage->shared, moment->rules, work);
+	reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash, &allowed, &class);
+	if (reason != REASON_COUNT)
+		return reason;
+	if (!token_bucket_take(&moment->rules->adopt, &stage->adopt_tat_ns, moment->now_ns))
+		return REASON_NO_FLOW;
+	flow = flow_birth(stage, moment, work, /* proven = */ false);
+	if (flow == NULL)
+		return REASON_FLOW_TABLE_FULL;
+	flow->client_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	flow->node_next = flow->node_acked = packet->tcp_acknowledgement;
+	flow_set_state(stage, flow, FLOW_STATE_ADOPTED);
+	flow_touch(stage, moment, work, flow);
+	return REASON_FLOW_ADOPTED;
+}
+
+enum reason stage_tcp_outside(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	const struct packet *packet = &work->arrival->packet;
+	struct flow *flow = work->flow;
+
+	if (flow == NULL) {
+		if (work->service == SERVICE_NONE)
+			return REASON_OTHER_SERVICE;
+		return is_attempt(packet) ? stage_attempt(stage, moment, work, decision) : unknown_from_client(stage, moment, work);
+	}
+	(void)flow_recheck_bans(stage, moment, flow);
+	switch ((enum flow_state)flow->state) {
+	case FLOW_STATE_SYN_SENT:
+	case FLOW_STATE_SYN_ACKED:
+		return half_open_from_client(stage, moment, work, decision);
+	case FLOW_STATE_ESTABLISHED:
+	case FLOW_STATE_FIN_CLIENT:
+	case FLOW_STATE_FIN_NODE:
+		return open_from_client(stage, moment, work);
+	case FLOW_STATE_CLOSED:
+		if (is_attempt(packet) && work->service != SERVICE_NONE)
+			return stage_attempt(stage, moment, work, decision);
+		/* The last ACKs and resent FINs of a connection that is over; the node ignores or answers them. */
+		if (packet->tcp_flags & (TCP_FLAG_RST | TCP_FLAG_SYN))
+			return packet->tcp_flags & TCP_FLAG_SYN ? REASON_NO_FLOW : stage_challenge_answer(stage, moment, work);
+		return acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW : REASON_FLOW_ILLEGAL;
+	case FLOW_STATE_CUT:
+		if (is_attempt(packet) && work->service != SERVICE_NONE)
+			return stage_attempt(stage, moment, work, decision);
+		return REASON_FLOW_CUT;
+	case FLOW_STATE_OUT_SYN_SENT:
+		return dialled_from_client(stage, moment, work);
+	case FLOW_STATE_ADOPTED:
+		return adopted_from_client(stage, moment, work);
+	case FLOW_STATE_FREE:
+	case FLOW_STATE_UDP_NEW:
+	case FLOW_STATE_UDP_TWO_WAY:
+	case FLOW_STATE_COUNT:
+		break;
+	}
+	return REASON_FLOW_ILLEGAL;
+}
+
+/* The node's SYN-ACK, first, resent or anew. */
+static void syn_ack_from_node(const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	uint32_t next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+
+	if (flow->state == FLOW_STATE_SYN_ACKED && flow->node_next == next) {
+		flow->flags |= FLOW_FLAG_SYN_ACK_RESENT;
+	} else {
+		flow->handshake_us = moment->now_us;
+		flow->node_next = next;
+	}
+	flow->client_acked = packet->tcp_acknowledgement;
+}
+
+static void dial_from_node(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	uint32_t next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+
+	if (flow->state == FLOW_STATE_OUT_SYN_SENT && flow->node_next == next) {
+		flow->flags |= FLOW_FLAG_SYN_ACK_RESENT;
+		return;
+	}
+	flow->flags = FLOW_FLAG_OUTBOUND;
+	flow->node_next = next;
+	flow->node_acked = packet->tcp_sequence;
+	flow->handshake_us = moment->now_us;
+	flow_set_state(stage, flow, FLOW_STATE_OUT_SYN_SENT);
+}
+
+static void node_advance(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+
+	if (packet->tcp_flags & TCP_FLAG_ACK)
+		advance(&flow->client_acked, packet->tcp_acknowledgement);
+	advance(&flow->node_next, end);
+	if (packet->tcp_flags & TCP_FLAG_FIN)
+		flow->flags |= FLOW_FLAG_FIN_NODE_SEEN;
+	fin_progress(stage, moment, flow);
+}
+
+static enum reason unknown_from_node(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct packet *packet = &work->arrival->packet;
+	bool syn = (packet->tcp_flags & TCP_FLAG_SYN) != 0;
+	struct flow *flow;
+
+	if (packet->tcp_flags & TCP_FLAG_RST)
+		return REASON_FLOW_FROM_NODE;
+	flow = flow_birth(stage, moment, work, /* proven = */ false);
+	if (flow == NULL)
+		return REASON_FLOW_FROM_NODE; /* the node's word goes out even when it cannot be remembered */
+	if (syn && !(packet->tcp_flags & TCP_FLAG_ACK)) {
+		flow->service = SERVICE_NONE;
+		dial_from_node(stage, moment, flow, packet);
+	} else if (syn) {
+		flow->client_next = packet->tcp_acknowledgement;
+		syn_ack_from_node(moment, flow, packet);
+		flow_set_state(stage, flow, FLOW_STATE_SYN_ACKED);
+	} else {
+		flow->client_next = flow->client_acked = packet->tcp_acknowledgement;
+		flow->node_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+		flow->node_acked = 0;
+		flow_set_state(stage, flow, FLOW_STATE_ADOPTED);
+	}
+	flow_touch(stage, moment, work, flow);
+	return syn ? REASON_FLOW_FROM_NODE : REASON_FLOW_ADOPTED;
+}
+
+static void adopted_from_node(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	/* In sequence: the node continues where the client said it was, so the client had heard it (row 5). */
+	bool in_sequence = flow->node_acked != 0 && packet->tcp_sequence == flow->node_acked && (packet->tcp_flags & TCP_FLAG_ACK);
+
+	flow->node_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	if (packet->tcp_flags & TCP_FLAG_ACK)
+		flow->client_acked = packet->tcp_acknowledgement;
+	if (in_sequence)
+		flow_prove(stage, moment, flow, 0);
+}
+
+enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct packet *packet = &work->arrival->packet;
+	struct flow *flow = work->flow;
+	bool starts;
+
+	if (flow == NULL)
+		return unknown_from_node(stage, moment, work);
+	(void)flow_recheck_bans(stage, moment, flow);
+	starts = is_attempt(packet);
+	if (flow->state == FLOW_STATE_CUT && !starts)
+		return REASON_FLOW_CUT;
+	if (starts && (flow->state == FLOW_STATE_CLOSED || flow->state == FLOW_STATE_CUT)) {
+		flow_forget(stage, moment, flow, CLOSED_HOW_TIMEOUT);
+		work->flow = NULL;
+		return unknown_from_node(stage, moment, work);
+	}
+	flow_touch(stage, moment, work, flow);
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		flow_close(stage, moment, flow, CLOSED_BY_NODE,
+			flow->state == FLOW_STATE_SYN_SENT ? CLOSED_HOW_BACKEND_REFUSED : CLOSED_HOW_RST);
+		return REASON_FLOW;
+	}
+	switch ((enum flow_state)flow->state) {
+	case FLOW_STATE_SYN_SENT:
+	case FLOW_STATE_SYN_ACKED:
+		if (packet->tcp_flags & TCP_FLAG_SYN) {
+			syn_ack_from_node(moment, flow, packet);
+			flow_set_state(stage, flow, FLOW_STATE_SYN_ACKED);
+		} else if (packet->tcp_flags & TCP_FLAG_ACK) {
+			/* A challenge ACK to a SYN that replaced another: the client's RST will be exact there. */
+			flow->client_acked = packet->tcp_acknowledgement;
+		}
+		break;
+	case FLOW_STATE_OUT_SYN_SENT:
+		if (starts)
+			dial_from_node(stage, moment, flow, packet);
+		break;
+	case FLOW_STATE_ADOPTED:
+		adopted_from_node(stage, moment, flow, packet);
+		break;
+	default:
+		node_advance(stage, moment, flow, packet);
+		break;
+	}
+	return REASON_FLOW;
+}
