@@ -61,6 +61,7 @@ struct governor_config {
 	unsigned peers_max;		/* bound on scored sources and peers, 1e3..1e7; weakest evicted, counted */
 	unsigned bans_max;		/* bound on bans, 1e3..2e7; -ENOSPC beyond */
 	uint64_t seed;			/* for keyed hashing and random choices */
+	int64_t auth_timeout_ms;	/* 2.1: a client RST before payload is a failure until then; 0: 5 s */
 };
 
 /** A peer is named by id, or by address (+ port). */
@@ -97,7 +98,13 @@ struct governor_effects {
 	void (*store_list)(void *context, const struct prefix *prefix, bool allow, bool present, const char *reason);
 	/** An event for subscribers: name from rpc.md, `json` is a complete JSON object text with event, t and fields. */
 	void (*event)(void *context, const char *name, const char *json);
+	/** Strikes of a peer known by id; 0 strikes (here and above) deletes the record. */
+	void (*store_strike_id)(void *context, const char *id, unsigned strikes, int64_t last_ms);
+	/** Asked before an event's text is made; NULL: all are wanted. Spares the work when nobody subscribed. */
+	bool (*event_wanted)(void *context, const char *name);
 };
+/* Any effect may be NULL. An expired ban is not deleted through store_ban_delete: the store prunes by its own
+ * expiry index; store_ban_delete comes for bans that end before their time. */
 
 struct governor;
 
@@ -110,9 +117,10 @@ void governor_reconfigure(struct governor *governor, const struct governor_confi
 /* Lists. `own` prefixes and allow prefixes are protected: a ban that covers one is refused unless forced. */
 enum governor_list { GOVERNOR_LIST_ALLOW, GOVERNOR_LIST_DENY, GOVERNOR_LIST_OWN };
 enum governor_list_origin { GOVERNOR_LIST_FROM_CONFIG, GOVERNOR_LIST_FROM_OPERATOR };
-/** -EEXIST, -EPERM: contradicts the other list (the same prefix is on it) or, for deny, covers an own address; ret_conflict says which prefix (may be NULL). */
+/** An entry may come from both origins. -EEXIST: this origin has it already; -EPERM: contradicts the other list (the same prefix is on it) or, for deny, covers an own address; ret_conflict says which prefix (may be NULL). */
 int governor_list_add(struct governor *governor, enum governor_list list, enum governor_list_origin origin, const struct prefix *prefix,
 	const char *reason, int64_t now_ms, struct prefix *ret_conflict);
+/** Takes the operator's entry back. -ENOENT; -EPERM: it stands in the configuration file, which is the place to remove it. */
 int governor_list_remove(struct governor *governor, enum governor_list list, const struct prefix *prefix, int64_t now_ms);
 /** Drop every entry of this origin (before a reload adds the new ones). Effects are not called. */
 void governor_list_clear(struct governor *governor, enum governor_list_origin origin);
@@ -125,13 +133,18 @@ void governor_list_each(const struct governor *governor, enum governor_list list
  * names it); -ENOSPC: bans_max; -EINVAL: end before now, T1 with a prefix shorter than a host. An existing ban of the same key and tier is
  * replaced if the new one ends later or force; a shorter one is kept and 0 returned (V38: strongest wins). */
 int governor_ban_add(struct governor *governor, const struct ban *ban, bool force, int64_t now_ms, struct prefix *ret_conflict);
-/** Remove the ban of one tier, or of all with tier 0; sets bit (1 << tier) in *ret_removed. -ENOENT. Removing T3 sets the app score to 0. */
+/** Remove the ban of one tier, or of all with tier 0; sets bit (1 << tier) in *ret_removed. -ENOENT. Removing T3 sets the app score to 0.
+ * A single IPv6 address also names its /64 for the tiers that Weir sets itself (1 to 3). Tier 0 also forgives a score in the
+ * disconnect state: then 0 is returned, with no bit set if that was all. */
 int governor_ban_remove(struct governor *governor, const struct ban *key, unsigned tier, int64_t now_ms, unsigned *ret_removed);
 /** Load at start: no store effect, no events, enforce effects suppressed (the first image carries all). Expired ones are ignored (returns 0). */
 int governor_ban_load(struct governor *governor, const struct ban *ban, int64_t now_ms);
+/** 0, or -ESTALE: older than strike_life (the caller may delete the record), -ENOMEM. */
 int governor_strike_load(struct governor *governor, const struct prefix *prefix, unsigned strikes, int64_t last_ms);
+int governor_strike_load_id(struct governor *governor, const char *id, unsigned strikes, int64_t last_ms);
 uint64_t governor_ban_count(const struct governor *governor);
-/** In order of prefix; start after `after` (NULL: from the first). Stops when visit returns false. */
+/** In order of prefix, tiers of one prefix in order; start after `after` (NULL: from the first). Bans of peers known by id come
+ * last, in no order. Stops when visit returns false. Expired bans that governor_advance has not yet reached are skipped. */
 void governor_ban_each(const struct governor *governor, const struct prefix *after_or_null,
 	bool (*visit)(void *context, const struct ban *ban), void *context);
 /** The strongest classes in force per prefix, for the image: each prefix once, in order of prefix. */

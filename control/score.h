@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The penalty score (policy.md LH-12 to LH-16, 5.5 decision 3): a value in [-100, 100] that halves every half-life,
+ * in closed form from its last change, and does not move while frozen. Pure functions, any thread; time comes in.
+ *
+ * Crossings are counted in whole seconds from the moment at which decay begins, rounded up: the model's clock and the
+ * dataplane's ban entries count seconds. A state therefore never ends early, and is one thing for readers, timers and packets.
+ */
+#ifndef WEIR_CONTROL_SCORE_H
+#define WEIR_CONTROL_SCORE_H
+
+#include "control/governor.h"
+
+#define SCORE_MAX 100.0
+#define SCORE_MIN (-100.0)
+/* Thresholds are inclusive with this tolerance (policy.md 5.5 decision 3). */
+#define SCORE_EPSILON 1e-9
+
+struct score {
+	double value;	       /* until decay_from_ms, and halving after it */
+	int64_t decay_from_ms; /* in the future: frozen until then */
+};
+
+/** What LH-14 takes off; 0 for the actions of LO-9, which count in windows. FATAL is not a difference: SCORE_MIN. */
+double score_action_penalty(enum peer_action action);
+double score_at(const struct score *score, const struct governor_config *config, int64_t now_ms);
+/** The first moment at which the score is above `threshold` (a negative number); decay_from_ms if it is there already. */
+int64_t score_above_ms(const struct score *score, const struct governor_config *config, double threshold);
+enum score_state score_state_at(const struct score *score, const struct governor_config *config, int64_t now_ms);
+/** Set a new value at `now_ms`: clamps; begins a freeze if this crosses into the ban state; within a freeze the value
+ * changes and the end of the freeze does not. Returns the state after it. */
+enum score_state score_set(struct score *score, const struct governor_config *config, double value, int64_t now_ms);
+
+#endif
