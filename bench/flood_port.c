@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The port: queues to send on, and as many to receive on as drivers insist on; nothing is ever received. Main thread.
+ */
+#include "bench/flood_port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+enum {
+	/* twice what one queue of 1024 descriptors and the lcore caches of one worker hold */
+	BUFFERS_PER_QUEUE = 4096,
+	DESCRIPTORS = 1024,
+	CACHE = 256,
+};
+
+static int queues_set_up(uint16_t port_id, unsigned n_queues, struct rte_mempool *pool)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf = {0};
+	uint16_t rx_descriptors = DESCRIPTORS, tx_descriptors = DESCRIPTORS;
+	int result = rte_eth_dev_info_get(port_id, &info);
+
+	if (result == 0 && n_queues > info.max_tx_queues)
+		return -ERANGE;
+	if (result == 0)
+		result = rte_eth_dev_configure(port_id, (uint16_t)n_queues, (uint16_t)n_queues, &conf);
+	if (result == 0)
+		result = rte_eth_dev_adjust_nb_rx_tx_desc(port_id, &rx_descriptors, &tx_descriptors);
+	for (uint16_t q = 0; result == 0 && q < n_queues; q++) {
+		result = rte_eth_rx_queue_setup(port_id, q, rx_descriptors, SOCKET_ID_ANY, NULL, pool);
+		if (result == 0)
+			result = rte_eth_tx_queue_setup(port_id, q, tx_descriptors, SOCKET_ID_ANY, NULL);
+	}
+	return result == 0 ? rte_eth_dev_start(port_id) : result;
+}
+
+int flood_port_start(unsigned n_queues, uint16_t *ret_port_id, struct rte_mempool **ret_pool, char *error_text, size_t error_bytes)
+{
+	uint16_t port_id = rte_eth_find_next(0);
+	struct rte_mempool *pool;
+
+	if (port_id == RTE_MAX_ETHPORTS) {
+		snprintf(error_text, error_bytes, "EAL found no port: is --port spelt right, and is its device free?");
+		return -ENODEV;
+	}
+	pool = rte_pktmbuf_pool_create("flood", BUFFERS_PER_QUEUE * n_queues, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (pool == NULL) {
+		snprintf(error_text, error_bytes, "no memory for %u buffers (try --huge, or fewer --lcores)", BUFFERS_PER_QUEUE * n_queues);
+		return -ENOMEM;
+	}
+	int result = queues_set_up(port_id, n_queues, pool);
+	if (result == -ERANGE)
+		snprintf(error_text, error_bytes, "the port does not have %u queues to send on", n_queues);
+	else if (result != 0)
+		snprintf(error_text, error_bytes, "the port does not start: %s", strerror(-result));
+	if (result != 0)
+		return result;
+	*ret_port_id = port_id;
+	*ret_pool = pool;
+	return 0;
+}
+
+void flood_port_mac(uint16_t port_id, uint8_t mac[6])
+{
+	struct rte_ether_addr address;
+
+	/* a device without an address (a ring, a pcap file) sends from a locally administered one */
+	if (rte_eth_macaddr_get(port_id, &address) != 0 || rte_is_zero_ether_addr(&address))
+		memcpy(address.addr_bytes, "\x02\x00\x00\x00\x00\x01", 6);
+	memcpy(mac, address.addr_bytes, 6);
+}
+
+void flood_port_stop(uint16_t port_id)
+{
+	(void)rte_eth_dev_stop(port_id);
+	(void)rte_eth_dev_close(port_id);
+}
