@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* CRC-32C for headers, records and images: the CPU's own instruction (SSE4.2, which -march=corei7 promises; on
- * aarch64 where the kernel reports it), else eight tables of 256. Pure functions, any thread: the tables are filled
- * before main.
+/* CRC-32C for headers, records and images: the CPU's own instruction (SSE4.2, which -march=corei7 promises;
+ * on aarch64 where the kernel reports it), else eight tables of 256. Pure functions, any thread: the tables
+ * are filled before main.
  */
 #include "shm/checksum.h"
 
@@ -46,7 +46,7 @@ uint32_t checksum_crc32c_scalar(uint32_t seed, const void *data, size_t bytes)
 
 	for (; bytes >= 8; bytes -= 8, p += 8) {
 		uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-				      (uint32_t)p[3] << 24);
+					     (uint32_t)p[3] << 24);
 
 		crc = crc32c_table[7][low & 0xff] ^ crc32c_table[6][low >> 8 & 0xff] ^
 		      crc32c_table[5][low >> 16 & 0xff] ^ crc32c_table[4][low >> 24] ^ crc32c_table[3][p[4]] ^
@@ -77,7 +77,8 @@ uint32_t checksum_crc32c(uint32_t seed, const void *data, size_t bytes)
 
 #elif defined(__aarch64__)
 
-__attribute__((target("+crc"))) static uint32_t checksum_crc32c_arm(uint32_t seed, const void *data, size_t bytes)
+__attribute__((target("+crc"))) static uint32_t checksum_crc32c_arm(
+	uint32_t seed, const void *data, size_t bytes)
 {
 	const uint8_t *p = data;
 	uint32_t crc = ~seed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The scalar twin of checksum_crc32c (segment.h), seen so that tests and benchmarks can hold both against each
- * other. Pure function, any thread; everybody else calls checksum_crc32c.
+ * The scalar twin of checksum_crc32c (segment.h), seen so that tests and benchmarks can hold both against
+ * each other. Pure function, any thread; everybody else calls checksum_crc32c.
  */
 #ifndef WEIR_SHM_CHECKSUM_H
 #define WEIR_SHM_CHECKSUM_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The command log (command_log.h). Writer: control's event loop, in its own mapping. Reader: the dataplane's table
- * thread, by pread only, so it must take nothing that it copies for true: a record counts when its own sequence and
- * checksum say that it is the one asked for. head_sequence is only a hint of how far it is worth looking.
+/* The command log (command_log.h). Writer: control's event loop, in its own mapping. Reader: the dataplane's
+ * table thread, by pread only, so it must take nothing that it copies for true: a record counts when its own
+ * sequence and checksum say that it is the one asked for. head_sequence is only a hint of how far it is worth
+ * looking.
  */
 #include "shm/command_log.h"
 
@@ -13,28 +14,18 @@
 uint32_t control_payload_layout_hash(void)
 {
 	static const uint32_t numbers[] = {
-		sizeof(struct control_payload),
-		offsetof(struct control_payload, head_sequence),
+		sizeof(struct control_payload), offsetof(struct control_payload, head_sequence),
 		offsetof(struct control_payload, covered_sequence),
 		offsetof(struct control_payload, image_generation),
 		offsetof(struct control_payload, ring_consumed),
 		offsetof(struct control_payload, dataplane_instance),
-		offsetof(struct control_payload, records),
-		sizeof(struct command_record),
-		offsetof(struct command_record, sequence),
-		offsetof(struct command_record, checksum),
-		offsetof(struct command_record, kind),
-		offsetof(struct command_record, prefix_length),
-		offsetof(struct command_record, port),
-		offsetof(struct command_record, address),
-		offsetof(struct command_record, meta),
-		offsetof(struct command_record, written_ns),
-		COMMAND_LOG_RECORDS,
-		CONTROL_RINGS_MAX,
-		COMMAND_KIND_COUNT,
-		BAN_META_END_BITS,
-		SOURCE_CLASS_BANNED,
-		0x01020304, /* as bytes it differs between byte orders */
+		offsetof(struct control_payload, records), sizeof(struct command_record),
+		offsetof(struct command_record, sequence), offsetof(struct command_record, checksum),
+		offsetof(struct command_record, kind), offsetof(struct command_record, prefix_length),
+		offsetof(struct command_record, port), offsetof(struct command_record, address),
+		offsetof(struct command_record, meta), offsetof(struct command_record, written_ns),
+		COMMAND_LOG_RECORDS, CONTROL_RINGS_MAX, COMMAND_KIND_COUNT, BAN_META_END_BITS,
+		SOURCE_CLASS_BANNED, 0x01020304, /* as bytes it differs between byte orders */
 	};
 
 	return checksum_crc32c(0, numbers, sizeof(numbers));
@@ -63,8 +54,9 @@ static bool command_record_is_valid(const struct command_record *record)
 	prefix = prefix_of(&address, record->prefix_length);
 	if (address_compare(&prefix.address, &address) != 0)
 		return false;
-	return record->kind != COMMAND_BAN_SET || (ban_meta_class(record->meta) > SOURCE_CLASS_NONE &&
-							  ban_meta_class(record->meta) <= SOURCE_CLASS_BANNED);
+	return record->kind != COMMAND_BAN_SET ||
+	       (ban_meta_class(record->meta) > SOURCE_CLASS_NONE &&
+		       ban_meta_class(record->meta) <= SOURCE_CLASS_BANNED);
 }
 
 int command_log_append(
@@ -94,13 +86,15 @@ void command_log_cover(struct control_payload *payload, uint64_t generation, uin
 	uint64_t head = atomic_load_explicit(&payload->head_sequence, memory_order_relaxed);
 	uint64_t covered = atomic_load_explicit(&payload->covered_sequence, memory_order_relaxed);
 
-	/* Never backwards, never ahead of what was written: both would free records that no image contains. */
+	/* Never backwards, never ahead of what was written: both would free records that no image contains.
+	 */
 	if (covers_sequence > head)
 		covers_sequence = head;
 	if (covers_sequence > covered)
 		atomic_store_explicit(&payload->covered_sequence, covers_sequence, memory_order_relaxed);
-	/* Release: pairs with the fence of a reader that fetches image_generation; it then sees covered_sequence too. The
-	 * image itself was renamed into place before this call and the kernel orders that for everybody. */
+	/* Release: pairs with the fence of a reader that fetches image_generation; it then sees
+	 * covered_sequence too. The image itself was renamed into place before this call and the kernel
+	 * orders that for everybody. */
 	atomic_store_explicit(&payload->image_generation, generation, memory_order_release);
 }
 
@@ -124,20 +118,21 @@ static bool command_record_is(const struct command_record *record, uint64_t sequ
 	       command_record_is_valid(record);
 }
 
-enum command_log_result command_log_read(const struct segment_reader *reader, struct command_log_cursor *cursor,
-	struct command_record *records, unsigned max, unsigned *ret_n)
+enum command_log_result command_log_read(const struct segment_reader *reader,
+	struct command_log_cursor *cursor, struct command_record *records, unsigned max, unsigned *ret_n)
 {
 	uint64_t next = cursor->applied_sequence + 1, head;
 
-	/* Twice: a first failure may be a copy torn by the writer, and a fresh head then tells whether it was. */
+	/* Twice: a first failure may be a copy torn by the writer, and a fresh head then tells whether it
+	 * was. */
 	for (int try = 0; try < 2; try++) {
 		unsigned n = 0, want;
 
-		if (segment_reader_read(
-			    reader, offsetof(struct control_payload, head_sequence), &head, sizeof(head)) != 0)
+		if (segment_reader_read(reader, offsetof(struct control_payload, head_sequence), &head,
+			    sizeof(head)) != 0)
 			return COMMAND_LOG_LOST;
-		/* Acquire: pairs with the release in command_log_append. The kernel copies in this thread, so the fence
-		 * stands between its load of the head and its loads of the records. */
+		/* Acquire: pairs with the release in command_log_append. The kernel copies in this thread, so
+		 * the fence stands between its load of the head and its loads of the records. */
 		atomic_thread_fence(memory_order_acquire);
 		if (head == cursor->applied_sequence || max == 0)
 			return COMMAND_LOG_EMPTY;
@@ -145,7 +140,8 @@ enum command_log_result command_log_read(const struct segment_reader *reader, st
 			continue; /* a head never goes back: damage, if it is still so */
 		if (head - cursor->applied_sequence > COMMAND_LOG_RECORDS)
 			return COMMAND_LOG_BEHIND;
-		want = head - cursor->applied_sequence < max ? (unsigned)(head - cursor->applied_sequence) : max;
+		want = head - cursor->applied_sequence < max ? (unsigned)(head - cursor->applied_sequence)
+							     : max;
 		if (command_log_copy(reader, next, records, want) != 0)
 			return COMMAND_LOG_LOST;
 		while (n < want && command_record_is(&records[n], next + n))
@@ -156,7 +152,8 @@ enum command_log_result command_log_read(const struct segment_reader *reader, st
 			return COMMAND_LOG_RECORDS_READ;
 		}
 	}
-	/* The writer fills the place of record s - RECORDS before its head says s: that one is gone, not damaged. */
+	/* The writer fills the place of record s - RECORDS before its head says s: that one is gone, not
+	 * damaged. */
 	if (head >= cursor->applied_sequence && head - cursor->applied_sequence >= COMMAND_LOG_RECORDS)
 		return COMMAND_LOG_BEHIND;
 	return COMMAND_LOG_DAMAGED;

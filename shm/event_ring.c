@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Event rings (event_ring.h). Writer: one lcore per ring, wait-free: a checksum, two cache lines, no system call.
- * Reader: control, by pread. As in the command log a record proves itself by its sequence and checksum; the head
- * is a hint. Must never block or overwrite what the reader has not read.
+/* Event rings (event_ring.h). Writer: one lcore per ring, wait-free: a checksum, two cache lines, no system
+ * call. Reader: control, by pread. As in the command log a record proves itself by its sequence and checksum;
+ * the head is a hint. Must never block or overwrite what the reader has not read.
  */
 #include "shm/event_ring.h"
 
@@ -10,7 +10,8 @@
 
 uint32_t dataplane_payload_layout_hash(void)
 {
-	/* The names too: two builds that count other things under the same number must not read each other. */
+	/* The names too: two builds that count other things under the same number must not read each other.
+	 */
 	static const char names[] = ""
 #define COUNTER(id, name, kind, unit, help) #id ","
 #include "shm/counters.def"
@@ -130,16 +131,16 @@ int event_ring_read(const struct segment_reader *reader, unsigned lcore, uint64_
 
 	if (!event_ring_has_lcore(reader, lcore))
 		return -EINVAL;
-	rc = segment_reader_read(
-		reader, event_ring_offset(lcore) + offsetof(struct event_ring, head_sequence), &head, sizeof(head));
+	rc = segment_reader_read(reader,
+		event_ring_offset(lcore) + offsetof(struct event_ring, head_sequence), &head, sizeof(head));
 	if (rc < 0)
 		return rc;
-	/* Acquire: pairs with the release in event_ring_push. The kernel copies in this thread, so the fence stands
-	 * between its load of the head and its loads of the records. */
+	/* Acquire: pairs with the release in event_ring_push. The kernel copies in this thread, so the fence
+	 * stands between its load of the head and its loads of the records. */
 	atomic_thread_fence(memory_order_acquire);
 	if (head < *cursor) {
-		/* A head never goes back: the cursor is of another instance or something is damaged. Going on from the head
-		 * repeats no event, and "lost" makes the caller reconcile. */
+		/* A head never goes back: the cursor is of another instance or something is damaged. Going on
+		 * from the head repeats no event, and "lost" makes the caller reconcile. */
 		*cursor = head;
 		*ret_lost += 1;
 		return 0;
@@ -177,7 +178,8 @@ int dataplane_payload_read(const struct segment_reader *reader, struct dataplane
 	return 0;
 }
 
-int dataplane_counters_read(const struct segment_reader *reader, unsigned lcore, struct counters *ret_counters)
+int dataplane_counters_read(
+	const struct segment_reader *reader, unsigned lcore, struct counters *ret_counters)
 {
 	struct counters copy;
 	int rc;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Validation of a snapshot image (image.h). Runs in the dataplane's table thread, in weir-replay and in the tests on private
- * memory. It believes nothing: every count, offset, index and field is checked before anybody else may use it.
- * Must not allocate or change the block.
+/* Validation of a snapshot image (image.h). Runs in the dataplane's table thread, in weir-replay and in the
+ * tests on private memory. It believes nothing: every count, offset, index and field is checked before
+ * anybody else may use it. Must not allocate or change the block.
  */
 #include "shm/image.h"
 
@@ -10,8 +10,8 @@
 #include "shm/image_layout.h"
 #include "shm/segment.h"
 
-/* Limits of the policy. Counts and rates: 10^9, so that a sum of four fits 32 bits. Times: 30 days, the longest that the
- * configuration takes, which fits 32 bits of milliseconds. */
+/* Limits of the policy. Counts and rates: 10^9, so that a sum of four fits 32 bits. Times: 30 days, the
+ * longest that the configuration takes, which fits 32 bits of milliseconds. */
 enum { POLICY_COUNT_MAX = 1000000000, POLICY_BURST_MAX = 1000000 };
 #define POLICY_TIME_MAX_MS UINT32_C(2592000000)
 
@@ -57,12 +57,12 @@ static bool bytes_are_zero(const uint8_t *bytes, size_t n)
 static bool policy_times_are_valid(const struct image_policy *policy)
 {
 	/* A flow or a proof that ends when it begins is no policy but a mistake. */
-	const uint32_t positive_ms[] = { policy->half_open_timeout_ms, policy->tcp_idle_timeout_ms,
+	const uint32_t positive_ms[] = {policy->half_open_timeout_ms, policy->tcp_idle_timeout_ms,
 		policy->udp_idle_timeout_ms, policy->udp_unanswered_timeout_ms, policy->closing_timeout_ms,
-		policy->proven_lifetime_ms };
+		policy->proven_lifetime_ms};
 	/* 0 switches these off. */
-	const uint32_t any_ms[] = { policy->auth_timeout_ms, policy->adopt_window_ms, policy->start_wait_ms,
-		policy->soft_delay_max_ms };
+	const uint32_t any_ms[] = {policy->auth_timeout_ms, policy->adopt_window_ms, policy->start_wait_ms,
+		policy->soft_delay_max_ms};
 
 	for (size_t i = 0; i < sizeof(positive_ms) / sizeof(positive_ms[0]); i++)
 		if (positive_ms[i] == 0 || positive_ms[i] > POLICY_TIME_MAX_MS)
@@ -75,9 +75,9 @@ static bool policy_times_are_valid(const struct image_policy *policy)
 
 bool image_policy_is_valid(const struct image_policy *policy)
 {
-	const uint32_t counts[] = { policy->limit_soft, policy->limit_hard, policy->reserved_slots,
+	const uint32_t counts[] = {policy->limit_soft, policy->limit_hard, policy->reserved_slots,
 		policy->replies_per_s, policy->icmp_per_s, policy->infrastructure_per_s, policy->other_per_s,
-		policy->adopt_per_s };
+		policy->adopt_per_s};
 
 	if (policy->mode > IMAGE_MODE_MONITOR || policy->other_policy > IMAGE_OTHER_DROP ||
 		policy->accept_inbound > 1 || policy->verify_checksums > 1 || policy->soft_linear > 1)
@@ -94,7 +94,8 @@ bool image_policy_is_valid(const struct image_policy *policy)
 			return false;
 	if (policy->limit_hard > 0 && policy->limit_soft > policy->limit_hard)
 		return false;
-	return policy_times_are_valid(policy) && bytes_are_zero(policy->reserved0, sizeof(policy->reserved0)) &&
+	return policy_times_are_valid(policy) &&
+	       bytes_are_zero(policy->reserved0, sizeof(policy->reserved0)) &&
 	       bytes_are_zero(policy->reserved1, sizeof(policy->reserved1));
 }
 
@@ -126,7 +127,8 @@ bool image_service_is_valid(const struct image_service *service)
 		return false;
 	if (service->pressure_enter_per_s > POLICY_COUNT_MAX ||
 		service->pressure_leave_per_s > service->pressure_enter_per_s ||
-		service->pressure_half_open > POLICY_COUNT_MAX || service->pressure_hold_ms > POLICY_TIME_MAX_MS ||
+		service->pressure_half_open > POLICY_COUNT_MAX ||
+		service->pressure_hold_ms > POLICY_TIME_MAX_MS ||
 		service->udp_idle_timeout_ms > POLICY_TIME_MAX_MS)
 		return false;
 	return service->reserved0 == 0 && bytes_are_zero(service->reserved1, sizeof(service->reserved1));
@@ -138,7 +140,8 @@ static bool services_are_valid(const struct image_service *services, uint64_t n)
 		if (!image_service_is_valid(&services[i]))
 			return false;
 		for (uint64_t j = 0; j < i; j++)
-			if (services[i].port == services[j].port && services[i].protocol == services[j].protocol)
+			if (services[i].port == services[j].port &&
+				services[i].protocol == services[j].protocol)
 				return false;
 	}
 	return true;
@@ -176,7 +179,8 @@ static bool lists_are_valid(const struct image_view *view)
 	for (uint64_t i = 0; i < view->n_list_labels; i++)
 		if (!label_is_valid(labels, i))
 			return false;
-	if (view->list_v4_starts[0] != 0 || view->list_v6_starts[0].high != 0 || view->list_v6_starts[0].low != 0)
+	if (view->list_v4_starts[0] != 0 || view->list_v6_starts[0].high != 0 ||
+		view->list_v6_starts[0].low != 0)
 		return false;
 	for (uint64_t i = 0; i < view->n_list_v4; i++) {
 		uint32_t label = view->list_v4_labels[i];
@@ -189,7 +193,8 @@ static bool lists_are_valid(const struct image_view *view)
 	for (uint64_t i = 0; i < view->n_list_v6; i++) {
 		const struct image_v6_start *start = &view->list_v6_starts[i], *before = start - 1;
 
-		if (i > 0 && (start->high < before->high || (start->high == before->high && start->low <= before->low)))
+		if (i > 0 && (start->high < before->high ||
+				     (start->high == before->high && start->low <= before->low)))
 			return false;
 		if (view->list_v6_labels[i] >= view->n_list_labels)
 			return false;
@@ -210,7 +215,8 @@ static bool bans_are_valid(const struct image_view *view)
 	for (uint64_t i = 0; i < view->n_bans_exact; i++) {
 		const struct image_ban_exact *ban = &view->bans_exact[i], *before = ban - 1;
 
-		if (i > 0 && (ban->high < before->high || (ban->high == before->high && ban->low <= before->low)))
+		if (i > 0 &&
+			(ban->high < before->high || (ban->high == before->high && ban->low <= before->low)))
 			return false;
 		if (!ban_meta_is_valid(ban->meta) || ban->reserved != 0)
 			return false;
@@ -332,21 +338,34 @@ const char *image_error_text(enum image_error error)
 {
 	static const char *const texts[] = {
 		[IMAGE_OK] = "The image is good.",
-		[IMAGE_ERROR_SHORT] = "The image is shorter than its header; restart weir-control, which writes a new one.",
-		[IMAGE_ERROR_MAGIC] = "This file is not a Weir image; move it away and restart weir-control, which writes a new one.",
-		[IMAGE_ERROR_OLDER] = "The image was written by an older Weir; restart weir-control with this version.",
-		[IMAGE_ERROR_NEWER] = "The image was written by a newer Weir; upgrade weir-dataplane, or restart weir-control with this version.",
-		[IMAGE_ERROR_LAYOUT] = "The image's layout differs from this build's; restart weir-control and weir-dataplane from the same build.",
-		[IMAGE_ERROR_SIZE] = "The image is not as long as its header says; restart weir-control, which writes a new one.",
-		[IMAGE_ERROR_CHECKSUM] = "The image is damaged: its checksum is wrong; restart weir-control, which writes a new one.",
-		[IMAGE_ERROR_SECTION] = "The image's header or its table of sections is wrong; report this, and restart weir-control with the same version as weir-dataplane.",
-		[IMAGE_ERROR_POLICY] = "A field of the image's policy is out of range; run `weirctl config check`, correct it and reload weir-control.",
-		[IMAGE_ERROR_SERVICE] = "A service in the image is wrong or there twice; run `weirctl config check`, correct it and reload weir-control.",
-		[IMAGE_ERROR_LISTS] = "The image's compiled lists are out of order; report this, and restart weir-control, which writes a new image.",
-		[IMAGE_ERROR_BANS] = "The image's bans are out of order or of no known class; report this, and restart weir-control, which writes a new image.",
+		[IMAGE_ERROR_SHORT] =
+			"The image is shorter than its header; restart weir-control, which writes a new one.",
+		[IMAGE_ERROR_MAGIC] = "This file is not a Weir image; move it away and restart weir-control, "
+				      "which writes a new one.",
+		[IMAGE_ERROR_OLDER] =
+			"The image was written by an older Weir; restart weir-control with this version.",
+		[IMAGE_ERROR_NEWER] = "The image was written by a newer Weir; upgrade weir-dataplane, or "
+				      "restart weir-control with this version.",
+		[IMAGE_ERROR_LAYOUT] = "The image's layout differs from this build's; restart weir-control "
+				       "and weir-dataplane from the same build.",
+		[IMAGE_ERROR_SIZE] = "The image is not as long as its header says; restart weir-control, "
+				     "which writes a new one.",
+		[IMAGE_ERROR_CHECKSUM] = "The image is damaged: its checksum is wrong; restart weir-control, "
+					 "which writes a new one.",
+		[IMAGE_ERROR_SECTION] = "The image's header or its table of sections is wrong; report this, "
+					"and restart weir-control with the same version as weir-dataplane.",
+		[IMAGE_ERROR_POLICY] = "A field of the image's policy is out of range; run `weirctl config "
+				       "check`, correct it and reload weir-control.",
+		[IMAGE_ERROR_SERVICE] = "A service in the image is wrong or there twice; run `weirctl config "
+					"check`, correct it and reload weir-control.",
+		[IMAGE_ERROR_LISTS] = "The image's compiled lists are out of order; report this, and restart "
+				      "weir-control, which writes a new image.",
+		[IMAGE_ERROR_BANS] = "The image's bans are out of order or of no known class; report this, "
+				     "and restart weir-control, which writes a new image.",
 	};
 
 	if ((unsigned)error >= sizeof(texts) / sizeof(texts[0]))
-		return "The image was refused for a reason that this version does not know; run the same version everywhere.";
+		return "The image was refused for a reason that this version does not know; run the same "
+		       "version everywhere.";
 	return texts[error];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The image builder (image_builder.h): collects compact records, sorts each table once, merges duplicates and lays
- * everything out in one block. Runs in control's publisher thread or in a tool; must not read clocks or decide policy.
+/* The image builder (image_builder.h): collects compact records, sorts each table once, merges duplicates and
+ * lays everything out in one block. Runs in control's publisher thread or in a tool; must not read clocks or
+ * decide policy.
  */
 #include "shm/image_builder.h"
 
@@ -101,7 +102,8 @@ int image_builder_add_service(struct image_builder *builder, const struct image_
 	if (!image_service_is_valid(service))
 		return -EINVAL;
 	for (unsigned i = 0; i < builder->n_services; i++)
-		if (builder->services[i].port == service->port && builder->services[i].protocol == service->protocol)
+		if (builder->services[i].port == service->port &&
+			builder->services[i].protocol == service->protocol)
 			return -EEXIST;
 	if (builder->n_services == IMAGE_SERVICES_MAX)
 		return -ENOSPC;
@@ -136,7 +138,7 @@ static bool builder_ban_is_valid(uint32_t meta)
 int image_builder_add_list(
 	struct image_builder *builder, enum image_list_kind kind, const struct prefix *prefix, uint32_t meta)
 {
-	struct image_list_entry entry = { .kind = (uint8_t)kind, .length = prefix->length };
+	struct image_list_entry entry = {.kind = (uint8_t)kind, .length = prefix->length};
 
 	if (kind < IMAGE_LIST_ALLOW || kind > IMAGE_LIST_BAN || !builder_prefix_is_valid(prefix) ||
 		(kind == IMAGE_LIST_BAN && !builder_ban_is_valid(meta)))
@@ -161,18 +163,18 @@ int image_builder_add_ban(struct image_builder *builder, const struct prefix *pr
 	if (!builder_prefix_is_valid(prefix) || !builder_ban_is_valid(meta))
 		return -EINVAL;
 	if (v4) {
-		struct image_ban_v4 ban = { .address = address_v4(&prefix->address), .meta = meta };
+		struct image_ban_v4 ban = {.address = address_v4(&prefix->address), .meta = meta};
 
 		return image_table_push(&builder->bans_v4, &ban);
 	}
 	if (!host) {
-		struct image_ban_v6 ban = { .site = address_v6_site(&prefix->address), .meta = meta };
+		struct image_ban_v6 ban = {.site = address_v6_site(&prefix->address), .meta = meta};
 
 		return image_table_push(&builder->bans_v6, &ban);
 	}
-	struct image_ban_exact ban = { .high = builder_word(&prefix->address, 0),
+	struct image_ban_exact ban = {.high = builder_word(&prefix->address, 0),
 		.low = builder_word(&prefix->address, 8),
-		.meta = meta };
+		.meta = meta};
 
 	return image_table_push(&builder->bans_exact, &ban);
 }
@@ -228,8 +230,8 @@ static void builder_merge_exact(struct image_table *table)
 
 static int builder_sort(struct image_builder *builder)
 {
-	struct image_table *const tables[] = { &builder->lists_v4, &builder->lists_v6, &builder->bans_v4,
-		&builder->bans_v6, &builder->bans_exact };
+	struct image_table *const tables[] = {&builder->lists_v4, &builder->lists_v6, &builder->bans_v4,
+		&builder->bans_v6, &builder->bans_exact};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		int rc = image_table_sort(tables[i]);
@@ -256,7 +258,7 @@ static int builder_lists_compile(struct image_builder *builder, struct builder_l
 {
 	size_t n_v4 = builder->lists_v4.n, n_v6 = builder->lists_v6.n;
 
-	*lists = (struct builder_lists){ 0 };
+	*lists = (struct builder_lists){0};
 	/* Duplicates shrink the labels, by far not from here to the maximum; label numbers have 32 bits. */
 	if (n_v4 + n_v6 >= UINT32_MAX)
 		return -E2BIG;
@@ -286,8 +288,8 @@ struct builder_part {
 	uint64_t count;
 };
 
-static int builder_block(const struct builder_part parts[IMAGE_SECTION_COUNT], const struct image_stamp *stamp,
-	void **ret_block, size_t *ret_bytes)
+static int builder_block(const struct builder_part parts[IMAGE_SECTION_COUNT],
+	const struct image_stamp *stamp, void **ret_block, size_t *ret_bytes)
 {
 	uint64_t bytes = (sizeof(struct image_header) + 63) / 64 * 64;
 	struct image_header *header;
@@ -301,7 +303,7 @@ static int builder_block(const struct builder_part parts[IMAGE_SECTION_COUNT], c
 	if (!block)
 		return -ENOMEM;
 	header = (struct image_header *)block;
-	*header = (struct image_header){ .magic = IMAGE_MAGIC,
+	*header = (struct image_header){.magic = IMAGE_MAGIC,
 		.version = IMAGE_VERSION,
 		.layout_hash = image_layout_hash(),
 		.total_bytes = bytes,
@@ -309,7 +311,7 @@ static int builder_block(const struct builder_part parts[IMAGE_SECTION_COUNT], c
 		.generation = stamp->generation,
 		.covers_sequence = stamp->covers_sequence,
 		.built_mono_ns = stamp->built_mono_ns,
-		.built_wall_ns = stamp->built_wall_ns };
+		.built_wall_ns = stamp->built_wall_ns};
 	uint64_t at = sizeof(*header), offset = (at + 63) / 64 * 64;
 
 	for (int i = 0; i < IMAGE_SECTION_COUNT; i++) {
@@ -318,7 +320,8 @@ static int builder_block(const struct builder_part parts[IMAGE_SECTION_COUNT], c
 		memset(block + at, 0, offset - at);
 		if (part_bytes > 0)
 			memcpy(block + offset, parts[i].records, part_bytes);
-		header->sections[i] = (struct image_section_entry){ .offset_bytes = offset, .count = parts[i].count };
+		header->sections[i] =
+			(struct image_section_entry){.offset_bytes = offset, .count = parts[i].count};
 		at = offset + part_bytes;
 		offset = (at + 63) / 64 * 64;
 	}
@@ -344,17 +347,17 @@ int image_builder_finish(
 	if (rc < 0)
 		return rc;
 	const struct builder_part parts[IMAGE_SECTION_COUNT] = {
-		[IMAGE_SECTION_POLICY] = { &builder->policy, 1 },
-		[IMAGE_SECTION_NODE_ADDRESSES] = { builder->node_addresses, builder->n_node_addresses },
-		[IMAGE_SECTION_SERVICES] = { builder->services, builder->n_services },
-		[IMAGE_SECTION_LIST_LABELS] = { lists.labels, lists.n_labels },
-		[IMAGE_SECTION_LIST_V4_STARTS] = { lists.v4.v4_starts, lists.v4.n_intervals },
-		[IMAGE_SECTION_LIST_V4_LABELS] = { lists.v4.interval_labels, lists.v4.n_intervals },
-		[IMAGE_SECTION_LIST_V6_STARTS] = { lists.v6.v6_starts, lists.v6.n_intervals },
-		[IMAGE_SECTION_LIST_V6_LABELS] = { lists.v6.interval_labels, lists.v6.n_intervals },
-		[IMAGE_SECTION_BANS_V4] = { builder->bans_v4.records, builder->bans_v4.n },
-		[IMAGE_SECTION_BANS_V6] = { builder->bans_v6.records, builder->bans_v6.n },
-		[IMAGE_SECTION_BANS_EXACT] = { builder->bans_exact.records, builder->bans_exact.n },
+		[IMAGE_SECTION_POLICY] = {&builder->policy, 1},
+		[IMAGE_SECTION_NODE_ADDRESSES] = {builder->node_addresses, builder->n_node_addresses},
+		[IMAGE_SECTION_SERVICES] = {builder->services, builder->n_services},
+		[IMAGE_SECTION_LIST_LABELS] = {lists.labels, lists.n_labels},
+		[IMAGE_SECTION_LIST_V4_STARTS] = {lists.v4.v4_starts, lists.v4.n_intervals},
+		[IMAGE_SECTION_LIST_V4_LABELS] = {lists.v4.interval_labels, lists.v4.n_intervals},
+		[IMAGE_SECTION_LIST_V6_STARTS] = {lists.v6.v6_starts, lists.v6.n_intervals},
+		[IMAGE_SECTION_LIST_V6_LABELS] = {lists.v6.interval_labels, lists.v6.n_intervals},
+		[IMAGE_SECTION_BANS_V4] = {builder->bans_v4.records, builder->bans_v4.n},
+		[IMAGE_SECTION_BANS_V6] = {builder->bans_v6.records, builder->bans_v6.n},
+		[IMAGE_SECTION_BANS_EXACT] = {builder->bans_exact.records, builder->bans_exact.n},
 	};
 
 	if (lists.n_labels > IMAGE_LIST_LABELS_MAX)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Image files (image_file.h): publish by rename, read by pread. Control's publisher thread writes, the dataplane's table
- * thread reads; neither maps the file, so nothing that happens to it can raise a signal.
+/* Image files (image_file.h): publish by rename, read by pread. Control's publisher thread writes, the
+ * dataplane's table thread reads; neither maps the file, so nothing that happens to it can raise a signal.
  */
 #include "shm/image_file.h"
 

@@ -8,7 +8,8 @@
 
 /** Bytes of one record of a section. */
 size_t image_section_record_bytes(enum image_section section);
-/** CRC-32C of the whole image with its checksum field taken as zero; `bytes` >= sizeof(struct image_header). */
+/** CRC-32C of the whole image with its checksum field taken as zero; `bytes` >= sizeof(struct image_header).
+ */
 uint32_t image_checksum(const void *block, size_t bytes);
 
 #endif

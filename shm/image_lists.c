@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* One sweep over sorted prefixes (image_lists.h). Prefixes nest or are apart, so those that cover the point of the sweep
- * are a stack; an interval begins where a prefix begins and where one has ended. O(n), one thread.
+/* One sweep over sorted prefixes (image_lists.h). Prefixes nest or are apart, so those that cover the point
+ * of the sweep are a stack; an interval begins where a prefix begins and where one has ended. O(n), one
+ * thread.
  */
 #include "shm/image_lists.h"
 
@@ -12,7 +13,7 @@ struct lists_sweep {
 	unsigned __int128 family_last;
 	struct {
 		unsigned __int128 last; /* address of the prefix */
-		uint32_t label;		/* the chain of its kinds begins here */
+		uint32_t label;         /* the chain of its kinds begins here */
 	} stack[LISTS_DEPTH_MAX];
 	unsigned depth;
 };
@@ -35,7 +36,8 @@ static bool entry_is_same_prefix(const struct image_list_entry *a, const struct 
 	return a->high == b->high && a->low == b->low && a->length == b->length;
 }
 
-/* An interval that would be empty, because another begins at the same address, is replaced by the later one. */
+/* An interval that would be empty, because another begins at the same address, is replaced by the later one.
+ */
 static void sweep_emit(struct lists_sweep *sweep, unsigned __int128 first, uint32_t label)
 {
 	struct image_lists_output *output = sweep->output;
@@ -49,7 +51,7 @@ static void sweep_emit(struct lists_sweep *sweep, unsigned __int128 first, uint3
 	} else {
 		if (n > 0 && output->v6_starts[n - 1].high == high && output->v6_starts[n - 1].low == low)
 			n--;
-		output->v6_starts[n] = (struct image_v6_start){ .high = high, .low = low };
+		output->v6_starts[n] = (struct image_v6_start){.high = high, .low = low};
 	}
 	output->interval_labels[n] = label;
 	output->n_intervals = n + 1;
@@ -60,7 +62,8 @@ static uint32_t sweep_label(const struct lists_sweep *sweep)
 	return sweep->depth ? sweep->stack[sweep->depth - 1].label : 0;
 }
 
-/* The innermost prefix has ended: behind it the one around it goes on, unless the family ends there as well. */
+/* The innermost prefix has ended: behind it the one around it goes on, unless the family ends there as well.
+ */
 static void sweep_pop(struct lists_sweep *sweep)
 {
 	unsigned __int128 last = sweep->stack[--sweep->depth].last;
@@ -69,7 +72,8 @@ static void sweep_pop(struct lists_sweep *sweep)
 		sweep_emit(sweep, last + 1, sweep_label(sweep));
 }
 
-static uint32_t sweep_add_label(struct lists_sweep *sweep, const struct image_list_entry *entry, uint32_t parent)
+static uint32_t sweep_add_label(
+	struct lists_sweep *sweep, const struct image_list_entry *entry, uint32_t parent)
 {
 	struct image_lists_output *output = sweep->output;
 	uint32_t index = (uint32_t)output->n_labels++;
@@ -84,8 +88,8 @@ static uint32_t sweep_add_label(struct lists_sweep *sweep, const struct image_li
 	return index;
 }
 
-/* All entries of one prefix: one label per kind, chained. Of two bans the greater meta word is the stronger class, then
- * the later end. Returns how many entries it took. */
+/* All entries of one prefix: one label per kind, chained. Of two bans the greater meta word is the stronger
+ * class, then the later end. Returns how many entries it took. */
 static size_t sweep_push(struct lists_sweep *sweep, const struct image_list_entry *entries, size_t n)
 {
 	uint32_t label = sweep_label(sweep);

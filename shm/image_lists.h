@@ -17,12 +17,12 @@ struct image_list_entry {
 };
 _Static_assert(sizeof(struct image_list_entry) == 24, "compact: millions of them are sorted");
 
-/** What is filled. The arrays belong to the caller: labels for all entries of both families and label 0, starts
- * and interval labels for twice the entries of the family and one. */
+/** What is filled. The arrays belong to the caller: labels for all entries of both families and label 0,
+ * starts and interval labels for twice the entries of the family and one. */
 struct image_lists_output {
 	struct image_list_label *labels; /* [0] is label 0 already; both families append */
 	uint64_t n_labels;
-	uint32_t *v4_starts;		 /* one of the two, the other NULL */
+	uint32_t *v4_starts; /* one of the two, the other NULL */
 	struct image_v6_start *v6_starts;
 	uint32_t *interval_labels;
 	uint64_t n_intervals;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Radix sort of small records (image_table.h): one counting pass over everything, then one stable scatter for each
- * byte of the key that is not the same in all records. One thread per table.
+/* Radix sort of small records (image_table.h): one counting pass over everything, then one stable scatter for
+ * each byte of the key that is not the same in all records. One thread per table.
  */
 #include "shm/image_table.h"
 
@@ -48,15 +48,15 @@ int image_table_push(struct image_table *table, const void *record)
 }
 
 /* Inlined with a constant size, so that a record moves as one to three words. */
-static inline __attribute__((always_inline)) void image_table_scatter(const uint8_t *from, uint8_t *to, size_t n,
-	unsigned offset, size_t *positions, size_t record_bytes)
+static inline __attribute__((always_inline)) void image_table_scatter(
+	const uint8_t *from, uint8_t *to, size_t n, unsigned offset, size_t *positions, size_t record_bytes)
 {
 	for (size_t i = 0; i < n; i++, from += record_bytes)
 		memcpy(to + positions[from[offset]]++ * record_bytes, from, record_bytes);
 }
 
-static void image_table_pass(const struct image_table *table, const uint8_t *from, uint8_t *to, unsigned offset,
-	const size_t counts[256])
+static void image_table_pass(const struct image_table *table, const uint8_t *from, uint8_t *to,
+	unsigned offset, const size_t counts[256])
 {
 	size_t positions[256], sum = 0;
 
@@ -79,7 +79,7 @@ static void image_table_pass(const struct image_table *table, const uint8_t *fro
 
 int image_table_sort(struct image_table *table)
 {
-	size_t (*counts)[256];
+	size_t(*counts)[256];
 	uint8_t *other;
 
 	if (table->sorted || table->n < 2)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A growing array of small records and its radix sort: the builder's storage for bans and prefixes. One thread per table.
- * Ten million records of 8 bytes sort in well under a second; records that came in order are not touched.
+ * A growing array of small records and its radix sort: the builder's storage for bans and prefixes. One
+ * thread per table. Ten million records of 8 bytes sort in well under a second; records that came in order
+ * are not touched.
  */
 #ifndef WEIR_SHM_IMAGE_TABLE_H
 #define WEIR_SHM_IMAGE_TABLE_H

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint8_t mapped_bytes[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+static const uint8_t mapped_bytes[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 struct address address_from_v4(uint32_t v4_host_order)
 {
@@ -52,7 +52,8 @@ int address_parse(const char *text, struct address *ret_address)
 	struct address address;
 	struct in_addr v4;
 
-	/* inet_pton takes neither spaces, zone ids, octal nor short forms: what is accepted means one thing only. */
+	/* inet_pton takes neither spaces, zone ids, octal nor short forms: what is accepted means one thing
+	 * only. */
 	if (inet_pton(AF_INET, text, &v4) == 1)
 		address = address_from_v4(ntohl(v4.s_addr));
 	else if (inet_pton(AF_INET6, text, address.bytes) != 1)
@@ -111,7 +112,8 @@ int prefix_parse(const char *text, struct prefix *ret_prefix)
 	rc = address_parse(address_text, &address);
 	if (rc < 0)
 		return rc;
-	/* "::ffff:1.2.3.0/120" is the same IPv4 prefix as "1.2.3.0/24": the family in which it was written counts. */
+	/* "::ffff:1.2.3.0/120" is the same IPv4 prefix as "1.2.3.0/24": the family in which it was written
+	 * counts. */
 	dotted = !strchr(address_text, ':');
 	base = dotted ? PREFIX_V4_BASE : 0;
 	rc = prefix_parse_length(slash + 1, PREFIX_HOST_LENGTH - base, &length);
@@ -128,7 +130,8 @@ const char *prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_MAX
 {
 	size_t n;
 
-	/* A mapped address under a prefix shorter than /96 is IPv6 text: a dotted one would claim another family. */
+	/* A mapped address under a prefix shorter than /96 is IPv6 text: a dotted one would claim another
+	 * family. */
 	if (prefix_is_v4(prefix))
 		address_format(&prefix->address, text);
 	else
@@ -143,7 +146,7 @@ const char *prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_MAX
 
 struct prefix prefix_of(const struct address *address, uint8_t length)
 {
-	struct prefix prefix = { .address = *address, .length = length };
+	struct prefix prefix = {.address = *address, .length = length};
 	unsigned whole = length / 8, rest = length % 8;
 
 	if (length >= PREFIX_HOST_LENGTH) {

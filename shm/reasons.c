@@ -4,12 +4,12 @@
 #include "shm/reasons.h"
 
 static const struct reason_info reason_infos[REASON_COUNT] = {
-#define REASON(id, reason_name, reason_verdict, reason_action, reason_row, reason_help)                            \
-	[REASON_##id] = { .name = #reason_name,                                                                    \
-		.help = reason_help,                                                                               \
-		.verdict = VERDICT_##reason_verdict,                                                               \
-		.action = WIRE_ACTION_##reason_action,                                                             \
-		.row = reason_row },
+#define REASON(id, reason_name, reason_verdict, reason_action, reason_row, reason_help) \
+	[REASON_##id] = {.name = #reason_name, \
+		.help = reason_help, \
+		.verdict = VERDICT_##reason_verdict, \
+		.action = WIRE_ACTION_##reason_action, \
+		.row = reason_row},
 #include "shm/reasons.def"
 #undef REASON
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Segments (segment.h). The owner creates under a lock: it opens (or makes) the file at the path, locks it, builds
- * the new one beside it and renames it into place, so readers of the old file keep a whole old file and see by
- * its inode that it is stale. Runs in start-up and in the reader's thread; no packet path comes here.
+/* Segments (segment.h). The owner creates under a lock: it opens (or makes) the file at the path, locks it,
+ * builds the new one beside it and renames it into place, so readers of the old file keep a whole old file
+ * and see by its inode that it is stale. Runs in start-up and in the reader's thread; no packet path comes
+ * here.
  */
 #include "shm/segment.h"
 
@@ -27,7 +28,8 @@ uint64_t random_u64(void)
 	while (value == 0) {
 		ssize_t n = getrandom(&value, sizeof(value), 0);
 
-		/* Without random numbers nothing that is keyed by them is safe: no fallback. EINTR only before the pool is ready. */
+		/* Without random numbers nothing that is keyed by them is safe: no fallback. EINTR only
+		 * before the pool is ready. */
 		if (n < 0 && errno != EINTR)
 			abort();
 		if (n != (ssize_t)sizeof(value))
@@ -67,7 +69,7 @@ static void segment_close_fd(int fd)
 /* Write lock on the whole file, bound to this open file description; never waits. */
 static enum segment_error segment_lock(int fd)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
 		return SEGMENT_OK;
@@ -82,8 +84,8 @@ static bool segment_is_at(int fd, const char *path)
 	       mine.st_ino == named.st_ino;
 }
 
-/* Open the file at the path and lock it. Between the two, an owner may have replaced or unlinked it: then the lock
- * is on a file that nobody will find again, and we try the new one. */
+/* Open the file at the path and lock it. Between the two, an owner may have replaced or unlinked it: then the
+ * lock is on a file that nobody will find again, and we try the new one. */
 static enum segment_error segment_open_locked(const char *path, int flags, int *ret_fd)
 {
 	for (int i = 0; i < SEGMENT_LOCK_TRIES; i++) {
@@ -125,10 +127,10 @@ static enum segment_error segment_map(int fd, size_t total_bytes, struct segment
 	base = mmap(NULL, total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		return errno == ENOMEM ? SEGMENT_ERROR_NO_SPACE : segment_error_of_errno();
-	*ret_segment = (struct segment){ .fd = fd,
+	*ret_segment = (struct segment){.fd = fd,
 		.header = base,
 		.payload = (uint8_t *)base + SEGMENT_HEADER_BYTES,
-		.payload_bytes = total_bytes - SEGMENT_HEADER_BYTES };
+		.payload_bytes = total_bytes - SEGMENT_HEADER_BYTES};
 	return SEGMENT_OK;
 }
 
@@ -136,7 +138,7 @@ static enum segment_error segment_map(int fd, size_t total_bytes, struct segment
 static enum segment_error segment_build(const char *path, enum segment_kind kind, uint32_t layout_hash,
 	size_t payload_bytes, const uint64_t parameters[8], struct segment *ret_segment)
 {
-	struct segment segment = { 0 };
+	struct segment segment = {0};
 	enum segment_error error;
 	int fd, saved_errno;
 
@@ -165,7 +167,8 @@ static enum segment_error segment_build(const char *path, enum segment_kind kind
 	if (parameters)
 		memcpy(segment.header->parameters, parameters, sizeof(segment.header->parameters));
 	segment.header->checksum = segment_header_checksum(segment.header);
-	/* Release: pairs with the acquire fence of segment_header_read. Whoever sees the magic sees the header. */
+	/* Release: pairs with the acquire fence of segment_header_read. Whoever sees the magic sees the
+	 * header. */
 	atomic_store_explicit(&segment.header->magic, SEGMENT_MAGIC, memory_order_release);
 	*ret_segment = segment;
 	return SEGMENT_OK;
@@ -235,5 +238,5 @@ void segment_close(struct segment *segment, const char *unlink_path_or_null)
 		unlink(unlink_path_or_null);
 	munmap(segment->header, SEGMENT_HEADER_BYTES + segment->payload_bytes);
 	close(segment->fd);
-	*segment = (struct segment){ .fd = -1 };
+	*segment = (struct segment){.fd = -1};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The reader's side of segments (segment.h): validation and pread, never a mapping. Runs in the other process than
- * the owner's; everything that it copies is untrusted until a checksum, a sequence or a range says otherwise.
+/* The reader's side of segments (segment.h): validation and pread, never a mapping. Runs in the other process
+ * than the owner's; everything that it copies is untrusted until a checksum, a sequence or a range says
+ * otherwise.
  */
 #include "shm/segment.h"
 
@@ -17,7 +18,8 @@ uint32_t segment_header_checksum(const struct segment_header *header)
 {
 	const uint8_t *bytes = (const uint8_t *)header;
 	uint64_t magic = SEGMENT_MAGIC;
-	size_t first = offsetof(struct segment_header, version), parameters = offsetof(struct segment_header, parameters);
+	size_t first = offsetof(struct segment_header, version),
+	       parameters = offsetof(struct segment_header, parameters);
 	uint32_t crc = checksum_crc32c(0, &magic, sizeof(magic));
 
 	crc = checksum_crc32c(crc, bytes + first, offsetof(struct segment_header, checksum) - first);
@@ -71,8 +73,8 @@ enum segment_error segment_header_read(
 	int rc;
 
 	rc = segment_pread(fd, offsetof(struct segment_header, magic), &header.magic, sizeof(header.magic));
-	/* Acquire: pairs with the release of the magic in segment_build. The kernel's copy is a load of this thread, so the
-	 * fence orders it before the copy of the rest. */
+	/* Acquire: pairs with the release of the magic in segment_build. The kernel's copy is a load of this
+	 * thread, so the fence orders it before the copy of the rest. */
 	atomic_thread_fence(memory_order_acquire);
 	if (rc == 0)
 		rc = segment_pread(fd, 0, &header, sizeof(header));
@@ -102,8 +104,8 @@ enum segment_error segment_reader_open(
 	if (reader.fd < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return SEGMENT_ERROR_ABSENT;
-		return errno == EACCES || errno == EPERM || errno == ELOOP ? SEGMENT_ERROR_PERMISSION :
-									      SEGMENT_ERROR_SYSTEM;
+		return errno == EACCES || errno == EPERM || errno == ELOOP ? SEGMENT_ERROR_PERMISSION
+									   : SEGMENT_ERROR_SYSTEM;
 	}
 	error = segment_header_read(reader.fd, kind, layout_hash, &reader.header);
 	if (error == SEGMENT_OK) {
@@ -155,17 +157,28 @@ const char *segment_error_text(enum segment_error error, const char *path, char 
 {
 	static const char *const formats[] = {
 		[SEGMENT_OK] = "%s: the segment is good.",
-		[SEGMENT_ERROR_ABSENT] = "%s: there is no such segment; start the process that owns it, or check the run directory.",
-		[SEGMENT_ERROR_BUSY] = "%s: another process owns this segment; stop the other instance, or give this one another name.",
-		[SEGMENT_ERROR_PERMISSION] = "%s: permission denied (or a symbolic link lies there); run as a user who may use the run directory.",
-		[SEGMENT_ERROR_NO_SPACE] = "%s: no memory or no space left for the segment; free some on that file system, or configure smaller tables.",
-		[SEGMENT_ERROR_SHORT] = "%s: the file's size is not what its header says, or it is too short for a header; restart its owner, which makes a new one.",
-		[SEGMENT_ERROR_MAGIC] = "%s: this is not a Weir segment, or its owner died while making it; move the file away and restart its owner.",
-		[SEGMENT_ERROR_OLDER] = "%s: the segment was made by an older Weir; restart its owner with this version.",
-		[SEGMENT_ERROR_NEWER] = "%s: the segment was made by a newer Weir; upgrade this process, or restart its owner with this version.",
-		[SEGMENT_ERROR_KIND] = "%s: the segment is of another kind than expected; check the run directory and the instance's name.",
-		[SEGMENT_ERROR_LAYOUT] = "%s: the segment's layout differs from this build's; restart both processes from the same build.",
-		[SEGMENT_ERROR_CHECKSUM] = "%s: the segment's header is damaged; restart its owner, which makes a new one.",
+		[SEGMENT_ERROR_ABSENT] = "%s: there is no such segment; start the process that owns it, or "
+					 "check the run directory.",
+		[SEGMENT_ERROR_BUSY] = "%s: another process owns this segment; stop the other instance, or "
+				       "give this one another name.",
+		[SEGMENT_ERROR_PERMISSION] = "%s: permission denied (or a symbolic link lies there); run as "
+					     "a user who may use the run directory.",
+		[SEGMENT_ERROR_NO_SPACE] = "%s: no memory or no space left for the segment; free some on "
+					   "that file system, or configure smaller tables.",
+		[SEGMENT_ERROR_SHORT] = "%s: the file's size is not what its header says, or it is too short "
+					"for a header; restart its owner, which makes a new one.",
+		[SEGMENT_ERROR_MAGIC] = "%s: this is not a Weir segment, or its owner died while making it; "
+					"move the file away and restart its owner.",
+		[SEGMENT_ERROR_OLDER] =
+			"%s: the segment was made by an older Weir; restart its owner with this version.",
+		[SEGMENT_ERROR_NEWER] = "%s: the segment was made by a newer Weir; upgrade this process, or "
+					"restart its owner with this version.",
+		[SEGMENT_ERROR_KIND] = "%s: the segment is of another kind than expected; check the run "
+				       "directory and the instance's name.",
+		[SEGMENT_ERROR_LAYOUT] = "%s: the segment's layout differs from this build's; restart both "
+					 "processes from the same build.",
+		[SEGMENT_ERROR_CHECKSUM] =
+			"%s: the segment's header is damaged; restart its owner, which makes a new one.",
 	};
 	int saved_errno = errno;
 

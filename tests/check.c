@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The test harness over CUnit (check.h). CUnit keeps its state in globals and is not thread-safe: only the
- * thread that runs the tests may come here. CU_basic_run_tests returns success when assertions fail, and a test that
- * was never run leaves no trace but a failure record, so check_main looks at the records and at the number run.
+ * thread that runs the tests may come here. CU_basic_run_tests returns success when assertions fail, and a
+ * test that was never run leaves no trace but a failure record, so check_main looks at the records and at the
+ * number run.
  */
 #include "tests/check.h"
 
@@ -39,7 +40,8 @@ __attribute__((format(printf, 6, 7))) static bool check_format(
 	return check_result(false, file, line, text);
 }
 
-bool check_bool(const char *file, unsigned line, const char *name, const char *what, bool actual, bool expected)
+bool check_bool(
+	const char *file, unsigned line, const char *name, const char *what, bool actual, bool expected)
 {
 	return check_format(actual == expected, file, line, name, what, "got %s, expected %s",
 		actual ? "true" : "false", expected ? "true" : "false");
@@ -48,16 +50,16 @@ bool check_bool(const char *file, unsigned line, const char *name, const char *w
 bool check_signed(
 	const char *file, unsigned line, const char *name, const char *what, int64_t actual, int64_t expected)
 {
-	return check_format(actual == expected, file, line, name, what, "got %" PRId64 ", expected %" PRId64, actual,
-		expected);
+	return check_format(actual == expected, file, line, name, what, "got %" PRId64 ", expected %" PRId64,
+		actual, expected);
 }
 
-bool check_unsigned(
-	const char *file, unsigned line, const char *name, const char *what, uint64_t actual, uint64_t expected)
+bool check_unsigned(const char *file, unsigned line, const char *name, const char *what, uint64_t actual,
+	uint64_t expected)
 {
 	return check_format(actual == expected, file, line, name, what,
-		"got %" PRIu64 " (0x%" PRIx64 "), expected %" PRIu64 " (0x%" PRIx64 ")", actual, actual, expected,
-		expected);
+		"got %" PRIu64 " (0x%" PRIx64 "), expected %" PRIu64 " (0x%" PRIx64 ")", actual, actual,
+		expected, expected);
 }
 
 bool check_double(
@@ -79,8 +81,8 @@ bool check_string(const char *file, unsigned line, const char *name, const char 
 {
 	bool ok = actual == expected || (actual && expected && strcmp(actual, expected) == 0);
 
-	return check_format(ok, file, line, name, what, "got \"%s\", expected \"%s\"", actual ? actual : "(null)",
-		expected ? expected : "(null)");
+	return check_format(ok, file, line, name, what, "got \"%s\", expected \"%s\"",
+		actual ? actual : "(null)", expected ? expected : "(null)");
 }
 
 bool check_pointer(const char *file, unsigned line, const char *name, const char *what, const void *actual,
@@ -100,8 +102,8 @@ bool check_memory(const char *file, unsigned line, const char *name, const char 
 		i++;
 	if (i == bytes)
 		return check_result(true, file, line, "");
-	return check_format(false, file, line, name, what, "byte %zu of %zu: got 0x%02x, expected 0x%02x", i, bytes,
-		a[i], e[i]);
+	return check_format(false, file, line, name, what, "byte %zu of %zu: got 0x%02x, expected 0x%02x", i,
+		bytes, a[i], e[i]);
 }
 
 bool check_contains(const char *file, unsigned line, const char *name, const char *what, const char *text,
@@ -109,8 +111,8 @@ bool check_contains(const char *file, unsigned line, const char *name, const cha
 {
 	bool ok = text && part && strstr(text, part);
 
-	return check_format(ok, file, line, name, what, "\"%s\" does not contain \"%s\"", text ? text : "(null)",
-		part ? part : "(null)");
+	return check_format(ok, file, line, name, what, "\"%s\" does not contain \"%s\"",
+		text ? text : "(null)", part ? part : "(null)");
 }
 
 bool check_fail(const char *file, unsigned line, const char *name, const char *format, ...)
@@ -138,7 +140,8 @@ int check_main(const char *suite, const struct check_test *tests, size_t n, int 
 	for (size_t i = 0; i < n; i++) {
 		if (filter && !strstr(tests[i].name, filter))
 			continue;
-		/* CUnit refuses a name twice with a null result; a table with a mistake must not lose a test. */
+		/* CUnit refuses a name twice with a null result; a table with a mistake must not lose a test.
+		 */
 		if (!CU_add_test(registered, tests[i].name, tests[i].run)) {
 			fprintf(stderr, "%s: test \"%s\": %s\n", suite, tests[i].name, CU_get_error_msg());
 			CU_cleanup_registry();

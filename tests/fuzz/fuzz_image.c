@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Fuzz target: image_validate on any bytes, then once more with header, layout hash and checksum put right, so that the rules behind
- * them are reached. What validation accepts must be safe to walk: every label chain ends, every index is in range.
+/* Fuzz target: image_validate on any bytes, then once more with header, layout hash and checksum put right,
+ * so that the rules behind them are reached. What validation accepts must be safe to walk: every label chain
+ * ends, every index is in range.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The corpus of fuzz_image: DIRECTORY checks that each file there is what this program builds and is still a valid image, so a change of the
- * format cannot leave the corpus behind unseen; `--write DIRECTORY` writes it anew after such a change.
+/* The corpus of fuzz_image: DIRECTORY checks that each file there is what this program builds and is still a
+ * valid image, so a change of the format cannot leave the corpus behind unseen; `--write DIRECTORY` writes it
+ * anew after such a change.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ struct corpus_image {
 
 static void *corpus_finish(struct image_builder *builder, size_t *ret_bytes)
 {
-	const struct image_stamp stamp = { .instance = 1, .generation = 1 };
+	const struct image_stamp stamp = {.instance = 1, .generation = 1};
 	void *block;
 
 	if (image_builder_finish(builder, &stamp, &block, ret_bytes) != 0)
@@ -53,14 +54,15 @@ static void *corpus_bans(size_t *ret_bytes)
 	struct image_builder *builder = image_fixture_builder();
 
 	for (uint32_t i = 0; i < 40; i++) {
-		struct prefix v4 = { .address = address_from_v4(i * 77777), .length = 128 };
-		struct prefix v6 = { .length = i % 2 ? 64 : 128 };
+		struct prefix v4 = {.address = address_from_v4(i * 77777), .length = 128};
+		struct prefix v6 = {.length = i % 2 ? 64 : 128};
 		uint32_t meta = ban_meta_make((enum source_class)(1 + i % 4), i);
 
 		v6.address.bytes[0] = 0x20;
 		v6.address.bytes[5] = (uint8_t)i;
 		v6.address.bytes[15] = i % 2 ? 0 : (uint8_t)i;
-		if (image_builder_add_ban(builder, &v4, meta) != 0 || image_builder_add_ban(builder, &v6, meta) != 0)
+		if (image_builder_add_ban(builder, &v4, meta) != 0 ||
+			image_builder_add_ban(builder, &v6, meta) != 0)
 			abort();
 	}
 	return corpus_finish(builder, ret_bytes);
@@ -70,13 +72,15 @@ static bool corpus_file_is(const char *path, const void *block, size_t bytes)
 {
 	uint8_t *copy = malloc(bytes + 1);
 	FILE *file = fopen(path, "rb");
-	bool same = copy && file && fread(copy, 1, bytes + 1, file) == bytes && memcmp(copy, block, bytes) == 0;
+	bool same =
+		copy && file && fread(copy, 1, bytes + 1, file) == bytes && memcmp(copy, block, bytes) == 0;
 
 	if (file)
 		fclose(file);
 	free(copy);
 	if (!same)
-		fprintf(stderr, "%s is not what the builder makes now; write the corpus anew with --write\n", path);
+		fprintf(stderr, "%s is not what the builder makes now; write the corpus anew with --write\n",
+			path);
 	return same;
 }
 
@@ -91,10 +95,10 @@ static bool corpus_file_write(const char *path, const void *block, size_t bytes)
 int main(int argc, char **argv)
 {
 	static const struct corpus_image images[] = {
-		{ "small", image_fixture_small },
-		{ "no_lists", corpus_no_lists },
-		{ "nested", corpus_nested },
-		{ "bans", corpus_bans },
+		{"small", image_fixture_small},
+		{"no_lists", corpus_no_lists},
+		{"nested", corpus_nested},
+		{"bans", corpus_bans},
 	};
 	bool writing = argc == 3 && strcmp(argv[1], "--write") == 0;
 	unsigned passed = 0, failed = 0;

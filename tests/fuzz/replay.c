@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Replays a corpus through a fuzz target without libFuzzer, so that the suite needs no clang: NAME DIRECTORY. Each target
- * links this file and its own LLVMFuzzerTestOneInput, which ends the process (abort, sanitizer) when it finds a fault.
- * Each input also runs cut at lengths spread over it and with bits flipped: a corpus of good inputs then meets the
- * refusals too. Must not write to the corpus.
+/* Replays a corpus through a fuzz target without libFuzzer, so that the suite needs no clang: NAME DIRECTORY.
+ * Each target links this file and its own LLVMFuzzerTestOneInput, which ends the process (abort, sanitizer)
+ * when it finds a fault. Each input also runs cut at lengths spread over it and with bits flipped: a corpus
+ * of good inputs then meets the refusals too. Must not write to the corpus.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -29,7 +29,8 @@ static void replay_bytes(const uint8_t *data, size_t bytes)
 
 static void replay_variants(uint8_t *data, size_t bytes)
 {
-	size_t cuts = bytes < REPLAY_CUTS ? bytes : REPLAY_CUTS, flips = bytes * 8 < REPLAY_FLIPS ? bytes * 8 : REPLAY_FLIPS;
+	size_t cuts = bytes < REPLAY_CUTS ? bytes : REPLAY_CUTS,
+	       flips = bytes * 8 < REPLAY_FLIPS ? bytes * 8 : REPLAY_FLIPS;
 
 	replay_bytes(data, bytes);
 	for (size_t i = 0; i < cuts; i++)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Event ring, command log and counters with a writer that runs at the same time as the reader: as a thread, and as a
- * process. Every record that is delivered must be whole, in order and once; what is not delivered must be counted.
- * Under TSan the C11 atomics (heads, counters, consumed words) are checked. The record copies are not seen by it: the reader copies
- * them with pread, inside the kernel. They are checked here by content: a torn record that passes its checksum would
- * show a payload that does not belong to its sequence.
+/* Event ring, command log and counters with a writer that runs at the same time as the reader: as a thread,
+ * and as a process. Every record that is delivered must be whole, in order and once; what is not delivered
+ * must be counted. Under TSan the C11 atomics (heads, counters, consumed words) are checked. The record
+ * copies are not seen by it: the reader copies them with pread, inside the kernel. They are checked here by
+ * content: a torn record that passes its checksum would show a payload that does not belong to its sequence.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,8 +23,13 @@
 #include "tests/unit/segment_fixture.h"
 
 /* Many times around both; all runs together take about a second on two cores. */
-enum { EVENTS = 100 * EVENT_RING_RECORDS, COMMANDS = 40 * COMMAND_LOG_RECORDS, BATCH = 64, DAWDLE_TURNS = 16,
-	COUNTS = 2000000 };
+enum {
+	EVENTS = 100 * EVENT_RING_RECORDS,
+	COMMANDS = 40 * COMMAND_LOG_RECORDS,
+	BATCH = 64,
+	DAWDLE_TURNS = 16,
+	COUNTS = 2000000
+};
 #define RUN_SECONDS_MAX 60
 
 /* Words between the sides that in Weir lie in the other segment; in shared memory, for the forked writer. */
@@ -60,15 +65,20 @@ static uint64_t payload_of(uint64_t sequence)
 
 static bool run_open(struct run *run, enum segment_kind kind, uint32_t layout_hash, size_t payload_bytes)
 {
-	const uint64_t parameters[8] = { 1 };
+	const uint64_t parameters[8] = {1};
 
 	segment_fixture_make(&run->files);
 	run->give_up = seconds_now() + RUN_SECONDS_MAX;
-	run->shared = mmap(NULL, sizeof(*run->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	run->shared =
+		mmap(NULL, sizeof(*run->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	return CHECK_TRUE("shared words", run->shared != MAP_FAILED) &&
-	       CHECK_EQ("a segment", (int)segment_create(run->files.path, kind, layout_hash, payload_bytes, parameters, &run->segment),
+	       CHECK_EQ("a segment",
+		       (int)segment_create(
+			       run->files.path, kind, layout_hash, payload_bytes, parameters, &run->segment),
 		       (int)SEGMENT_OK) &&
-	       CHECK_EQ("a reader", (int)segment_reader_open(run->files.path, kind, layout_hash, &run->reader), (int)SEGMENT_OK);
+	       CHECK_EQ("a reader",
+		       (int)segment_reader_open(run->files.path, kind, layout_hash, &run->reader),
+		       (int)SEGMENT_OK);
 }
 
 static void run_close(struct run *run)
@@ -98,15 +108,17 @@ static void run_both(struct run *run, bool process, void *(*writer)(void *), voi
 	}
 	reader(run);
 	if (process)
-		CHECK_TRUE("the writer ends well", waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		CHECK_TRUE("the writer ends well",
+			waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	else
 		pthread_join(thread, NULL);
 	CHECK_EQ("the writer saw nothing wrong", run->shared->failed, 0u);
 }
 
-/* A reader that is to be overrun waits, every so often, until the writer is a whole ring ahead: it then reads exactly
- * the records that are being overwritten. */
-static void reader_dawdle(struct run *run, unsigned turn, size_t head_offset, uint64_t cursor, uint64_t ring_records)
+/* A reader that is to be overrun waits, every so often, until the writer is a whole ring ahead: it then reads
+ * exactly the records that are being overwritten. */
+static void reader_dawdle(
+	struct run *run, unsigned turn, size_t head_offset, uint64_t cursor, uint64_t ring_records)
 {
 	uint64_t head = 0;
 
@@ -127,9 +139,10 @@ static void *ring_writer(void *context)
 
 	/* An honest reader slows the writer down, so that every event arrives; a lying one is overrun. */
 	while (sequence <= EVENTS && seconds_now() < run->give_up) {
-		struct event_record event = { .kind = EVENT_FLOW_PROVEN, .time_ns = payload_of(sequence) };
-		uint64_t consumed = run->honest ?
-			atomic_load_explicit(&run->shared->consumed, memory_order_relaxed) : sequence - 1;
+		struct event_record event = {.kind = EVENT_FLOW_PROVEN, .time_ns = payload_of(sequence)};
+		uint64_t consumed =
+			run->honest ? atomic_load_explicit(&run->shared->consumed, memory_order_relaxed)
+				    : sequence - 1;
 		int rc = event_ring_push(ring, consumed, &event);
 
 		if (rc == 0)
@@ -155,7 +168,8 @@ static void ring_reader(struct run *run)
 		uint64_t before = cursor;
 
 		reader_dawdle(run, ++turn,
-			offsetof(struct dataplane_payload, lcores) + offsetof(struct dataplane_lcore, events) +
+			offsetof(struct dataplane_payload, lcores) +
+				offsetof(struct dataplane_lcore, events) +
 				offsetof(struct event_ring, head_sequence),
 			cursor, EVENT_RING_RECORDS);
 		int n = event_ring_read(&run->reader, 0, &cursor, events, BATCH, &lost);
@@ -165,7 +179,8 @@ static void ring_reader(struct run *run)
 			return;
 		}
 		for (int i = 0; i < n; i++) {
-			wrong += events[i].sequence <= last || events[i].time_ns != payload_of(events[i].sequence);
+			wrong += events[i].sequence <= last ||
+				 events[i].time_ns != payload_of(events[i].sequence);
 			last = events[i].sequence;
 			received++;
 		}
@@ -189,9 +204,10 @@ static void ring_reader(struct run *run)
 
 static void ring_run(bool process, bool honest)
 {
-	struct run run = { .honest = honest };
+	struct run run = {.honest = honest};
 
-	if (!run_open(&run, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(), dataplane_payload_bytes(1)))
+	if (!run_open(&run, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(),
+		    dataplane_payload_bytes(1)))
 		return;
 	run_both(&run, process, ring_writer, ring_reader);
 	run_close(&run);
@@ -221,16 +237,16 @@ static void *log_writer(void *context)
 
 	while (sequence < COMMANDS && seconds_now() < run->give_up) {
 		uint64_t value = payload_of(sequence + 1);
-		struct command_record record = { .kind = COMMAND_BAN_SET,
+		struct command_record record = {.kind = COMMAND_BAN_SET,
 			.prefix_length = 128,
 			.meta = ban_meta_make(SOURCE_CLASS_BANNED, 1),
-			.written_ns = value };
+			.written_ns = value};
 		int rc;
 
 		memcpy(record.address, &value, sizeof(value));
 		rc = command_log_append(payload, &record, &sequence);
-		/* A full log: an image of everything so far is published, whether the reader has followed or not. An honest
-		 * run waits for it, so that no record may be missed. */
+		/* A full log: an image of everything so far is published, whether the reader has followed or
+		 * not. An honest run waits for it, so that no record may be missed. */
 		if (rc == -ENOBUFS && run->honest &&
 			atomic_load_explicit(&run->shared->consumed, memory_order_relaxed) < sequence)
 			sched_yield();
@@ -259,7 +275,7 @@ static bool log_catch_up(struct run *run, struct command_log_cursor *cursor)
 static void log_reader(struct run *run)
 {
 	static struct command_record records[BATCH];
-	struct command_log_cursor cursor = { 0 };
+	struct command_log_cursor cursor = {0};
 	uint64_t received = 0, skipped = 0, wrong = 0, stuck = 0;
 	bool done = false;
 	unsigned turn = 0;
@@ -268,11 +284,13 @@ static void log_reader(struct run *run)
 		uint64_t before = cursor.applied_sequence;
 		unsigned n = 0;
 
-		reader_dawdle(run, ++turn, offsetof(struct control_payload, head_sequence), before, COMMAND_LOG_RECORDS);
+		reader_dawdle(run, ++turn, offsetof(struct control_payload, head_sequence), before,
+			COMMAND_LOG_RECORDS);
 		enum command_log_result result = command_log_read(&run->reader, &cursor, records, BATCH, &n);
 
 		if (result == COMMAND_LOG_DAMAGED || result == COMMAND_LOG_LOST) {
-			CHECK_FAIL("nothing is damaged", "result %d after %llu", (int)result, (unsigned long long)before);
+			CHECK_FAIL("nothing is damaged", "result %d after %llu", (int)result,
+				(unsigned long long)before);
 			return;
 		}
 		for (unsigned i = 0; i < n; i++)
@@ -305,9 +323,10 @@ static void log_reader(struct run *run)
 
 static void log_run(bool process, bool honest)
 {
-	struct run run = { .honest = honest };
+	struct run run = {.honest = honest};
 
-	if (!run_open(&run, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), sizeof(struct control_payload)))
+	if (!run_open(&run, SEGMENT_KIND_CONTROL, control_payload_layout_hash(),
+		    sizeof(struct control_payload)))
 		return;
 	run_both(&run, process, log_writer, log_reader);
 	run_close(&run);
@@ -360,12 +379,12 @@ static void test_counters(void)
 }
 
 static const struct check_test tests[] = {
-	{ "ring: writer and reader in two threads", test_ring_thread },
-	{ "ring: writer and reader in two processes", test_ring_process },
-	{ "ring: a reader that is overrun counts what it lost", test_ring_overrun },
-	{ "log: writer and reader in two threads", test_log_thread },
-	{ "log: writer and reader in two processes", test_log_process },
-	{ "log: a reader left behind goes on from the image", test_log_behind },
-	{ "counters are read while they are added to", test_counters },
+	{"ring: writer and reader in two threads", test_ring_thread},
+	{"ring: writer and reader in two processes", test_ring_process},
+	{"ring: a reader that is overrun counts what it lost", test_ring_overrun},
+	{"log: writer and reader in two threads", test_log_thread},
+	{"log: writer and reader in two processes", test_log_process},
+	{"log: a reader left behind goes on from the image", test_log_behind},
+	{"counters are read while they are added to", test_counters},
 };
 CHECK_MAIN("shm_threads", tests)

@@ -63,8 +63,10 @@ static inline struct image_builder *image_fixture_builder(void)
 
 	if (image_builder_create(&builder) != 0)
 		return NULL;
-	if (image_builder_set_policy(builder, &policy) != 0 || image_builder_add_node_address(builder, &node) != 0 ||
-		image_builder_add_service(builder, &tcp) != 0 || image_builder_add_service(builder, &udp) != 0)
+	if (image_builder_set_policy(builder, &policy) != 0 ||
+		image_builder_add_node_address(builder, &node) != 0 ||
+		image_builder_add_service(builder, &tcp) != 0 ||
+		image_builder_add_service(builder, &udp) != 0)
 		abort();
 	return builder;
 }
@@ -72,11 +74,12 @@ static inline struct image_builder *image_fixture_builder(void)
 /** A small image with a bit of everything, which the caller frees. NULL: no memory. */
 static inline void *image_fixture_small(size_t *ret_bytes)
 {
-	static const char *const bans[] = { "203.0.113.5", "203.0.113.7", "198.51.100.0/24", "2001:db8:1::/64",
-		"2001:db8:2::1", "2001:db8:3::/48" };
-	const struct image_stamp stamp = { .instance = 77, .generation = 3, .covers_sequence = 9 };
+	static const char *const bans[] = {"203.0.113.5", "203.0.113.7", "198.51.100.0/24", "2001:db8:1::/64",
+		"2001:db8:2::1", "2001:db8:3::/48"};
+	const struct image_stamp stamp = {.instance = 77, .generation = 3, .covers_sequence = 9};
 	struct image_builder *builder = image_fixture_builder();
-	struct prefix allow = image_fixture_prefix("198.51.100.128/25"), deny = image_fixture_prefix("2001:db8:3:4::/64");
+	struct prefix allow = image_fixture_prefix("198.51.100.128/25"),
+		      deny = image_fixture_prefix("2001:db8:3:4::/64");
 	void *block = NULL;
 
 	if (!builder)
@@ -84,7 +87,8 @@ static inline void *image_fixture_small(size_t *ret_bytes)
 	for (size_t i = 0; i < sizeof(bans) / sizeof(bans[0]); i++) {
 		struct prefix ban = image_fixture_prefix(bans[i]);
 
-		if (image_builder_add_ban(builder, &ban, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER)) != 0)
+		if (image_builder_add_ban(
+			    builder, &ban, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER)) != 0)
 			abort();
 	}
 	if (image_builder_add_list(builder, IMAGE_LIST_ALLOW, &allow, 0) != 0 ||

@@ -42,10 +42,10 @@ static void log_close(struct log_fixture *log)
 
 static struct command_record ban_of(uint32_t v4)
 {
-	struct command_record record = { .kind = COMMAND_BAN_SET,
+	struct command_record record = {.kind = COMMAND_BAN_SET,
 		.prefix_length = 128,
 		.meta = ban_meta_make(SOURCE_CLASS_BANNED, 60),
-		.written_ns = v4 };
+		.written_ns = v4};
 	struct address address = address_from_v4(v4);
 
 	memcpy(record.address, address.bytes, sizeof(record.address));
@@ -59,7 +59,8 @@ static int append(struct log_fixture *log, uint32_t v4)
 	return command_log_append(log->payload, &record, NULL);
 }
 
-static enum command_log_result take(struct log_fixture *log, struct command_record *records, unsigned max, unsigned *n)
+static enum command_log_result take(
+	struct log_fixture *log, struct command_record *records, unsigned max, unsigned *n)
 {
 	*n = 0;
 	return command_log_read(&log->reader, &log->cursor, records, max, n);
@@ -82,7 +83,8 @@ static void test_order(void)
 	CHECK_EQ("read", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("as many as asked for", n, 8u);
 	for (unsigned i = 0; i < n; i++)
-		CHECK_TRUE("in order, as written", records[i].sequence == i + 1 && records[i].written_ns == i + 7);
+		CHECK_TRUE("in order, as written",
+			records[i].sequence == i + 1 && records[i].written_ns == i + 7);
 	CHECK_EQ("the rest", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("is two", n, 2u);
 	CHECK_EQ("then nothing", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_EMPTY);
@@ -100,15 +102,15 @@ static void test_wrong_records(void)
 		uint32_t meta;
 		int expected;
 	} cases[] = {
-		{ "no kind", COMMAND_NONE, 128, 0, -EINVAL },
-		{ "an unknown kind", COMMAND_KIND_COUNT, 128, 0, -EINVAL },
-		{ "a prefix longer than 128", COMMAND_DENY_SET, 129, 0, -EINVAL },
-		{ "host bits behind the length", COMMAND_DENY_SET, 120, 0, -EINVAL },
-		{ "a ban without a class", COMMAND_BAN_SET, 128, 60, -EINVAL },
-		{ "a ban of an unknown class", COMMAND_BAN_SET, 128, UINT32_MAX, -EINVAL },
-		{ "clearing a ban needs no class", COMMAND_BAN_CLEAR, 128, 0, 0 },
-		{ "an allow", COMMAND_ALLOW_SET, 128, 0, 0 },
-		{ "a cut names an address, no prefix", COMMAND_FLOW_CUT, 0, 0, 0 },
+		{"no kind", COMMAND_NONE, 128, 0, -EINVAL},
+		{"an unknown kind", COMMAND_KIND_COUNT, 128, 0, -EINVAL},
+		{"a prefix longer than 128", COMMAND_DENY_SET, 129, 0, -EINVAL},
+		{"host bits behind the length", COMMAND_DENY_SET, 120, 0, -EINVAL},
+		{"a ban without a class", COMMAND_BAN_SET, 128, 60, -EINVAL},
+		{"a ban of an unknown class", COMMAND_BAN_SET, 128, UINT32_MAX, -EINVAL},
+		{"clearing a ban needs no class", COMMAND_BAN_CLEAR, 128, 0, 0},
+		{"an allow", COMMAND_ALLOW_SET, 128, 0, 0},
+		{"a cut names an address, no prefix", COMMAND_FLOW_CUT, 0, 0, 0},
 	};
 	struct log_fixture log;
 
@@ -131,7 +133,7 @@ static void test_full_and_behind(void)
 {
 	static struct command_record records[COMMAND_LOG_RECORDS];
 	struct log_fixture log;
-	struct command_log_cursor late = { 0 };
+	struct command_log_cursor late = {0};
 	uint64_t sequence = 77;
 	struct command_record record = ban_of(1);
 	unsigned n;
@@ -143,7 +145,8 @@ static void test_full_and_behind(void)
 			CHECK_FAIL("the log takes all its records", "number %u", i);
 	CHECK_EQ("then it is full", command_log_append(log.payload, &record, &sequence), -ENOBUFS);
 	CHECK_EQ("and nothing is handed out", sequence, 77u);
-	CHECK_EQ("a full log is read", (int)take(&log, records, COMMAND_LOG_RECORDS, &n), (int)COMMAND_LOG_RECORDS_READ);
+	CHECK_EQ("a full log is read", (int)take(&log, records, COMMAND_LOG_RECORDS, &n),
+		(int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("whole", n, (unsigned)COMMAND_LOG_RECORDS);
 	command_log_cover(log.payload, 1, 100);
 	for (uint32_t i = 0; i < 100; i++)
@@ -153,20 +156,24 @@ static void test_full_and_behind(void)
 	CHECK_EQ("an image that covers less frees nothing", append(&log, 1), -ENOBUFS);
 	CHECK_EQ("nor does covering go back", log.payload->covered_sequence, 100u);
 	CHECK_EQ("its generation is told", log.payload->image_generation, 2u);
-	CHECK_EQ("the reader goes on over the end", (int)take(&log, records, 1000, &n), (int)COMMAND_LOG_RECORDS_READ);
+	CHECK_EQ("the reader goes on over the end", (int)take(&log, records, 1000, &n),
+		(int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("with the new ones", n, 100u);
 	CHECK_EQ("a reader that stayed is told", (int)command_log_read(&log.reader, &late, records, 10, &n),
 		(int)COMMAND_LOG_BEHIND);
 	CHECK_EQ("its cursor stays", late.applied_sequence, 0u);
 	late.applied_sequence = 99;
-	CHECK_EQ("one record too late", (int)command_log_read(&log.reader, &late, records, 10, &n), (int)COMMAND_LOG_BEHIND);
+	CHECK_EQ("one record too late", (int)command_log_read(&log.reader, &late, records, 10, &n),
+		(int)COMMAND_LOG_BEHIND);
 	late.applied_sequence = 100;
-	CHECK_EQ("the oldest that is left", (int)command_log_read(&log.reader, &late, records, COMMAND_LOG_RECORDS, &n),
+	CHECK_EQ("the oldest that is left",
+		(int)command_log_read(&log.reader, &late, records, COMMAND_LOG_RECORDS, &n),
 		(int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("is read in two parts around the end", n, (unsigned)COMMAND_LOG_RECORDS);
 	CHECK_EQ("in order", records[n - 1].sequence, (uint64_t)COMMAND_LOG_RECORDS + 100);
 	command_log_cover(log.payload, 3, UINT64_MAX);
-	CHECK_EQ("covering ends at the head", log.payload->covered_sequence, (uint64_t)COMMAND_LOG_RECORDS + 100);
+	CHECK_EQ("covering ends at the head", log.payload->covered_sequence,
+		(uint64_t)COMMAND_LOG_RECORDS + 100);
 	log_close(&log);
 	CHECK_TRUE("nothing was left", segment_fixture_remove(&log.files));
 }
@@ -192,7 +199,8 @@ static void test_damage(void)
 	saved = log.payload->records[2];
 	log.payload->records[2].meta ^= 1;
 	log.cursor.applied_sequence = 0;
-	CHECK_EQ("what stands before the damage is read", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_RECORDS_READ);
+	CHECK_EQ("what stands before the damage is read", (int)take(&log, records, 8, &n),
+		(int)COMMAND_LOG_RECORDS_READ);
 	CHECK_EQ("only that", n, 2u);
 	CHECK_EQ("then the damage is met", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_DAMAGED);
 	log.payload->records[2] = saved;
@@ -201,12 +209,14 @@ static void test_damage(void)
 	log.payload->head_sequence = 2;
 	CHECK_EQ("a head that went back", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_DAMAGED);
 	log.payload->head_sequence = 1000;
-	CHECK_EQ("a head that promises what is not there", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_DAMAGED);
+	CHECK_EQ("a head that promises what is not there", (int)take(&log, records, 8, &n),
+		(int)COMMAND_LOG_DAMAGED);
 	log.payload->head_sequence = UINT64_MAX;
 	CHECK_EQ("a head out of all bounds", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_BEHIND);
 	log.payload->head_sequence = 1000;
 	CHECK_EQ("the segment is truncated before its records",
-		truncate(log.files.path, SEGMENT_HEADER_BYTES + offsetof(struct control_payload, records)), 0);
+		truncate(log.files.path, SEGMENT_HEADER_BYTES + offsetof(struct control_payload, records)),
+		0);
 	CHECK_EQ("records cannot be read", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_LOST);
 	CHECK_EQ("to nothing", truncate(log.files.path, 0), 0);
 	CHECK_EQ("nor the head", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_LOST);
@@ -214,7 +224,8 @@ static void test_damage(void)
 	CHECK_TRUE("nothing was left", segment_fixture_remove(&log.files));
 }
 
-/* The writer overwrites the record that the reader wants and has not yet moved its head: gone, not damaged. */
+/* The writer overwrites the record that the reader wants and has not yet moved its head: gone, not damaged.
+ */
 static void test_overwriting(void)
 {
 	struct log_fixture log;
@@ -226,7 +237,8 @@ static void test_overwriting(void)
 	for (uint32_t i = 0; i < COMMAND_LOG_RECORDS; i++)
 		append(&log, i);
 	log.payload->records[0].meta ^= 1; /* half of record RECORDS + 1 */
-	CHECK_EQ("the oldest record is being overwritten", (int)take(&log, records, 8, &n), (int)COMMAND_LOG_BEHIND);
+	CHECK_EQ("the oldest record is being overwritten", (int)take(&log, records, 8, &n),
+		(int)COMMAND_LOG_BEHIND);
 	log_close(&log);
 	CHECK_TRUE("nothing was left", segment_fixture_remove(&log.files));
 }
@@ -270,11 +282,12 @@ static void test_meta(void)
 		uint32_t end_s, now_s;
 		enum source_class expected;
 	} cases[] = {
-		{ "in force before its end", SOURCE_CLASS_BANNED, 100, 99, SOURCE_CLASS_BANNED },
-		{ "over at its end", SOURCE_CLASS_BANNED, 100, 100, SOURCE_CLASS_NONE },
-		{ "never over", SOURCE_CLASS_THROTTLED, BAN_META_NEVER, UINT32_MAX, SOURCE_CLASS_THROTTLED },
-		{ "an end beyond 17 years is never", SOURCE_CLASS_REFUSED, UINT32_MAX, UINT32_MAX, SOURCE_CLASS_REFUSED },
-		{ "an end at 0 is over", SOURCE_CLASS_DISCOURAGED, 0, 0, SOURCE_CLASS_NONE },
+		{"in force before its end", SOURCE_CLASS_BANNED, 100, 99, SOURCE_CLASS_BANNED},
+		{"over at its end", SOURCE_CLASS_BANNED, 100, 100, SOURCE_CLASS_NONE},
+		{"never over", SOURCE_CLASS_THROTTLED, BAN_META_NEVER, UINT32_MAX, SOURCE_CLASS_THROTTLED},
+		{"an end beyond 17 years is never", SOURCE_CLASS_REFUSED, UINT32_MAX, UINT32_MAX,
+			SOURCE_CLASS_REFUSED},
+		{"an end at 0 is over", SOURCE_CLASS_DISCOURAGED, 0, 0, SOURCE_CLASS_NONE},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -286,12 +299,12 @@ static void test_meta(void)
 }
 
 static const struct check_test tests[] = {
-	{ "commands are read in order", test_order },
-	{ "wrong commands are refused", test_wrong_records },
-	{ "a full log waits for an image, a late reader is told", test_full_and_behind },
-	{ "damage is seen and never applied", test_damage },
-	{ "a record being overwritten is gone, not damaged", test_overwriting },
-	{ "a writer that starts again", test_writer_restarts },
-	{ "ban words end when they say", test_meta },
+	{"commands are read in order", test_order},
+	{"wrong commands are refused", test_wrong_records},
+	{"a full log waits for an image, a late reader is told", test_full_and_behind},
+	{"damage is seen and never applied", test_damage},
+	{"a record being overwritten is gone, not damaged", test_overwriting},
+	{"a writer that starts again", test_writer_restarts},
+	{"ban words end when they say", test_meta},
 };
 CHECK_MAIN("command_log", tests)

@@ -8,7 +8,8 @@
 
 static bool is_metric_name(const char *name)
 {
-	return name[0] >= 'a' && name[0] <= 'z' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+	return name[0] >= 'a' && name[0] <= 'z' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
 static void test_names(void)
@@ -35,7 +36,7 @@ static void test_names(void)
 
 static void test_adding(void)
 {
-	struct counters counters = { 0 };
+	struct counters counters = {0};
 
 	for (int i = 0; i < COUNTER_COUNT; i++)
 		counter_add(&counters, (enum counter)i, (uint64_t)i + 1);
@@ -51,7 +52,7 @@ static void test_adding(void)
 }
 
 static const struct check_test tests[] = {
-	{ "names, units and help are fit for metrics and JSON", test_names },
-	{ "each counter adds up by itself", test_adding },
+	{"names, units and help are fit for metrics and JSON", test_names},
+	{"each counter adds up by itself", test_adding},
 };
 CHECK_MAIN("counters", tests)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of the event rings and of the dataplane's segment: order, a full ring, a reader that lies, damage, lost
- * events counted, a truncated segment, several lcores.
+/* Tests of the event rings and of the dataplane's segment: order, a full ring, a reader that lies, damage,
+ * lost events counted, a truncated segment, several lcores.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -23,12 +23,13 @@ struct ring_fixture {
 
 static void ring_open(struct ring_fixture *fixture)
 {
-	const uint64_t parameters[8] = { LCORES };
+	const uint64_t parameters[8] = {LCORES};
 
 	segment_fixture_make(&fixture->files);
 	CHECK_EQ("the dataplane's segment",
-		(int)segment_create(fixture->files.path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(),
-			dataplane_payload_bytes(LCORES), parameters, &fixture->segment),
+		(int)segment_create(fixture->files.path, SEGMENT_KIND_DATAPLANE,
+			dataplane_payload_layout_hash(), dataplane_payload_bytes(LCORES), parameters,
+			&fixture->segment),
 		(int)SEGMENT_OK);
 	fixture->payload = fixture->segment.payload;
 	fixture->ring = &fixture->payload->lcores[LCORE].events;
@@ -48,7 +49,7 @@ static void ring_close(struct ring_fixture *fixture)
 
 static int push(struct ring_fixture *fixture, uint64_t consumed, uint32_t detail)
 {
-	struct event_record event = { .kind = EVENT_FLOW_PROVEN, .detail = detail };
+	struct event_record event = {.kind = EVENT_FLOW_PROVEN, .detail = detail};
 
 	return event_ring_push(fixture->ring, consumed, &event);
 }
@@ -60,18 +61,21 @@ static void test_order(void)
 	uint64_t cursor = 0, lost = 0;
 
 	ring_open(&fixture);
-	CHECK_EQ("a new ring is empty", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost), 0);
+	CHECK_EQ("a new ring is empty", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost),
+		0);
 	for (uint32_t i = 0; i < 20; i++)
 		CHECK_EQ("push", push(&fixture, 0, i), 0);
-	CHECK_EQ("as many as asked for", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost), 16);
+	CHECK_EQ("as many as asked for", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost),
+		16);
 	for (unsigned i = 0; i < 16; i++)
 		CHECK_TRUE("in order, as written", events[i].detail == i && events[i].sequence == i + 1);
 	CHECK_EQ("the rest", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost), 4);
 	CHECK_EQ("then nothing", event_ring_read(&fixture.reader, LCORE, &cursor, events, 16, &lost), 0);
 	CHECK_EQ("nothing was lost", lost, 0u);
-	CHECK_EQ("the neighbours' rings are empty", event_ring_read(&fixture.reader, LCORE + 1, &cursor, events, 16, &lost),
-		0);
-	CHECK_EQ("there is no fourth lcore", event_ring_read(&fixture.reader, LCORES, &cursor, events, 16, &lost), -EINVAL);
+	CHECK_EQ("the neighbours' rings are empty",
+		event_ring_read(&fixture.reader, LCORE + 1, &cursor, events, 16, &lost), 0);
+	CHECK_EQ("there is no fourth lcore",
+		event_ring_read(&fixture.reader, LCORES, &cursor, events, 16, &lost), -EINVAL);
 	ring_close(&fixture);
 }
 
@@ -97,7 +101,8 @@ static void test_full(void)
 	CHECK_EQ("no more than that", push(&fixture, cursor - EVENT_RING_RECORDS + 10, 1), -ENOBUFS);
 	for (uint32_t i = 10; i < 100; i++)
 		CHECK_EQ("all read, all free", push(&fixture, cursor, i), 0);
-	CHECK_EQ("read around the end", event_ring_read(&fixture.reader, LCORE, &cursor, events, 200, &lost), 100);
+	CHECK_EQ("read around the end", event_ring_read(&fixture.reader, LCORE, &cursor, events, 200, &lost),
+		100);
 	CHECK_EQ("in order", events[99].detail, 99u);
 	CHECK_EQ("nothing was lost", lost, 0u);
 	ring_close(&fixture);
@@ -113,13 +118,15 @@ static void test_lost(void)
 	/* Another reader frees places that this one has not read, as when control starts again. */
 	for (uint32_t i = 0; i < EVENT_RING_RECORDS + 50; i++)
 		push(&fixture, consumed++, i);
-	CHECK_EQ("the oldest that is left is read", event_ring_read(&fixture.reader, LCORE, &cursor, events, 10, &lost), 10);
+	CHECK_EQ("the oldest that is left is read",
+		event_ring_read(&fixture.reader, LCORE, &cursor, events, 10, &lost), 10);
 	CHECK_EQ("it is the 51st", events[0].sequence, 51u);
 	CHECK_EQ("the lost ones are counted", lost, 50u);
 	CHECK_EQ("the cursor stands behind what was copied", cursor, 60u);
 	cursor = UINT64_MAX;
 	lost = 0;
-	CHECK_EQ("a cursor of another instance", event_ring_read(&fixture.reader, LCORE, &cursor, events, 10, &lost), 0);
+	CHECK_EQ("a cursor of another instance",
+		event_ring_read(&fixture.reader, LCORE, &cursor, events, 10, &lost), 0);
 	CHECK_EQ("goes on from the head", cursor, (uint64_t)EVENT_RING_RECORDS + 50);
 	CHECK_EQ("and asks for a reconciliation", lost, 1u);
 	ring_close(&fixture);
@@ -138,19 +145,21 @@ static void test_damage(void)
 		uint64_t cursor = 0, lost = 0;
 
 		((uint8_t *)&fixture.ring->records[1])[i] ^= 0x40;
-		if (event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost) != 2 || lost != 1 || cursor != 3 ||
-			events[1].detail != 2)
+		if (event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost) != 2 || lost != 1 ||
+			cursor != 3 || events[1].detail != 2)
 			CHECK_FAIL("a damaged event is skipped and counted", "byte %zu", i);
 		fixture.ring->records[1] = saved;
 	}
 	uint64_t cursor = 0, lost = 0;
-	struct event_record unknown = { .kind = EVENT_KIND_COUNT };
+	struct event_record unknown = {.kind = EVENT_KIND_COUNT};
 
 	event_ring_push(fixture.ring, 0, &unknown);
-	CHECK_EQ("an unknown kind is skipped", event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost), 3);
+	CHECK_EQ("an unknown kind is skipped",
+		event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost), 3);
 	CHECK_EQ("and counted", lost, 1u);
 	CHECK_EQ("the segment is truncated", truncate(fixture.files.path, 4096), 0);
-	CHECK_EQ("the reader gets an error", event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost), -ENODATA);
+	CHECK_EQ("the reader gets an error",
+		event_ring_read(&fixture.reader, LCORE, &cursor, events, 8, &lost), -ENODATA);
 	ring_close(&fixture);
 }
 
@@ -177,7 +186,8 @@ static void test_fixed_part_and_counters(void)
 	CHECK_EQ("reasons have their own", counters.reasons[REASON_NO_BUFFER], 3u);
 	CHECK_EQ("the next lcore's are its own", dataplane_counters_read(&fixture.reader, 0, &counters), 0);
 	CHECK_EQ("untouched", counters.values[COUNTER_ATTEMPTS], 0u);
-	CHECK_EQ("there is no such lcore", dataplane_counters_read(&fixture.reader, LCORES, &counters), -EINVAL);
+	CHECK_EQ("there is no such lcore", dataplane_counters_read(&fixture.reader, LCORES, &counters),
+		-EINVAL);
 	CHECK_EQ("truncated", truncate(fixture.files.path, 300), 0);
 	copy.applied_sequence = 1;
 	CHECK_EQ("the fixed part is gone", dataplane_payload_read(&fixture.reader, &copy), -ENODATA);
@@ -187,10 +197,10 @@ static void test_fixed_part_and_counters(void)
 }
 
 static const struct check_test tests[] = {
-	{ "events are read in order", test_order },
-	{ "a full ring drops and counts", test_full },
-	{ "lost events are counted", test_lost },
-	{ "damaged events are skipped", test_damage },
-	{ "the fixed part and the counters are read", test_fixed_part_and_counters },
+	{"events are read in order", test_order},
+	{"a full ring drops and counts", test_full},
+	{"lost events are counted", test_lost},
+	{"damaged events are skipped", test_damage},
+	{"the fixed part and the counters are read", test_fixed_part_and_counters},
 };
 CHECK_MAIN("event_ring", tests)

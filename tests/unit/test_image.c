@@ -72,7 +72,8 @@ static void test_flipped(void)
 			block[i] ^= (uint8_t)(1 << bit);
 			error = image_validate(block, bytes, &view);
 			if (error == IMAGE_OK)
-				CHECK_FAIL("every flipped bit is refused", "byte %zu bit %d was accepted", i, bit);
+				CHECK_FAIL("every flipped bit is refused", "byte %zu bit %d was accepted", i,
+					bit);
 			else if (!is_sentence(image_error_text(error)))
 				CHECK_FAIL("every refusal has a sentence", "error %d", (int)error);
 			block[i] ^= (uint8_t)(1 << bit);
@@ -114,23 +115,23 @@ static void *section_of(uint8_t *block, enum image_section section)
 	return block + header_of(block)->sections[section].offset_bytes;
 }
 
-#define POLICY(block) ((struct image_policy *)section_of(block, IMAGE_SECTION_POLICY))
-#define SERVICE(block) ((struct image_service *)section_of(block, IMAGE_SECTION_SERVICES))
-#define LABEL(block) ((struct image_list_label *)section_of(block, IMAGE_SECTION_LIST_LABELS))
-#define V4_STARTS(block) ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V4_STARTS))
-#define V4_LABELS(block) ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V4_LABELS))
-#define V6_STARTS(block) ((struct image_v6_start *)section_of(block, IMAGE_SECTION_LIST_V6_STARTS))
-#define V6_LABELS(block) ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V6_LABELS))
-#define BAN_V4(block) ((struct image_ban_v4 *)section_of(block, IMAGE_SECTION_BANS_V4))
-#define BAN_V6(block) ((struct image_ban_v6 *)section_of(block, IMAGE_SECTION_BANS_V6))
-#define BAN_EXACT(block) ((struct image_ban_exact *)section_of(block, IMAGE_SECTION_BANS_EXACT))
+#define POLICY(block)        ((struct image_policy *)section_of(block, IMAGE_SECTION_POLICY))
+#define SERVICE(block)       ((struct image_service *)section_of(block, IMAGE_SECTION_SERVICES))
+#define LABEL(block)         ((struct image_list_label *)section_of(block, IMAGE_SECTION_LIST_LABELS))
+#define V4_STARTS(block)     ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V4_STARTS))
+#define V4_LABELS(block)     ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V4_LABELS))
+#define V6_STARTS(block)     ((struct image_v6_start *)section_of(block, IMAGE_SECTION_LIST_V6_STARTS))
+#define V6_LABELS(block)     ((uint32_t *)section_of(block, IMAGE_SECTION_LIST_V6_LABELS))
+#define BAN_V4(block)        ((struct image_ban_v4 *)section_of(block, IMAGE_SECTION_BANS_V4))
+#define BAN_V6(block)        ((struct image_ban_v6 *)section_of(block, IMAGE_SECTION_BANS_V6))
+#define BAN_EXACT(block)     ((struct image_ban_exact *)section_of(block, IMAGE_SECTION_BANS_EXACT))
 #define SECTION(block, name) (header_of(block)->sections[IMAGE_SECTION_##name])
 
 /* One wrong field under a right checksum, as a control with a bug or another build would write it. */
-#define BREAK(function, statement)                                                                                 \
-	static void function(uint8_t *b)                                                                           \
-	{                                                                                                          \
-		statement;                                                                                         \
+#define BREAK(function, statement) \
+	static void function(uint8_t *b) \
+	{ \
+		statement; \
 	}
 BREAK(break_magic, header_of(b)->magic ^= 1)
 BREAK(break_older, header_of(b)->version = 0)
@@ -209,75 +210,75 @@ static void test_rules(void)
 		void (*damage)(uint8_t *block);
 		enum image_error expected;
 	} cases[] = {
-		{ "a foreign magic", break_magic, IMAGE_ERROR_MAGIC },
-		{ "an older version", break_older, IMAGE_ERROR_OLDER },
-		{ "a newer version", break_newer, IMAGE_ERROR_NEWER },
-		{ "another layout", break_layout, IMAGE_ERROR_LAYOUT },
-		{ "another size", break_size, IMAGE_ERROR_SIZE },
-		{ "no instance", break_instance, IMAGE_ERROR_SECTION },
-		{ "no generation", break_generation, IMAGE_ERROR_SECTION },
-		{ "a reserved header word", break_reserved, IMAGE_ERROR_SECTION },
-		{ "a section far outside", break_outside, IMAGE_ERROR_SECTION },
-		{ "a count whose bytes wrap around", break_wrapping, IMAGE_ERROR_SECTION },
-		{ "a misaligned section", break_misaligned, IMAGE_ERROR_SECTION },
-		{ "a section inside the header", break_in_header, IMAGE_ERROR_SECTION },
-		{ "two sections on the same bytes", break_overlap, IMAGE_ERROR_SECTION },
-		{ "a section that runs past the end", break_long, IMAGE_ERROR_SECTION },
-		{ "no policy", break_no_policy, IMAGE_ERROR_SECTION },
-		{ "no label 0", break_no_labels, IMAGE_ERROR_SECTION },
-		{ "no interval", break_no_starts, IMAGE_ERROR_SECTION },
-		{ "fewer labels than intervals", break_uneven, IMAGE_ERROR_SECTION },
-		{ "an unknown mode", break_mode, IMAGE_ERROR_POLICY },
-		{ "an unknown policy for other services", break_other, IMAGE_ERROR_POLICY },
-		{ "accept_inbound above 1", break_accept, IMAGE_ERROR_POLICY },
-		{ "verify_checksums above 1", break_verify, IMAGE_ERROR_POLICY },
-		{ "soft_linear above 1", break_linear, IMAGE_ERROR_POLICY },
-		{ "a burst above a million", break_burst, IMAGE_ERROR_POLICY },
-		{ "a rate above a million a second", break_rate, IMAGE_ERROR_POLICY },
-		{ "a burst that never refills", break_no_refill, IMAGE_ERROR_POLICY },
-		{ "too large a concurrency", break_concurrency, IMAGE_ERROR_POLICY },
-		{ "a soft limit above the hard one", break_soft, IMAGE_ERROR_POLICY },
-		{ "too large a reply budget", break_replies, IMAGE_ERROR_POLICY },
-		{ "half-open flows that end at birth", break_half_open, IMAGE_ERROR_POLICY },
-		{ "an idle time above 30 days", break_tcp_idle, IMAGE_ERROR_POLICY },
-		{ "a proof that ends at birth", break_proven, IMAGE_ERROR_POLICY },
-		{ "an adoption window above 30 days", break_adopt, IMAGE_ERROR_POLICY },
-		{ "a reserved policy byte", break_policy_reserved, IMAGE_ERROR_POLICY },
-		{ "a name without its end", break_name, IMAGE_ERROR_SERVICE },
-		{ "an empty name", break_name_empty, IMAGE_ERROR_SERVICE },
-		{ "an escape in a name", break_name_escape, IMAGE_ERROR_SERVICE },
-		{ "port 0", break_port, IMAGE_ERROR_SERVICE },
-		{ "a protocol that is neither TCP nor UDP", break_protocol, IMAGE_ERROR_SERVICE },
-		{ "an unknown challenge", break_challenge, IMAGE_ERROR_SERVICE },
-		{ "a challenge for UDP", break_udp_challenge, IMAGE_ERROR_SERVICE },
-		{ "an unknown method", break_method, IMAGE_ERROR_SERVICE },
-		{ "UDP that may send nothing", break_unanswered, IMAGE_ERROR_SERVICE },
-		{ "refuse_with_rst above 1", break_rst, IMAGE_ERROR_SERVICE },
-		{ "pressure that is left above where it is entered", break_hysteresis, IMAGE_ERROR_SERVICE },
-		{ "a reserved service byte", break_service_reserved, IMAGE_ERROR_SERVICE },
-		{ "a service twice", break_twice, IMAGE_ERROR_SERVICE },
-		{ "a label 0 that says something", break_label_0, IMAGE_ERROR_LISTS },
-		{ "a label that is its own parent", break_label_self, IMAGE_ERROR_LISTS },
-		{ "a parent that comes later", break_label_forward, IMAGE_ERROR_LISTS },
-		{ "an unknown kind", break_label_kind, IMAGE_ERROR_LISTS },
-		{ "a prefix longer than 128", break_label_length, IMAGE_ERROR_LISTS },
-		{ "a ban without a class", break_label_meta, IMAGE_ERROR_LISTS },
-		{ "a meta word where none belongs", break_label_meta_unused, IMAGE_ERROR_LISTS },
-		{ "a parent longer than its child", break_label_order, IMAGE_ERROR_LISTS },
-		{ "a wrong any_allow", break_label_allow, IMAGE_ERROR_LISTS },
-		{ "a reserved label byte", break_label_reserved, IMAGE_ERROR_LISTS },
-		{ "IPv4 intervals that begin after 0", break_v4_first, IMAGE_ERROR_LISTS },
-		{ "IPv4 intervals that do not ascend", break_v4_order, IMAGE_ERROR_LISTS },
-		{ "an IPv4 interval without its label", break_v4_label, IMAGE_ERROR_LISTS },
-		{ "an IPv4 interval with an IPv6 label", break_v4_family, IMAGE_ERROR_LISTS },
-		{ "IPv6 intervals that begin after ::", break_v6_first, IMAGE_ERROR_LISTS },
-		{ "IPv6 intervals that do not ascend", break_v6_order, IMAGE_ERROR_LISTS },
-		{ "an IPv6 interval without its label", break_v6_label, IMAGE_ERROR_LISTS },
-		{ "an IPv4 ban twice", break_ban_v4_order, IMAGE_ERROR_BANS },
-		{ "an IPv4 ban of no class", break_ban_v4_class, IMAGE_ERROR_BANS },
-		{ "an IPv6 ban of an unknown class", break_ban_v6_class, IMAGE_ERROR_BANS },
-		{ "a reserved ban word", break_ban_v6_reserved, IMAGE_ERROR_BANS },
-		{ "an exact ban of no class", break_ban_exact_class, IMAGE_ERROR_BANS },
+		{"a foreign magic", break_magic, IMAGE_ERROR_MAGIC},
+		{"an older version", break_older, IMAGE_ERROR_OLDER},
+		{"a newer version", break_newer, IMAGE_ERROR_NEWER},
+		{"another layout", break_layout, IMAGE_ERROR_LAYOUT},
+		{"another size", break_size, IMAGE_ERROR_SIZE},
+		{"no instance", break_instance, IMAGE_ERROR_SECTION},
+		{"no generation", break_generation, IMAGE_ERROR_SECTION},
+		{"a reserved header word", break_reserved, IMAGE_ERROR_SECTION},
+		{"a section far outside", break_outside, IMAGE_ERROR_SECTION},
+		{"a count whose bytes wrap around", break_wrapping, IMAGE_ERROR_SECTION},
+		{"a misaligned section", break_misaligned, IMAGE_ERROR_SECTION},
+		{"a section inside the header", break_in_header, IMAGE_ERROR_SECTION},
+		{"two sections on the same bytes", break_overlap, IMAGE_ERROR_SECTION},
+		{"a section that runs past the end", break_long, IMAGE_ERROR_SECTION},
+		{"no policy", break_no_policy, IMAGE_ERROR_SECTION},
+		{"no label 0", break_no_labels, IMAGE_ERROR_SECTION},
+		{"no interval", break_no_starts, IMAGE_ERROR_SECTION},
+		{"fewer labels than intervals", break_uneven, IMAGE_ERROR_SECTION},
+		{"an unknown mode", break_mode, IMAGE_ERROR_POLICY},
+		{"an unknown policy for other services", break_other, IMAGE_ERROR_POLICY},
+		{"accept_inbound above 1", break_accept, IMAGE_ERROR_POLICY},
+		{"verify_checksums above 1", break_verify, IMAGE_ERROR_POLICY},
+		{"soft_linear above 1", break_linear, IMAGE_ERROR_POLICY},
+		{"a burst above a million", break_burst, IMAGE_ERROR_POLICY},
+		{"a rate above a million a second", break_rate, IMAGE_ERROR_POLICY},
+		{"a burst that never refills", break_no_refill, IMAGE_ERROR_POLICY},
+		{"too large a concurrency", break_concurrency, IMAGE_ERROR_POLICY},
+		{"a soft limit above the hard one", break_soft, IMAGE_ERROR_POLICY},
+		{"too large a reply budget", break_replies, IMAGE_ERROR_POLICY},
+		{"half-open flows that end at birth", break_half_open, IMAGE_ERROR_POLICY},
+		{"an idle time above 30 days", break_tcp_idle, IMAGE_ERROR_POLICY},
+		{"a proof that ends at birth", break_proven, IMAGE_ERROR_POLICY},
+		{"an adoption window above 30 days", break_adopt, IMAGE_ERROR_POLICY},
+		{"a reserved policy byte", break_policy_reserved, IMAGE_ERROR_POLICY},
+		{"a name without its end", break_name, IMAGE_ERROR_SERVICE},
+		{"an empty name", break_name_empty, IMAGE_ERROR_SERVICE},
+		{"an escape in a name", break_name_escape, IMAGE_ERROR_SERVICE},
+		{"port 0", break_port, IMAGE_ERROR_SERVICE},
+		{"a protocol that is neither TCP nor UDP", break_protocol, IMAGE_ERROR_SERVICE},
+		{"an unknown challenge", break_challenge, IMAGE_ERROR_SERVICE},
+		{"a challenge for UDP", break_udp_challenge, IMAGE_ERROR_SERVICE},
+		{"an unknown method", break_method, IMAGE_ERROR_SERVICE},
+		{"UDP that may send nothing", break_unanswered, IMAGE_ERROR_SERVICE},
+		{"refuse_with_rst above 1", break_rst, IMAGE_ERROR_SERVICE},
+		{"pressure that is left above where it is entered", break_hysteresis, IMAGE_ERROR_SERVICE},
+		{"a reserved service byte", break_service_reserved, IMAGE_ERROR_SERVICE},
+		{"a service twice", break_twice, IMAGE_ERROR_SERVICE},
+		{"a label 0 that says something", break_label_0, IMAGE_ERROR_LISTS},
+		{"a label that is its own parent", break_label_self, IMAGE_ERROR_LISTS},
+		{"a parent that comes later", break_label_forward, IMAGE_ERROR_LISTS},
+		{"an unknown kind", break_label_kind, IMAGE_ERROR_LISTS},
+		{"a prefix longer than 128", break_label_length, IMAGE_ERROR_LISTS},
+		{"a ban without a class", break_label_meta, IMAGE_ERROR_LISTS},
+		{"a meta word where none belongs", break_label_meta_unused, IMAGE_ERROR_LISTS},
+		{"a parent longer than its child", break_label_order, IMAGE_ERROR_LISTS},
+		{"a wrong any_allow", break_label_allow, IMAGE_ERROR_LISTS},
+		{"a reserved label byte", break_label_reserved, IMAGE_ERROR_LISTS},
+		{"IPv4 intervals that begin after 0", break_v4_first, IMAGE_ERROR_LISTS},
+		{"IPv4 intervals that do not ascend", break_v4_order, IMAGE_ERROR_LISTS},
+		{"an IPv4 interval without its label", break_v4_label, IMAGE_ERROR_LISTS},
+		{"an IPv4 interval with an IPv6 label", break_v4_family, IMAGE_ERROR_LISTS},
+		{"IPv6 intervals that begin after ::", break_v6_first, IMAGE_ERROR_LISTS},
+		{"IPv6 intervals that do not ascend", break_v6_order, IMAGE_ERROR_LISTS},
+		{"an IPv6 interval without its label", break_v6_label, IMAGE_ERROR_LISTS},
+		{"an IPv4 ban twice", break_ban_v4_order, IMAGE_ERROR_BANS},
+		{"an IPv4 ban of no class", break_ban_v4_class, IMAGE_ERROR_BANS},
+		{"an IPv6 ban of an unknown class", break_ban_v6_class, IMAGE_ERROR_BANS},
+		{"a reserved ban word", break_ban_v6_reserved, IMAGE_ERROR_BANS},
+		{"an exact ban of no class", break_ban_exact_class, IMAGE_ERROR_BANS},
 	};
 	struct image_view view, untouched;
 
@@ -330,13 +331,15 @@ static void test_file(void)
 	CHECK_EQ("a huge sparse file", truncate(path, (off_t)IMAGE_BYTES_MAX + 1), 0);
 	CHECK_EQ("is refused unread", image_file_read(path, &read_block, &read_bytes), -EFBIG);
 	CHECK_EQ("a directory at the path", image_file_read(directory, &read_block, &read_bytes), -EINVAL);
-	CHECK_EQ("no such directory", image_file_publish("/tmp/weir_no_such_dir/image", block, bytes), -ENOENT);
+	CHECK_EQ("no such directory", image_file_publish("/tmp/weir_no_such_dir/image", block, bytes),
+		-ENOENT);
 	unlink(path);
 	CHECK_EQ("nothing else was left", rmdir(directory), 0);
 	free(block);
 }
 
-/* In a child with its own mounts, so that a crash leaves nothing behind. Exit status: the step that failed. */
+/* In a child with its own mounts, so that a crash leaves nothing behind. Exit status: the step that failed.
+ */
 static int full_disk_child(const char *directory, const uint8_t *block, size_t bytes)
 {
 	char path[64], new_path[80];
@@ -381,23 +384,25 @@ static void test_full_disk(void)
 	if (child == 0)
 		_exit(full_disk_child(directory, block, bytes));
 	CHECK_TRUE("the child ends", child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
-	CHECK_EQ("a full disk is said and the old image stays (else: the step that failed)", WEXITSTATUS(status), 0);
+	CHECK_EQ("a full disk is said and the old image stays (else: the step that failed)",
+		WEXITSTATUS(status), 0);
 	rmdir(directory);
 	free(block);
 }
 
 static void test_unknown_error(void)
 {
-	CHECK_TRUE("an unknown error has a sentence too", is_sentence(image_error_text((enum image_error)99)));
+	CHECK_TRUE(
+		"an unknown error has a sentence too", is_sentence(image_error_text((enum image_error)99)));
 }
 
 static const struct check_test tests[] = {
-	{ "an image is seen as it was built", test_view },
-	{ "every flipped bit is refused with a sentence", test_flipped },
-	{ "every cut is refused", test_truncated },
-	{ "every rule is enforced under a right checksum", test_rules },
-	{ "image files are replaced whole", test_file },
-	{ "a full disk loses nothing", test_full_disk },
-	{ "unknown errors are said", test_unknown_error },
+	{"an image is seen as it was built", test_view},
+	{"every flipped bit is refused with a sentence", test_flipped},
+	{"every cut is refused", test_truncated},
+	{"every rule is enforced under a right checksum", test_rules},
+	{"image files are replaced whole", test_file},
+	{"a full disk loses nothing", test_full_disk},
+	{"unknown errors are said", test_unknown_error},
 };
 CHECK_MAIN("image", tests)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of the image builder: compiled lists against a linear oracle over random nested prefixes and every boundary
- * address, exact bans in any order, refusals, and how long a million prefixes and ten million bans take.
+/* Tests of the image builder: compiled lists against a linear oracle over random nested prefixes and every
+ * boundary address, exact bans in any order, refusals, and how long a million prefixes and ten million bans
+ * take.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "tests/check.h"
 #include "tests/unit/image_fixture.h"
 
-static const struct image_stamp stamp = { .instance = 1, .generation = 1 };
+static const struct image_stamp stamp = {.instance = 1, .generation = 1};
 
 /* A deterministic stream (xorshift64*): a failure can be repeated. */
 static uint64_t random_next(uint64_t *state)
@@ -34,7 +35,8 @@ static bool finish(struct image_builder *builder, void **ret_block, struct image
 {
 	size_t bytes;
 
-	return CHECK_EQ("the image is finished", image_builder_finish(builder, &stamp, ret_block, &bytes), 0) &&
+	return CHECK_EQ("the image is finished", image_builder_finish(builder, &stamp, ret_block, &bytes),
+		       0) &&
 	       CHECK_EQ("and valid", (int)image_validate(*ret_block, bytes, ret_view), (int)IMAGE_OK);
 }
 
@@ -44,7 +46,8 @@ static uint32_t view_label(const struct image_view *view, const struct address *
 	uint32_t label = 0;
 
 	if (address_is_v4(address)) {
-		for (uint64_t i = 0; i < view->n_list_v4 && view->list_v4_starts[i] <= address_v4(address); i++)
+		for (uint64_t i = 0; i < view->n_list_v4 && view->list_v4_starts[i] <= address_v4(address);
+			i++)
 			label = view->list_v4_labels[i];
 		return label;
 	}
@@ -62,7 +65,8 @@ static uint32_t view_label(const struct image_view *view, const struct address *
 	return label;
 }
 
-/* What is expected at one prefix length and kind: the greatest meta of the prefixes that contain the address. */
+/* What is expected at one prefix length and kind: the greatest meta of the prefixes that contain the address.
+ */
 static bool oracle_find(const struct listed *listed, size_t n, const struct address *address, uint8_t length,
 	enum image_list_kind kind, uint32_t *ret_meta)
 {
@@ -91,7 +95,8 @@ static bool chain_is_right(
 		for (int kind = IMAGE_LIST_BAN; kind >= IMAGE_LIST_ALLOW; kind--) {
 			uint32_t meta;
 
-			if (!oracle_find(listed, n, address, (uint8_t)length, (enum image_list_kind)kind, &meta))
+			if (!oracle_find(
+				    listed, n, address, (uint8_t)length, (enum image_list_kind)kind, &meta))
 				continue;
 			if (label->kind != kind || label->length != length || label->meta != meta)
 				return false;
@@ -119,13 +124,14 @@ static struct address prefix_last(const struct prefix *prefix)
 }
 
 /* Both ends of every prefix and their outer neighbours. */
-static void check_boundaries(const char *name, const struct image_view *view, const struct listed *listed, size_t n)
+static void check_boundaries(
+	const char *name, const struct image_view *view, const struct listed *listed, size_t n)
 {
 	char text[PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < n; i++) {
-		struct address at[4] = { listed[i].prefix.address, listed[i].prefix.address,
-			prefix_last(&listed[i].prefix), prefix_last(&listed[i].prefix) };
+		struct address at[4] = {listed[i].prefix.address, listed[i].prefix.address,
+			prefix_last(&listed[i].prefix), prefix_last(&listed[i].prefix)};
 
 		address_step(&at[1], -1);
 		address_step(&at[3], 1);
@@ -143,7 +149,8 @@ static void check_lists(const char *name, const struct listed *listed, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		CHECK_EQ(name,
-			image_builder_add_list(builder, listed[i].kind, &listed[i].prefix, listed[i].meta), 0);
+			image_builder_add_list(builder, listed[i].kind, &listed[i].prefix, listed[i].meta),
+			0);
 	if (finish(builder, &block, &view))
 		check_boundaries(name, &view, listed, n);
 	free(block);
@@ -156,20 +163,22 @@ static void test_lists_by_hand(void)
 		const char *name;
 		const char *prefixes[8];
 	} cases[] = {
-		{ "nothing listed", { NULL } },
-		{ "all of IPv4", { "0.0.0.0/0" } },
-		{ "all of IPv6", { "::/0" } },
-		{ "the first and the last IPv4 address", { "0.0.0.0", "255.255.255.255" } },
-		{ "the first and the last IPv6 address", { "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" } },
-		{ "both halves of IPv4", { "0.0.0.0/1", "128.0.0.0/1" } },
-		{ "neighbours", { "10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/23" } },
-		{ "nested with the same start", { "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.0.0" } },
-		{ "nested with the same end", { "0.0.0.0/0", "255.0.0.0/8", "255.255.255.0/24", "255.255.255.255" } },
-		{ "nested at the end of IPv6",
-			{ "::/0", "ff00::/8", "ffff:ffff:ffff:ffff::/64", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" } },
-		{ "the neighbours of mapped addresses", { "::fffe:0:0/96", "::1:0:0:0/80", "0.0.0.0/0" } },
-		{ "an IPv6 prefix around the mapped addresses", { "::/64", "1.2.3.0/24" } },
-		{ "the innermost first", { "10.1.2.3", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0" } },
+		{"nothing listed", {NULL}},
+		{"all of IPv4", {"0.0.0.0/0"}},
+		{"all of IPv6", {"::/0"}},
+		{"the first and the last IPv4 address", {"0.0.0.0", "255.255.255.255"}},
+		{"the first and the last IPv6 address", {"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}},
+		{"both halves of IPv4", {"0.0.0.0/1", "128.0.0.0/1"}},
+		{"neighbours", {"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/23"}},
+		{"nested with the same start", {"10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.0.0"}},
+		{"nested with the same end",
+			{"0.0.0.0/0", "255.0.0.0/8", "255.255.255.0/24", "255.255.255.255"}},
+		{"nested at the end of IPv6", {"::/0", "ff00::/8", "ffff:ffff:ffff:ffff::/64",
+						      "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}},
+		{"the neighbours of mapped addresses", {"::fffe:0:0/96", "::1:0:0:0/80", "0.0.0.0/0"}},
+		{"an IPv6 prefix around the mapped addresses", {"::/64", "1.2.3.0/24"}},
+		{"the innermost first",
+			{"10.1.2.3", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0"}},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -177,14 +186,15 @@ static void test_lists_by_hand(void)
 		size_t n = 0;
 
 		for (size_t j = 0; j < CHECK_COUNT(cases[i].prefixes) && cases[i].prefixes[j]; j++)
-			listed[n++] = (struct listed){ image_fixture_prefix(cases[i].prefixes[j]), IMAGE_LIST_BAN,
-				ban_meta_make(SOURCE_CLASS_BANNED, (uint32_t)j + 1) };
+			listed[n++] = (struct listed){image_fixture_prefix(cases[i].prefixes[j]),
+				IMAGE_LIST_BAN, ban_meta_make(SOURCE_CLASS_BANNED, (uint32_t)j + 1)};
 		check_lists(cases[i].name, listed, n);
 		/* The same with all kinds at each prefix, and one of them twice. */
 		for (size_t j = 0, m = n; j < m && n + 2 <= CHECK_COUNT(listed); j++) {
-			listed[n++] = (struct listed){ listed[j].prefix, IMAGE_LIST_ALLOW, 0 };
-			listed[n++] = (struct listed){ listed[j].prefix, j % 2 ? IMAGE_LIST_DENY : IMAGE_LIST_BAN,
-				ban_meta_make(SOURCE_CLASS_THROTTLED, 500) };
+			listed[n++] = (struct listed){listed[j].prefix, IMAGE_LIST_ALLOW, 0};
+			listed[n++] =
+				(struct listed){listed[j].prefix, j % 2 ? IMAGE_LIST_DENY : IMAGE_LIST_BAN,
+					ban_meta_make(SOURCE_CLASS_THROTTLED, 500)};
 		}
 		check_lists(cases[i].name, listed, n);
 	}
@@ -199,15 +209,18 @@ static struct listed random_listed(uint64_t *state)
 	uint8_t length;
 
 	if (v4) {
-		address = address_from_v4((uint32_t)random_next(state) & (bits & 2 ? 0xc0000007 : 0xff0000ff));
+		address =
+			address_from_v4((uint32_t)random_next(state) & (bits & 2 ? 0xc0000007 : 0xff0000ff));
 		length = (uint8_t)(96 + random_next(state) % 33);
 	} else {
 		for (int i = 0; i < 16; i++)
 			address.bytes[i] = (uint8_t)(random_next(state) & (i % 5 == 0 ? 0xc3 : 0));
 		length = (uint8_t)(random_next(state) % 129);
 	}
-	return (struct listed){ prefix_of(&address, length), (enum image_list_kind)(1 + random_next(state) % 3),
-		ban_meta_make((enum source_class)(1 + random_next(state) % 4), (uint32_t)(random_next(state) % 1000)) };
+	return (struct listed){prefix_of(&address, length),
+		(enum image_list_kind)(1 + random_next(state) % 3),
+		ban_meta_make((enum source_class)(1 + random_next(state) % 4),
+			(uint32_t)(random_next(state) % 1000))};
 }
 
 static void test_lists_random(void)
@@ -234,21 +247,21 @@ static void test_deepest(void)
 	memset(address.bytes, 0xff, sizeof(address.bytes));
 	for (int length = 128; length >= 0; length--)
 		for (int kind = IMAGE_LIST_ALLOW; kind <= IMAGE_LIST_BAN; kind++)
-			listed[n++] = (struct listed){ prefix_of(&address, (uint8_t)length), (enum image_list_kind)kind,
-				ban_meta_make(SOURCE_CLASS_REFUSED, 7) };
+			listed[n++] = (struct listed){prefix_of(&address, (uint8_t)length),
+				(enum image_list_kind)kind, ban_meta_make(SOURCE_CLASS_REFUSED, 7)};
 	check_lists("every length and kind nested", listed, n);
 }
 
 static void test_refusals(void)
 {
 	struct image_builder *builder;
-	struct prefix host_bits = { .address = address_from_v4(0x0a000001), .length = 104 };
-	struct prefix too_long = { .address = address_from_v4(0x0a000001), .length = 129 };
+	struct prefix host_bits = {.address = address_from_v4(0x0a000001), .length = 104};
+	struct prefix too_long = {.address = address_from_v4(0x0a000001), .length = 129};
 	struct prefix good = image_fixture_prefix("10.0.0.0/8");
 	uint32_t meta = ban_meta_make(SOURCE_CLASS_BANNED, 1);
 	struct image_policy policy = image_fixture_policy();
 	struct image_service service = image_fixture_service(1, 6);
-	struct image_stamp nobody = { .instance = 0, .generation = 1 };
+	struct image_stamp nobody = {.instance = 0, .generation = 1};
 	void *block = &block;
 	size_t bytes = 7;
 
@@ -263,7 +276,8 @@ static void test_refusals(void)
 	CHECK_EQ("host bits", image_builder_add_list(builder, IMAGE_LIST_DENY, &host_bits, 0), -EINVAL);
 	CHECK_EQ("too long", image_builder_add_list(builder, IMAGE_LIST_DENY, &too_long, 0), -EINVAL);
 	CHECK_EQ("no kind", image_builder_add_list(builder, IMAGE_LIST_NONE, &good, 0), -EINVAL);
-	CHECK_EQ("an unknown kind", image_builder_add_list(builder, (enum image_list_kind)4, &good, 0), -EINVAL);
+	CHECK_EQ("an unknown kind", image_builder_add_list(builder, (enum image_list_kind)4, &good, 0),
+		-EINVAL);
 	CHECK_EQ("a ban of no class", image_builder_add_list(builder, IMAGE_LIST_BAN, &good, 5), -EINVAL);
 	CHECK_EQ("a ban of an unknown class", image_builder_add_ban(builder, &good, UINT32_MAX), -EINVAL);
 	CHECK_EQ("a ban with host bits", image_builder_add_ban(builder, &host_bits, meta), -EINVAL);
@@ -299,14 +313,14 @@ static void test_bans_by_length(void)
 		const char *name, *prefix;
 		unsigned v4, v6, exact, labels;
 	} cases[] = {
-		{ "an IPv4 host", "203.0.113.9", 1, 0, 0, 1 },
-		{ "an IPv4 /31 is a list entry", "203.0.113.8/31", 0, 0, 0, 2 },
-		{ "an IPv6 /64", "2001:db8::/64", 0, 1, 0, 1 },
-		{ "an IPv6 host", "2001:db8::1", 0, 0, 1, 1 },
-		{ "an IPv6 /65 is a list entry", "2001:db8::/65", 0, 0, 0, 2 },
-		{ "an IPv6 /48 is a list entry", "2001:db8::/48", 0, 0, 0, 2 },
-		{ "the highest IPv4 host", "255.255.255.255", 1, 0, 0, 1 },
-		{ "the lowest IPv6 /64", "::/64", 0, 1, 0, 1 },
+		{"an IPv4 host", "203.0.113.9", 1, 0, 0, 1},
+		{"an IPv4 /31 is a list entry", "203.0.113.8/31", 0, 0, 0, 2},
+		{"an IPv6 /64", "2001:db8::/64", 0, 1, 0, 1},
+		{"an IPv6 host", "2001:db8::1", 0, 0, 1, 1},
+		{"an IPv6 /65 is a list entry", "2001:db8::/65", 0, 0, 0, 2},
+		{"an IPv6 /48 is a list entry", "2001:db8::/48", 0, 0, 0, 2},
+		{"the highest IPv4 host", "255.255.255.255", 1, 0, 0, 1},
+		{"the lowest IPv6 /64", "::/64", 0, 1, 0, 1},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -339,13 +353,14 @@ static void test_bans_any_order(void)
 	for (int round = 1; round <= 2; round++) {
 		struct image_view view;
 		void *block = NULL;
-		uint64_t n[3] = { 0 };
+		uint64_t n[3] = {0};
 
 		for (int i = 0; i < BANS; i++) {
-			unsigned table = random_next(&state) % 3, key = (unsigned)(random_next(&state) % KEYS);
+			unsigned table = random_next(&state) % 3,
+				 key = (unsigned)(random_next(&state) % KEYS);
 			uint32_t meta = ban_meta_make((enum source_class)(1 + random_next(&state) % 4),
 				(uint32_t)(random_next(&state) % 100));
-			struct prefix prefix = { .address = address_from_v4(key * 0x9e3779b1u), .length = 128 };
+			struct prefix prefix = {.address = address_from_v4(key * 0x9e3779b1u), .length = 128};
 
 			if (table > 0) {
 				/* The key is spread over both ends of the half that the table sorts by. */
@@ -393,7 +408,8 @@ static double seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* The sizes of the design: a million prefixes, ten million bans. The bound is for sanitizers on a busy machine. */
+/* The sizes of the design: a million prefixes, ten million bans. The bound is for sanitizers on a busy
+ * machine. */
 static void test_large(void)
 {
 	enum { PREFIXES = 1000000, BANS = 10000000 };
@@ -404,9 +420,11 @@ static void test_large(void)
 	double start = seconds_now(), added, finished;
 
 	for (int i = 0; i < BANS; i++) {
-		struct prefix prefix = { .address = address_from_v4((uint32_t)random_next(&state)), .length = 128 };
+		struct prefix prefix = {
+			.address = address_from_v4((uint32_t)random_next(&state)), .length = 128};
 
-		if (image_builder_add_ban(builder, &prefix, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER)) != 0)
+		if (image_builder_add_ban(
+			    builder, &prefix, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER)) != 0)
 			CHECK_FAIL("a ban is taken", "number %d", i);
 	}
 	for (int i = 0; i < PREFIXES; i++) {
@@ -419,7 +437,8 @@ static void test_large(void)
 	added = seconds_now();
 	if (finish(builder, &block, &view)) {
 		finished = seconds_now();
-		printf("10 M bans and 1 M prefixes in random order: added in %.2f s, finished and validated in %.2f s\n",
+		printf("10 M bans and 1 M prefixes in random order: added in %.2f s, finished and validated "
+		       "in %.2f s\n",
 			added - start, finished - added);
 		CHECK_TRUE("in seconds", finished - start < 60);
 		CHECK_TRUE("few collide among 2^32", view.n_bans_v4 > BANS - BANS / 500);
@@ -430,12 +449,12 @@ static void test_large(void)
 }
 
 static const struct check_test tests[] = {
-	{ "lists made by hand", test_lists_by_hand },
-	{ "random lists against a linear oracle", test_lists_random },
-	{ "the deepest chain", test_deepest },
-	{ "wrong input is refused and nothing handed out", test_refusals },
-	{ "bans go where their length says", test_bans_by_length },
-	{ "bans in any order, with repeats, finished twice", test_bans_any_order },
-	{ "ten million bans and a million prefixes", test_large },
+	{"lists made by hand", test_lists_by_hand},
+	{"random lists against a linear oracle", test_lists_random},
+	{"the deepest chain", test_deepest},
+	{"wrong input is refused and nothing handed out", test_refusals},
+	{"bans go where their length says", test_bans_by_length},
+	{"bans in any order, with repeats, finished twice", test_bans_any_order},
+	{"ten million bans and a million prefixes", test_large},
 };
 CHECK_MAIN("image_builder", tests)
