@@ -278,6 +278,12 @@ static void test_rates(void)
 	CHECK_EQ("at 5 s one passes", world_connect(world, 7000, "203.0.113.7", 41002), REASON_ADMITTED);
 	CHECK_EQ("and no more", world_connect(world, 7000, "203.0.113.7", 41003), REASON_RATE_SOURCE);
 	CHECK_EQ("a neighbour has a budget of its own", world_connect(world, 7001, "203.0.113.8", 41003), REASON_ADMITTED);
+	for (unsigned i = 0; i < 15; i++) {
+		snprintf(name, sizeof(name), "SYN %u in the neighbour's name", i + 2);
+		CHECK_EQ(name, send_syn(world, 7002, "203.0.113.8", (uint16_t)(50000 + i), 30303), REASON_ADMITTED);
+	}
+	CHECK_EQ("what SYNs in its name have spent means a challenge", send_syn(world, 7003, "203.0.113.8", 51000, 30303), REASON_ADMITTED);
+	CHECK_EQ("and never a refusal", send_syn(world, 7003, "203.0.113.8", 51001, 30303), REASON_CHALLENGED);
 	world_destroy(world);
 
 	world = world_create();
@@ -376,7 +382,7 @@ static void test_other(void)
 {
 	static const struct frame_spec echo = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 1, .icmp_type = 8, .payload_bytes = 8};
 	static const struct frame_spec transit = {.source = "203.0.113.7", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
-	static const struct frame_spec pretender = {.source = "198.51.100.1", .destination = "198.51.100.1", .protocol = 17, .payload_bytes = 8};
+	static const struct frame_spec pretender = {.source = "198.51.100.1", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
 	static const struct frame_spec gre = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 47, .payload_bytes = 8};
 	struct world *world = world_create();
 
@@ -393,6 +399,81 @@ static void test_other(void)
 	CHECK_EQ("unless configuration says drop", send_syn(world, 2005, "203.0.113.7", 2, 22), REASON_OTHER_SERVICE_CLOSED);
 	CHECK_EQ("echo has a budget", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_ICMP_ECHO);
 	CHECK_EQ("that is spent", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_INFRASTRUCTURE_BUDGET);
+	world_destroy(world);
+}
+
+static void test_fragments(void)
+{
+	struct frame_spec first = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 17, .source_port = 40000,
+		.destination_port = 30303, .payload_bytes = 2000, .more_fragments = true, .fragment_bytes = 1000, .fragment_id = 7};
+	struct frame_spec later = first;
+	struct world *world = world_create();
+
+	later.fragment_offset = 1000;
+	later.more_fragments = false;
+	later.fragment_bytes = 0;
+	world_start(world);
+	CHECK_EQ("a later fragment alone is dropped", world_send(world, 2000, SIDE_OUTSIDE, &later), REASON_FRAGMENT_ORPHAN);
+	CHECK_EQ("the first is an attempt", world_send(world, 2001, SIDE_OUTSIDE, &first), REASON_ADMITTED);
+	CHECK_EQ("then the later one follows", world_send(world, 2002, SIDE_OUTSIDE, &later), REASON_FRAGMENT_OF_FLOW);
+	later.fragment_id = 8;
+	CHECK_EQ("another datagram's does not", world_send(world, 2003, SIDE_OUTSIDE, &later), REASON_FRAGMENT_ORPHAN);
+	CHECK_EQ("a proven source's may overtake its first", world_connect(world, 2004, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("and passes", world_send(world, 2005, SIDE_OUTSIDE, &later), REASON_FRAGMENT_OF_FLOW);
+	world_command(world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+	CHECK_EQ("unless it is banned", world_send(world, 2006, SIDE_OUTSIDE, &later), REASON_BANNED);
+	world_destroy(world);
+}
+
+/* An ICMP "fragmentation needed" from a router that quotes a segment of the node's. */
+static enum reason send_too_big(struct world *world, uint64_t at_ms, uint16_t quoted_port, uint32_t quoted_sequence)
+{
+	struct frame_spec quoted = {.source = "198.51.100.1", .destination = "203.0.113.7", .protocol = 6, .source_port = 30303,
+		.destination_port = quoted_port, .sequence = quoted_sequence, .acknowledgement = 1001, .tcp_flags = TCP_FLAG_ACK, .payload_bytes = 8};
+	struct frame_spec error = {.source = "192.0.2.254", .destination = "198.51.100.1", .protocol = 1, .icmp_type = 3, .icmp_code = 4,
+		.icmp_word = 1400};
+	struct frame inner;
+
+	frame_make(&quoted, &inner);
+	error.payload = inner.bytes + inner.l3;
+	error.payload_bytes = 28;
+	return world_send(world, at_ms, SIDE_OUTSIDE, &error);
+}
+
+static void test_icmp_errors(void)
+{
+	struct frame_spec data = {.source = "198.51.100.1", .destination = "203.0.113.7", .protocol = 6, .source_port = 30303, .destination_port = 40000,
+		.sequence = 5001, .acknowledgement = 1001, .tcp_flags = TCP_FLAG_ACK, .payload_bytes = 1400};
+	struct world *world = world_create();
+
+	world_start(world);
+	CHECK_EQ("an error that quotes no flow is dropped", send_too_big(world, 2000, 40000, 5001), REASON_ICMP_UNRELATED);
+	CHECK_EQ("a connection", world_connect(world, 2001, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("with data in flight", world_send(world, 2002, SIDE_INSIDE, &data), REASON_FLOW);
+	CHECK_EQ("an error that quotes it passes", send_too_big(world, 2003, 40000, 5001), REASON_ICMP_OF_FLOW);
+	CHECK_EQ("a blind one does not", send_too_big(world, 2004, 40000, 99999), REASON_ICMP_UNRELATED);
+	CHECK_EQ("nor one of another port", send_too_big(world, 2005, 40001, 5001), REASON_ICMP_UNRELATED);
+	world_destroy(world);
+}
+
+static void test_malformed(void)
+{
+	struct frame_spec spec = syn_from("203.0.113.7", 40000, 30303);
+	struct world *world = world_create();
+
+	world_start(world);
+	spec.tcp_flags = TCP_FLAG_SYN | TCP_FLAG_FIN;
+	CHECK_EQ("SYN with FIN", world_send(world, 2000, SIDE_OUTSIDE, &spec), REASON_BAD_TCP_FLAGS);
+	CHECK_EQ("is dropped", world->decision.verdict, (int)VERDICT_DROP);
+	CHECK_EQ("and counted", world_reason(world, REASON_BAD_TCP_FLAGS), (uint64_t)1);
+	CHECK_EQ("a connection", world_connect(world, 2001, "203.0.113.7", 40000), REASON_ADMITTED);
+	spec.sequence = 1001;
+	spec.acknowledgement = 5002;
+	CHECK_EQ("in a flow", world_send(world, 2002, SIDE_OUTSIDE, &spec), REASON_BAD_TCP_FLAGS);
+	CHECK_EQ("a blind one is no evidence", world_events_of(world, EVENT_FLOW_MALFORMED), 0u);
+	spec.acknowledgement = 5001;
+	CHECK_EQ("at the exact numbers", world_send(world, 2003, SIDE_OUTSIDE, &spec), REASON_BAD_TCP_FLAGS);
+	CHECK_EQ("it is", world_events_of(world, EVENT_FLOW_MALFORMED), 1u);
 	world_destroy(world);
 }
 
@@ -465,6 +546,9 @@ static const struct check_test tests[] = {
 	{"soft limit paces, hard limit refuses, reserved slots stay", test_limits},
 	{"UDP flows are limited until the node answers", test_udp},
 	{"what is not a protected service gets an explicit answer", test_other},
+	{"a later fragment follows its first", test_fragments},
+	{"an ICMP error must quote what is in flight", test_icmp_errors},
+	{"what is malformed is dropped by reason", test_malformed},
 	{"a burst is decided in order", test_bursts},
 	{"full tables evict the unproven", test_full},
 	{"a probe changes nothing", test_probe},

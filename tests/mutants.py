@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Takes each protection out of the code, one at a time, and requires that its test then fails.
+
+A test that passes without its protection proves nothing. Each row names the file, the text that protects, what it is
+replaced by, and the test executable that must notice. A text that is no longer found fails too: the row must follow the code.
+Works on a copy of the tree below build/mutants; changes nothing else.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+# (what is taken out, file, text, replacement, test)
+MUTANTS = [
+    ("bans of addresses", "dataplane/stage_source.c", "if (class == SOURCE_CLASS_BANNED)", "if (0)", "test_stage_attempt"),
+    ("bans of prefixes", "dataplane/stage_source.c", "if (prefix_class == SOURCE_CLASS_BANNED)", "if (0)", "test_stage_attempt"),
+    ("the deny list", "dataplane/stage_source.c", "if (lists.denied)", "if (0)", "test_stage_attempt"),
+    ("allow before ban", "dataplane/stage_source.c", "if (lists.allowed)", "if (0)", "test_stage_attempt"),
+    ("the end of a ban", "shm/command.h", "(end_s == BAN_META_NEVER || now_s < end_s) ?", "1 ?", "test_stage_attempt"),
+    ("cutting banned flows", "dataplane/stage_source.c", "	flow_cut(stage, moment, flow);\n	return true;", "	return false;",
+     "test_stage_tcp"),
+    ("exact RSTs", "dataplane/stage_tcp.c", "if (sequence != flow->client_next && sequence != flow->client_acked)", "if (0)",
+     "test_stage_tcp"),
+    ("acknowledgements of what was sent", "dataplane/stage_tcp.c",
+     "	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))\n		return REASON_FLOW_ILLEGAL;\n	flow_touch", "	flow_touch",
+     "test_stage_tcp"),
+    ("the node's number as proof", "dataplane/stage_tcp.c", "packet->tcp_acknowledgement == flow->node_next &&\n		ahead", "ahead",
+     "test_stage_tcp"),
+    ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
+    ("the limit of SYN resends", "dataplane/stage_tcp.c", "if (flow->tally >= SYN_RESENDS_MAX)", "if (0)", "test_stage_tcp"),
+    ("adoption at start only", "dataplane/stage_tcp.c", "|| moment->now_ns - stage->started_ns >= window_ns", "", "test_stage_tcp"),
+    ("proof by sequence of adopted flows", "dataplane/stage_tcp.c", "packet->tcp_sequence == flow->node_acked &&", "", "test_stage_tcp"),
+    ("Karn's rule", "dataplane/stage_tcp.c", "		flow->flags |= FLOW_FLAG_SYN_ACK_RESENT;\n	} else {", "	} else {", "test_stage_tcp"),
+    ("timeouts", "dataplane/stage_step.c", "if (moment->now_ms - flow->last_ms >= timeout_ms(moment->rules, flow))", "if (0)",
+     "test_stage_tcp"),
+    ("pressure by rate", "dataplane/stage_pressure.c", "rate_now > share(stage, config->pressure_enter_per_s)", "0 > 1",
+     "test_stage_attempt"),
+    ("pressure by half-open flows", "dataplane/stage_pressure.c",
+     "	bool half_open_full = config->pressure_half_open != 0 &&", "	bool half_open_full = 0 &&", "test_stage_attempt"),
+    ("hysteresis of pressure", "dataplane/stage_pressure.c", "	if (moment->now_ns < pressure->hold_until_ns)\n		return;\n", "",
+     "test_stage_attempt"),
+    ("pressure of a prefix", "dataplane/stage_attempt.c",
+     "pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;", "0;", "test_stage_attempt"),
+    ("the cookie's check", "dataplane/stage_attempt.c", "if (!cookie_check(", "if (0 && !cookie_check(", "test_stage_attempt"),
+    ("the reply budget", "dataplane/stage_attempt.c", "if (!token_bucket_take(&moment->rules->replies,",
+     "if (0 && !token_bucket_take(&moment->rules->replies,", "test_stage_attempt"),
+    ("the budget of a name", "dataplane/stage_attempt.c", "if (source->proven == PROVEN_SPENT && reason == REASON_COUNT", "if (0",
+     "test_stage_attempt"),
+    ("the rate of a source", "dataplane/stage_attempt.c", "== PROVEN_SPENT)\n		return REASON_RATE_SOURCE;", "== PROVEN_SPENT && 0)\n		return REASON_RATE_SOURCE;",
+     "test_stage_attempt"),
+    ("the rate of a prefix", "dataplane/stage_attempt.c", "if (pressure_table_check(shared->proven_opens,", "if (0 && pressure_table_check(shared->proven_opens,",
+     "test_stage_attempt"),
+    ("charging by proof only", "dataplane/stage_attempt.c", "reason = check_opens(shared, moment, work);\n		if (reason == REASON_RATE_SOURCE)",
+     "(void)proven_table_add(shared->opened, work->opened_hash, 0, 0, 60000, moment->now_ns);\n"
+     "		(void)proven_table_charge(shared->opened, work->opened_hash, 0, 0, host_budget(moment->rules, &work->client), moment->now_ns);\n"
+     "		reason = check_opens(shared, moment, work);\n		if (reason == REASON_RATE_SOURCE)", "test_stage_attempt"),
+    ("concurrency", "dataplane/stage_attempt.c", "if (concurrency_table_check(", "if (0 && concurrency_table_check(", "test_stage_attempt"),
+    ("reputation", "dataplane/stage_attempt.c", "if (source->class == SOURCE_CLASS_REFUSED)", "if (0)", "test_stage_attempt"),
+    ("the reconnect throttle", "dataplane/stage_attempt.c", "if (source->class == SOURCE_CLASS_THROTTLED)", "if (0)", "test_stage_attempt"),
+    ("the hard limit", "dataplane/stage_attempt.c", "if (policy->limit_hard != 0 && total >= policy->limit_hard)", "if (0)",
+     "test_stage_attempt"),
+    ("reserved slots", "dataplane/stage_attempt.c", "if (policy->limit_hard != 0 && total >= (uint64_t)policy->limit_hard + policy->reserved_slots)",
+     "if (0)", "test_stage_attempt"),
+    ("pacing", "dataplane/stage_attempt.c", "if (moment->now_ns < stage->pace_next_ns)", "if (0)", "test_stage_attempt"),
+    ("InitiatorOnly", "dataplane/stage_attempt.c", "	if (!moment->rules->policy.accept_inbound)\n		return REASON_NODE_CLOSED;\n	reason", "	reason",
+     "test_stage_attempt"),
+    ("unanswered UDP", "dataplane/stage_udp.c", "if (flow->tally >= allowed)", "if (0)", "test_stage_attempt"),
+    ("the node's own address", "dataplane/stage.c", "if (outside && ruleset_node_find(rules, &packet->source) >= 0)", "if (0)",
+     "test_stage_attempt"),
+    ("fragments without a first", "dataplane/stage.c", "	return REASON_FRAGMENT_ORPHAN;", "	return REASON_FRAGMENT_OF_FLOW;", "test_stage_attempt"),
+    ("ICMP errors of no flow", "dataplane/stage.c", "	if (flow == NULL)\n		return REASON_ICMP_UNRELATED;", "	if (flow == NULL)\n		return REASON_ICMP_OF_FLOW;",
+     "test_stage_attempt"),
+    ("the budget of echoes", "dataplane/stage.c",
+     "return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_ECHO : REASON_INFRASTRUCTURE_BUDGET;",
+     "return REASON_ICMP_ECHO;", "test_stage_attempt"),
+    ("malformed packets", "dataplane/stage.c", "			work->settled = arrival->malformed;", "			work->settled = REASON_COUNT;", "test_stage_attempt"),
+    ("monitor mode", "dataplane/stage.c", "if (moment->rules->policy.mode == IMAGE_MODE_MONITOR && decision->verdict", "if (0 && decision->verdict",
+     "test_stage_attempt"),
+]
+
+
+def load_extra(root):
+    """Rows of other modules stand beside their tests: tests/mutants.d/*.py, each with a list MUTANTS."""
+    rows = list(MUTANTS)
+    folder = os.path.join(root, "tests", "mutants.d")
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if name.endswith(".py"):
+            scope = {}
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                exec(compile(file.read(), name, "exec"), scope)
+            rows += scope["MUTANTS"]
+    return rows
+
+
+def quiet(command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+
+
+def main():
+    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), ".."))
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
+    base = os.path.join(root, "build", "mutants")
+    source, build = os.path.join(base, "source"), os.path.join(base, "build")
+    shutil.rmtree(source, ignore_errors=True)
+    # New times for every file: what an earlier run left built must not pass for this tree.
+    shutil.copytree(root, source, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build*", ".git"))
+    if not os.path.exists(os.path.join(build, "build.ninja")):
+        shutil.rmtree(build, ignore_errors=True)
+        result = quiet(["meson", "setup", build, source, "-Doptimization=0", "-Ddebug=false"])
+        if result.returncode != 0:
+            print(result.stdout[-2000:])
+            return 1
+    rows = [row for row in load_extra(root) if only in row[0]]
+    passed = failed = 0
+    executables = sorted({row[4] for row in rows})
+    result = quiet(["ninja", "-C", build] + ["tests/" + name for name in executables])
+    if result.returncode != 0:
+        print(result.stdout[-2000:])
+        return 1
+    for name in executables:
+        if quiet([os.path.join(build, "tests", name)]).returncode != 0:
+            print(f"{name} fails with everything in place")
+            failed += 1
+    for what, path, text, replacement, test in rows:
+        file = os.path.join(source, path)
+        with open(file, encoding="utf-8") as handle:
+            original = handle.read()
+        if original.count(text) != 1:
+            print(f"FAILED: {what}: the text stands {original.count(text)} times in {path}, must be once")
+            failed += 1
+            continue
+        with open(file, "w", encoding="utf-8") as handle:
+            handle.write(original.replace(text, replacement))
+        built = quiet(["ninja", "-C", build, "tests/" + test])
+        if built.returncode != 0:
+            print(f"FAILED: {what}: does not compile without it\n{built.stdout[-800:]}")
+            failed += 1
+        elif quiet([os.path.join(build, "tests", test)]).returncode == 0:
+            print(f"FAILED: {what}: {test} passes without it")
+            failed += 1
+        else:
+            passed += 1
+        with open(file, "w", encoding="utf-8") as handle:
+            handle.write(original)
+    print(f"suite mutants: {passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
