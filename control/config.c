@@ -14,6 +14,7 @@
 
 #include "control/config_schema.h"
 #include "control/config_yaml.h"
+#include "shm/paths.h"
 
 static void value_default(struct config *config, const char *key, const char *value)
 {
@@ -219,22 +220,34 @@ const char *config_rpc_socket_path(const struct config *config, char *text, size
 
 const char *config_link_socket_path(const struct config *config, char *text, size_t bytes)
 {
-	return path_make(text, bytes, config->run_dir, config->instance, ".dataplane.sock");
+	char path[PATHS_TEXT_MAX];
+	(void)paths_link_socket(config->run_dir, config->instance, path);
+	snprintf(text, bytes, "%s", path);
+	return text;
 }
 
 const char *config_control_segment_path(const struct config *config, char *text, size_t bytes)
 {
-	return path_make(text, bytes, config->shm_dir, config->instance, ".control");
+	char path[PATHS_TEXT_MAX];
+	(void)paths_control_segment(config->shm_dir, config->instance, path);
+	snprintf(text, bytes, "%s", path);
+	return text;
 }
 
 const char *config_dataplane_segment_path(const struct config *config, char *text, size_t bytes)
 {
-	return path_make(text, bytes, config->shm_dir, config->instance, ".dataplane");
+	char path[PATHS_TEXT_MAX];
+	(void)paths_dataplane_segment(config->shm_dir, config->instance, path);
+	snprintf(text, bytes, "%s", path);
+	return text;
 }
 
 const char *config_image_path(const struct config *config, char *text, size_t bytes)
 {
-	return path_make(text, bytes, config->shm_dir, config->instance, ".image");
+	char path[PATHS_TEXT_MAX];
+	(void)paths_image(config->shm_dir, config->instance, path);
+	snprintf(text, bytes, "%s", path);
+	return text;
 }
 
 const char *config_store_path(const struct config *config, char *text, size_t bytes)

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "shm/paths.h"
+
 static const struct config_choice choices_bool[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
 static const struct config_choice choices_profile[] = {
 	{"bootstrap", CONFIG_PROFILE_BOOTSTRAP}, {"lighthouse", CONFIG_PROFILE_LIGHTHOUSE}, {NULL, 0}};
@@ -53,13 +55,13 @@ static const struct config_choice choices_fail[] = {
 		.max = PER_S_MAX, .default_text = (per_s_value), .help = text ": attempts a second"}
 
 const struct config_row config_rows[] = {
-	{.path = "instance", .type = CONFIG_TYPE_NAME, AT(instance), .max = 32, .default_text = "weir",
+	{.path = "instance", .type = CONFIG_TYPE_NAME, AT(instance), .max = PATHS_INSTANCE_MAX, .default_text = PATHS_INSTANCE_DEFAULT,
 		.help = "names the sockets and segments of this Weir; several may run on one host"},
 	CHOICE("profile", profile, choices_profile, "bootstrap", "preset of all values below"),
 	CHOICE("mode", mode, choices_mode, "enforce", "monitor decides and counts but enforces nothing"),
-	{.path = "run_dir", .type = CONFIG_TYPE_PATH, AT(run_dir), .max = 64, .default_text = "/run/weir",
+	{.path = "run_dir", .type = CONFIG_TYPE_PATH, AT(run_dir), .max = PATHS_DIRECTORY_MAX, .default_text = PATHS_RUN_DIR_DEFAULT,
 		.help = "sockets"},
-	{.path = "shm_dir", .type = CONFIG_TYPE_PATH, AT(shm_dir), .max = 64, .default_text = "/dev/shm/weir",
+	{.path = "shm_dir", .type = CONFIG_TYPE_PATH, AT(shm_dir), .max = PATHS_DIRECTORY_MAX, .default_text = PATHS_SHM_DIR_DEFAULT,
 		.help = "segments and images shared by the two processes; a memory file system"},
 	{.path = "state_dir", .type = CONFIG_TYPE_PATH, AT(state_dir), .max = 64, .default_text = "/var/lib/weir",
 		.help = "the store of bans, strikes and lists"},

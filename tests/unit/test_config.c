@@ -70,7 +70,7 @@ static void test_errors(void)
 		{"a relative path", NODE SERVICE "run_dir: run\n",
 			"w.yaml:3:10: run_dir: \"run\" cannot be used here (allowed: an absolute path of at most 64 bytes)"},
 		{"an instance with a slash", NODE SERVICE "instance: ../x\n",
-			"w.yaml:3:11: instance: \"../x\" cannot be used here (allowed: at most 32 letters,"},
+			"w.yaml:3:11: instance: \"../x\" cannot be used here (allowed: at most 24 letters,"},
 		{"an empty instance", NODE SERVICE "instance: \"\"\n", "w.yaml:3:11: instance: \"\" cannot be used here"},
 		{"not an address", "node:\n  addresses:\n  - 192.0.2.256\n" SERVICE,
 			"w.yaml:3:5: node.addresses: \"192.0.2.256\" is not an address (allowed: IPv4 or IPv6 addresses)"},

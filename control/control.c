@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Opening, closing and the turns of weir-control's state. The effects of the governor are in control_effects.c.
+ */
+#include "control/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "control/control_private.h"
+#include "control/log.h"
+#include "shm/paths.h"
+
+enum { ADVANCE_BUDGET = 2048 }; /* ends of bans a turn: about 2 ms at 1 us each */
+
+void control_clock(struct control *control)
+{
+	struct timespec wall, mono;
+	/* the monotonic one first: an end that is converted with it can only come out later, never earlier */
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	control->clock.wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
+	control->clock.mono_ns = (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec;
+}
+
+static int directory_make(const char *path, mode_t mode, char *error_text, size_t error_bytes)
+{
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	int error = -errno;
+	snprintf(error_text, error_bytes, "%s: cannot be made: %s", path, strerror(-error));
+	return error;
+}
+
+static bool load_ban(void *context, const struct ban *ban)
+{
+	struct control *control = context;
+	int error = governor_ban_load(control->governor, ban, control->clock.wall_ms);
+	if (error != 0)
+		log_warning("a stored ban was not taken: %s", strerror(-error));
+	return true; /* what does not fit now may fit under another configuration */
+}
+
+static bool load_strike(void *context, const struct prefix *prefix, unsigned strikes, int64_t last_ms)
+{
+	struct control *control = context;
+	return governor_strike_load(control->governor, prefix, strikes, last_ms) != -ESTALE;
+}
+
+static bool load_strike_id(void *context, const char *id, unsigned strikes, int64_t last_ms)
+{
+	struct control *control = context;
+	return governor_strike_load_id(control->governor, id, strikes, last_ms) != -ESTALE;
+}
+
+static bool load_list(void *context, const struct prefix *prefix, bool allow, const char *reason)
+{
+	struct control *control = context;
+	struct prefix conflict;
+	char text[PREFIX_TEXT_MAX], other[PREFIX_TEXT_MAX];
+	int error = governor_list_add(control->governor, allow ? GOVERNOR_LIST_ALLOW : GOVERNOR_LIST_DENY,
+		GOVERNOR_LIST_FROM_OPERATOR, prefix, reason, control->clock.wall_ms, &conflict);
+	if (error == -EPERM)
+		log_warning("%s stays off the %s list: it contradicts %s of the configuration", prefix_format(prefix, text),
+			allow ? "allow" : "deny", prefix_format(&conflict, other));
+	return true;
+}
+
+static int store_start(struct control *control, char *error_text, size_t error_bytes)
+{
+	char path[192];
+	struct store_config store_config = {
+		.directory = config_store_path(&control->config, path, sizeof(path)),
+		.map_max_bytes = control->config.store_map_bytes_max,
+		.backup_interval_s = (unsigned)(control->config.store_backup_interval_ms / 1000),
+	};
+	struct store_visitor visitor = {control, load_ban, load_strike, load_strike_id, load_list};
+	int error = store_open(&store_config, control->clock.wall_ms, &control->store_report, &control->store);
+	if (error != 0) {
+		snprintf(error_text, error_bytes, "%s: %s", path, control->store_report.text);
+		control->store = NULL;
+		return error;
+	}
+	if (control->store_report.text[0] != '\0')
+		log_write((control->store_report.flags & (STORE_QUARANTINED | STORE_EMPTY | STORE_RECORDS_LOST))
+				? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", control->store_report.text);
+	error = store_load(control->store, &visitor, &control->loaded);
+	if (error != 0) {
+		snprintf(error_text, error_bytes, "%s: cannot be read: %s", path, strerror(-error));
+		return error;
+	}
+	log_info("loaded %llu bans, %llu strikes and %llu list entries; %llu damaged records skipped",
+		(unsigned long long)control->loaded.bans, (unsigned long long)control->loaded.strikes,
+		(unsigned long long)control->loaded.lists, (unsigned long long)control->loaded.damaged);
+	return 0;
+}
+
+static int publisher_start(struct control *control, char *error_text, size_t error_bytes)
+{
+	char segment[PATHS_TEXT_MAX], image[PATHS_TEXT_MAX];
+	struct publisher_options options = {
+		.segment_path = config_control_segment_path(&control->config, segment, sizeof(segment)),
+		.image_path = config_image_path(&control->config, image, sizeof(image)),
+		.interval_ms = control->config.snapshot_interval_ms,
+		.commands_max = control->config.snapshot_commands,
+	};
+	struct snapshot_policy *policy = malloc(sizeof(*policy));
+	if (policy == NULL)
+		return -ENOMEM;
+	snapshot_policy_from_config(&control->config, policy);
+	int error = publisher_open(&options, policy, &control->publisher, error_text, error_bytes);
+	free(policy);
+	return error;
+}
+
+static int link_start(struct control *control)
+{
+	char socket_path[PATHS_TEXT_MAX], segment[PATHS_TEXT_MAX];
+	struct dataplane_link_callbacks callbacks;
+	control_link_callbacks(control, &callbacks);
+	return dataplane_link_create(config_link_socket_path(&control->config, socket_path, sizeof(socket_path)),
+		config_dataplane_segment_path(&control->config, segment, sizeof(segment)),
+		publisher_payload(control->publisher), &callbacks, &control->link);
+}
+
+static bool enforced_load(void *context, const struct prefix *prefix, enum source_class class, int64_t end_ms)
+{
+	struct control *control = context;
+	publisher_load(control->publisher, prefix, class, end_ms);
+	return true;
+}
+
+static int parts_open(struct control *control, char *error_text, size_t error_bytes)
+{
+	struct config *config = &control->config;
+	int error = directory_make(config->shm_dir, 0750, error_text, error_bytes);
+	if (error == 0)
+		error = directory_make(config->run_dir, 0755, error_text, error_bytes);
+	if (error == 0)
+		error = directory_make(config->state_dir, 0700, error_text, error_bytes);
+	/* The segment's lock comes first: a second instance must not touch the store. */
+	if (error == 0)
+		error = publisher_start(control, error_text, error_bytes);
+	if (error == 0)
+		error = control_governor_create(control, error_text, error_bytes);
+	if (error == 0)
+		error = control_config_lists_add(control, config, error_text, error_bytes);
+	if (error == 0)
+		error = store_start(control, error_text, error_bytes);
+	if (error != 0)
+		return error;
+	/* From here on effects reach the store; before, what it holds was being read from it. */
+	control->started_ms = control->clock.wall_ms;
+	governor_enforced_each(control->governor, control->clock.wall_ms, enforced_load, control);
+	error = control_lists_publish(control);
+	if (error == 0)
+		error = publisher_publish_now(control->publisher, &control->clock);
+	if (error == 0)
+		error = link_start(control);
+	if (error != 0)
+		snprintf(error_text, error_bytes, "the first image cannot be published: %s", strerror(-error));
+	return error;
+}
+
+int control_open(struct control *control, struct config *config, char *error_text, size_t error_bytes)
+{
+	memset(control, 0, sizeof(*control));
+	control->config = *config;
+	control_clock(control);
+	int error = parts_open(control, error_text, error_bytes);
+	if (error != 0)
+		(void)control_close(control);
+	return error;
+}
+
+int control_close(struct control *control)
+{
+	int error = 0, store_error = 0;
+	control_clock(control);
+	if (control->publisher != NULL && control->started_ms != 0)
+		error = publisher_publish_now(control->publisher, &control->clock);
+	store_error = control->store == NULL ? 0 : store_close(control->store);
+	dataplane_link_destroy(control->link);
+	publisher_close(control->publisher);
+	if (control->governor != NULL)
+		governor_destroy(control->governor);
+	config_free(&control->config);
+	return error != 0 ? error : store_error;
+}
+
+static bool resync_ban(void *context, const struct ban *ban)
+{
+	struct control *control = context;
+	return ban->tier == BAN_TIER_THROTTLE || store_put_ban(control->store, ban) == 0;
+}
+
+static bool resync_list(struct control *control, bool allow, const struct prefix *prefix, const char *reason)
+{
+	return store_put_list(control->store, prefix, allow, true, reason) == 0;
+}
+
+static bool resync_allow(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+{
+	return origin != GOVERNOR_LIST_FROM_OPERATOR || resync_list(context, true, prefix, reason);
+}
+
+static bool resync_deny(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+{
+	return origin != GOVERNOR_LIST_FROM_OPERATOR || resync_list(context, false, prefix, reason);
+}
+
+/* The disk was full for so long that changes were not queued: memory is the truth, and goes there whole. Proportional to the
+ * bans, and rare: once after each such disk. */
+static void store_resync(struct control *control, const struct store_status *status)
+{
+	if (!status->resync || status->error != 0)
+		return;
+	log_warning("the store missed changes while it could not write: writing everything anew");
+	if (store_resync_begin(control->store) != 0)
+		return;
+	governor_ban_each(control->governor, NULL, resync_ban, control);
+	governor_list_each(control->governor, GOVERNOR_LIST_ALLOW, resync_allow, control);
+	governor_list_each(control->governor, GOVERNOR_LIST_DENY, resync_deny, control);
+}
+
+const char *control_store_text(struct control *control, char *text, size_t bytes)
+{
+	struct store_status status;
+	store_status(control->store, &status);
+	snprintf(text, bytes, "%s", status.error != 0 ? status.text : "");
+	return text;
+}
+
+static void second_work(struct control *control)
+{
+	struct store_status status;
+	control->next_second_ns = control->clock.mono_ns + 1000000000;
+	store_set_time(control->store, control->clock.wall_ms);
+	store_status(control->store, &status);
+	if ((status.error != 0) != control->resyncing) {
+		control->resyncing = status.error != 0;
+		if (status.error != 0)
+			log_error("the store cannot write: %s", status.text);
+		else
+			log_info("the store writes again");
+	}
+	store_resync(control, &status);
+}
+
+bool control_tick(struct control *control)
+{
+	bool more = dataplane_link_tick(control->link, control->clock.mono_ns);
+	if (control->lists_changed && control_lists_publish(control) == 0)
+		control->lists_changed = false;
+	publisher_tick(control->publisher, &control->clock);
+	if (control->clock.mono_ns >= control->next_second_ns)
+		second_work(control);
+	return more;
+}
+
+bool control_advance(struct control *control)
+{
+	return governor_advance(control->governor, control->clock.wall_ms, ADVANCE_BUDGET);
+}
+
+void control_turn_end(struct control *control)
+{
+	if (publisher_take_news(control->publisher))
+		dataplane_link_doorbell(control->link);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Lists between configuration, governor and publisher, and the change to a new configuration while running.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config_schema.h"
+#include "control/control_private.h"
+#include "control/log.h"
+
+static int list_add(struct control *control, enum governor_list list, const struct prefix *prefix, char *error_text,
+	size_t error_bytes)
+{
+	static const char *const names[] = {"allow", "deny", "own"};
+	struct prefix conflict;
+	char text[PREFIX_TEXT_MAX], other[PREFIX_TEXT_MAX];
+	int error = governor_list_add(control->governor, list, GOVERNOR_LIST_FROM_CONFIG, prefix, "configuration",
+		control->clock.wall_ms, &conflict);
+	if (error == -EEXIST)
+		return 0; /* a node's address that is also written under own */
+	if (error == -EPERM)
+		snprintf(error_text, error_bytes, "%s: %s contradicts %s, which an operator put on the other list; take it off first",
+			names[list], prefix_format(prefix, text), prefix_format(&conflict, other));
+	else if (error != 0)
+		snprintf(error_text, error_bytes, "%s: %s cannot be added: %s", names[list], prefix_format(prefix, text),
+			strerror(-error));
+	return error;
+}
+
+int control_config_lists_add(struct control *control, const struct config *config, char *error_text, size_t error_bytes)
+{
+	const struct config_prefixes *lists[] = {&config->own, &config->allow, &config->deny};
+	static const enum governor_list kinds[] = {GOVERNOR_LIST_OWN, GOVERNOR_LIST_ALLOW, GOVERNOR_LIST_DENY};
+	int error = 0;
+	for (size_t i = 0; i < config->n_node_addresses && error == 0; i++) {
+		struct prefix prefix = prefix_of(&config->node_addresses[i].address, PREFIX_HOST_LENGTH);
+		error = list_add(control, GOVERNOR_LIST_OWN, &prefix, error_text, error_bytes);
+	}
+	for (size_t list = 0; list < 3; list++) {
+		for (size_t i = 0; i < lists[list]->n && error == 0; i++)
+			error = list_add(control, kinds[list], &lists[list]->items[i].prefix, error_text, error_bytes);
+	}
+	return error;
+}
+
+struct gathered {
+	struct prefix *items;
+	size_t n, capacity;
+	bool failed;
+};
+
+static bool gather(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+{
+	struct gathered *gathered = context;
+	(void)reason;
+	(void)origin;
+	if (gathered->n == gathered->capacity) {
+		size_t capacity = gathered->capacity == 0 ? 64 : gathered->capacity * 2;
+		struct prefix *items = realloc(gathered->items, capacity * sizeof(*items));
+		gathered->failed = items == NULL;
+		if (gathered->failed)
+			return false;
+		gathered->items = items;
+		gathered->capacity = capacity;
+	}
+	gathered->items[gathered->n++] = *prefix;
+	return true;
+}
+
+int control_lists_publish(struct control *control)
+{
+	struct gathered allow = {0}, deny = {0};
+	int error = -ENOMEM;
+	governor_list_each(control->governor, GOVERNOR_LIST_ALLOW, gather, &allow);
+	governor_list_each(control->governor, GOVERNOR_LIST_DENY, gather, &deny);
+	if (!allow.failed && !deny.failed)
+		error = publisher_set_lists(control->publisher, allow.items, allow.n, deny.items, deny.n);
+	free(allow.items);
+	free(deny.items);
+	return error;
+}
+
+int control_list_add(struct control *control, bool allow, const struct prefix *prefix, const char *reason,
+	struct prefix *ret_conflict)
+{
+	int error = governor_list_add(control->governor, allow ? GOVERNOR_LIST_ALLOW : GOVERNOR_LIST_DENY,
+		GOVERNOR_LIST_FROM_OPERATOR, prefix, reason, control->clock.wall_ms, ret_conflict);
+	if (error == 0) {
+		publisher_list(control->publisher, allow, prefix, true, &control->clock);
+		control->lists_changed = true;
+	}
+	return error;
+}
+
+struct still_listed {
+	const struct prefix *prefix;
+	bool found;
+};
+
+static bool find_listed(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+{
+	struct still_listed *still = context;
+	(void)reason;
+	(void)origin;
+	int order = prefix_compare(prefix, still->prefix);
+	still->found = order == 0;
+	return order < 0;
+}
+
+int control_list_remove(struct control *control, bool allow, const struct prefix *prefix)
+{
+	enum governor_list list = allow ? GOVERNOR_LIST_ALLOW : GOVERNOR_LIST_DENY;
+	struct still_listed still = {prefix, false};
+	int error = governor_list_remove(control->governor, list, prefix, control->clock.wall_ms);
+	if (error != 0)
+		return error;
+	/* the configuration may list it as well: then it stays in force */
+	governor_list_each(control->governor, list, find_listed, &still);
+	if (!still.found)
+		publisher_list(control->publisher, allow, prefix, false, &control->clock);
+	control->lists_changed = true;
+	return 0;
+}
+
+/* Keys that decide which files, sockets and memory the process owns. */
+static const char *const fixed_keys[] = {"instance", "run_dir", "shm_dir", "state_dir", "socket.path", "socket.group",
+	"socket.admin_group", "store.map_bytes", "store.backup_interval", "ban.peers", "ban.bans"};
+
+static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
+{
+	char before[CONFIG_TEXT_MAX], after[CONFIG_TEXT_MAX];
+	size_t n = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(fixed_keys) / sizeof(fixed_keys[0]); i++) {
+		const struct config_row *row = config_row_find(fixed_keys[i]);
+		config_value_format(row, old, before, sizeof(before));
+		config_value_format(row, new, after, sizeof(after));
+		if (strcmp(before, after) == 0)
+			continue;
+		if (n < bytes)
+			n += (size_t)snprintf(text + n, bytes - n, "%s%s", n == 0 ? "" : ", ", row->path);
+		if (row->type == CONFIG_TYPE_NAME || row->type == CONFIG_TYPE_PATH)
+			memcpy((char *)new + row->offset, (const char *)old + row->offset, CONFIG_TEXT_MAX);
+		else
+			memcpy((char *)new + row->offset, (const char *)old + row->offset, sizeof(uint64_t));
+	}
+}
+
+int control_reload(struct control *control, struct config *config, char *error_text, size_t error_bytes, char *restart_text,
+	size_t restart_bytes)
+{
+	char ignored[CONFIG_ERROR_MAX];
+	struct snapshot_policy *policy = malloc(sizeof(*policy));
+	if (policy == NULL) {
+		snprintf(error_text, error_bytes, "not enough memory");
+		return -ENOMEM;
+	}
+	governor_list_clear(control->governor, GOVERNOR_LIST_FROM_CONFIG);
+	int error = control_config_lists_add(control, config, error_text, error_bytes);
+	if (error != 0) {
+		governor_list_clear(control->governor, GOVERNOR_LIST_FROM_CONFIG);
+		if (control_config_lists_add(control, &control->config, ignored, sizeof(ignored)) != 0)
+			log_error("the lists of the old configuration cannot be restored: %s", ignored);
+		free(policy);
+		return error;
+	}
+	keep_fixed(&control->config, config, restart_text, restart_bytes);
+	config_free(&control->config);
+	control->config = *config;
+
+	struct governor_config governor_config;
+	control_governor_config(config, &governor_config);
+	governor_reconfigure(control->governor, &governor_config, control->clock.wall_ms);
+	snapshot_policy_from_config(config, policy);
+	publisher_set_policy(control->publisher, policy);
+	publisher_set_pace(control->publisher, config->snapshot_interval_ms, config->snapshot_commands);
+	control->lists_changed = control_lists_publish(control) != 0;
+	(void)publisher_request(control->publisher);
+	log_set_level((enum log_level)config->log_level);
+	free(policy);
+	return 0;
+}

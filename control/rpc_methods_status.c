@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * status, governor.status, snapshot.make, config.reload, config.show, sync.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/rpc_private.h"
+
+enum {
+	DURABLE_TIMEOUT_MS = 10000, /* ten times what a commit may take; then the disk does not answer */
+	IMAGE_TIMEOUT_MS = 60000,   /* an image of 20 M bans takes some 10 s */
+};
+
+static json_t *json_u64(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static void put_u64(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_u64(value));
+}
+
+static json_t *bans_json(struct control *control)
+{
+	struct governor_stats stats;
+	json_t *bans = json_object();
+	governor_stats(control->governor, &stats);
+	put_u64(bans, "all", stats.bans[0]);
+	put_u64(bans, "t1", stats.bans[1]);
+	put_u64(bans, "t2", stats.bans[2]);
+	put_u64(bans, "t3", stats.bans[3]);
+	put_u64(bans, "t4", stats.bans[4]);
+	put_u64(bans, "t5", stats.bans[5]);
+	return bans;
+}
+
+void rpc_governor_status(struct rpc_request *request)
+{
+	struct control *control = request->control;
+	struct dataplane_status dataplane;
+	struct governor_stats stats;
+	dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
+	governor_stats(control->governor, &stats);
+	const _Atomic uint64_t *values = dataplane.total.values;
+	request->result = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "profile",
+		control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap", "mode",
+		control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "connected",
+		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_PROVEN], memory_order_relaxed)), "pending",
+		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_HALF_OPEN], memory_order_relaxed)), "known",
+		json_u64(stats.peers), "bans", bans_json(control));
+}
+
+static json_t *control_json(struct rpc_request *request)
+{
+	struct control *control = request->control;
+	struct governor_stats stats;
+	json_t *object = json_object();
+	governor_stats(control->governor, &stats);
+	json_object_set_new(object, "instance", json_string(control->config.instance));
+	json_object_set_new(object, "config", rpc_string(control->config.file));
+	json_object_set_new(object, "profile",
+		json_string(control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap"));
+	json_object_set_new(
+		object, "mode", json_string(control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce"));
+	put_u64(object, "pid", (uint64_t)getpid());
+	json_object_set_new(object, "started", rpc_time(control->started_ms));
+	json_object_set_new(
+		object, "uptime_s", json_real((double)(control->clock.wall_ms - control->started_ms) / 1000.0));
+	put_u64(object, "peers", stats.peers);
+	put_u64(object, "ids", stats.ids);
+	put_u64(object, "strikes", stats.strikes);
+	put_u64(object, "allow", stats.allow);
+	put_u64(object, "deny", stats.deny);
+	put_u64(object, "evicted", stats.evicted);
+	put_u64(object, "unproven_refused", stats.unproven_refused);
+	put_u64(object, "requests_waiting", rpc_pending(request->rpc));
+	return object;
+}
+
+static const char *state_name(uint64_t state)
+{
+	static const char *const names[] = {"starting", "waiting", "governing", "open", "closed", "stopped"};
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}
+
+static json_t *dataplane_json(const struct dataplane_status *status)
+{
+	const struct dataplane_payload *payload = &status->payload;
+	json_t *object = json_object();
+	const char *state = !status->attached ? "absent" : !status->connected ? "gone" : status->hung ? "hung"
+		: state_name(payload->state);
+	json_object_set_new(object, "state", json_string(state));
+	json_object_set_new(object, "connected", json_boolean(status->connected));
+	put_u64(object, "deaths", status->deaths);
+	put_u64(object, "flow_dumps", status->flow_dumps);
+	json_object_set_new(object, "text", rpc_string(status->text));
+	if (!status->attached)
+		return object;
+	put_u64(object, "pid", status->pid);
+	put_u64(object, "lcores", status->lcores);
+	put_u64(object, "heartbeat_age_ms", status->heartbeat_age_ms);
+	put_u64(object, "applied_sequence", payload->applied_sequence);
+	put_u64(object, "loaded_generation", payload->loaded_generation);
+	put_u64(object, "images_rejected", payload->image_rejected);
+	put_u64(object, "last_image_error", payload->last_image_error);
+	put_u64(object, "bans_v4", payload->bans_v4);
+	put_u64(object, "bans_v6", payload->bans_v6);
+	put_u64(object, "bans_exact", payload->bans_exact);
+	put_u64(object, "list_labels", payload->list_labels);
+	put_u64(object, "started_mono_ns", payload->started_mono_ns);
+	put_u64(object, "first_governed_mono_ns", payload->first_governed_mono_ns);
+	put_u64(object, "events", status->events);
+	put_u64(object, "events_lost", status->events_lost);
+	put_u64(object, "events_dropped", status->events_dropped);
+	return object;
+}
+
+static json_t *counters_json(const struct counters *total)
+{
+	json_t *object = json_object();
+	for (int i = 0; i < COUNTER_COUNT; i++) {
+		uint64_t value = atomic_load_explicit(&total->values[i], memory_order_relaxed);
+		if (value != 0)
+			put_u64(object, counter_info((enum counter)i)->name, value);
+	}
+	return object;
+}
+
+static json_t *reasons_json(const struct counters *total)
+{
+	json_t *object = json_object();
+	for (int i = 0; i < REASON_COUNT; i++) {
+		uint64_t value = atomic_load_explicit(&total->reasons[i], memory_order_relaxed);
+		if (value != 0)
+			put_u64(object, reason_info((enum reason)i)->name, value);
+	}
+	return object;
+}
+
+static json_t *image_json(struct control *control)
+{
+	struct publisher_status status;
+	json_t *object = json_object();
+	publisher_status(control->publisher, &status);
+	json_object_set_new(object, "instance", json_sprintf("%016llx", (unsigned long long)status.instance));
+	put_u64(object, "generation", status.generation);
+	put_u64(object, "head_sequence", status.head_sequence);
+	put_u64(object, "covered_sequence", status.covered_sequence);
+	put_u64(object, "images", status.images);
+	put_u64(object, "errors", status.image_errors);
+	put_u64(object, "log_overflows", status.log_overflows);
+	put_u64(object, "clock_steps", status.clock_steps);
+	put_u64(object, "changes_lost", status.changes_lost);
+	put_u64(object, "enforced", status.enforced);
+	put_u64(object, "bytes", status.image_bytes);
+	put_u64(object, "build_ms", status.build_ms);
+	put_u64(object, "age_ms", (control->clock.mono_ns - status.published_mono_ns) / 1000000);
+	json_object_set_new(object, "building", json_boolean(status.building));
+	json_object_set_new(object, "text", json_string(status.last_error != 0 ? strerror(-status.last_error) : ""));
+	return object;
+}
+
+static json_t *store_json(struct control *control)
+{
+	struct store_status status;
+	json_t *object = json_object();
+	store_status(control->store, &status);
+	json_object_set_new(object, "ok", json_boolean(status.error == 0));
+	json_object_set_new(object, "text", rpc_string(status.error != 0 ? status.text : ""));
+	put_u64(object, "queued", status.queued);
+	put_u64(object, "durable", status.durable);
+	put_u64(object, "queue_bytes", status.queue_bytes);
+	put_u64(object, "commits", status.commits);
+	put_u64(object, "commit_errors", status.commit_errors);
+	put_u64(object, "overflows", status.overflows);
+	put_u64(object, "map_bytes", status.map_bytes);
+	put_u64(object, "used_bytes", status.used_bytes);
+	put_u64(object, "backups", status.backups);
+	json_object_set_new(object, "last_backup", status.last_backup_ms == 0 ? json_null() : rpc_time(status.last_backup_ms));
+	put_u64(object, "loaded", control->loaded.bans);
+	put_u64(object, "damaged", control->loaded.damaged);
+	return object;
+}
+
+void rpc_status(struct rpc_request *request)
+{
+	struct control *control = request->control;
+	struct dataplane_status dataplane;
+	dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
+	request->result = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", WEIR_VERSION, "protocol",
+		PROTOCOL_VERSION, "t", rpc_time(control->clock.wall_ms), "control", control_json(request), "dataplane",
+		dataplane_json(&dataplane), "counters", counters_json(&dataplane.total), "reasons",
+		reasons_json(&dataplane.total), "bans", bans_json(control), "image", image_json(control), "store",
+		store_json(control));
+}
+
+static bool snapshot_poll(struct rpc_request *request, bool timed_out)
+{
+	struct publisher_status status;
+	publisher_status(request->control->publisher, &status);
+	if (publisher_done(request->control->publisher) >= request->number) {
+		request->result = json_pack("{s:o, s:o, s:o, s:o}", "generation", json_u64(status.generation), "bytes",
+			json_u64(status.image_bytes), "enforced", json_u64(status.enforced), "build_ms",
+			json_u64(status.build_ms));
+		return true;
+	}
+	if (status.last_error != 0 && !status.building)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "image", "the image cannot be published: %s", strerror(-status.last_error));
+	else if (timed_out)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "timeout", "the image is not ready after %d s", IMAGE_TIMEOUT_MS / 1000);
+	return request->error_code != 0;
+}
+
+void rpc_snapshot_make(struct rpc_request *request)
+{
+	request->number = publisher_request(request->control->publisher);
+	rpc_wait(request, snapshot_poll, IMAGE_TIMEOUT_MS);
+}
+
+void rpc_config_reload(struct rpc_request *request)
+{
+	char text[CONFIG_ERROR_MAX + 128] = "";
+	if (request->rpc->host.reload == NULL) {
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "no_file", "this process has no configuration file");
+		return;
+	}
+	if (request->rpc->host.reload(request->rpc->host.context, text, sizeof(text)) != 0)
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "config", "%s; the old configuration stays in force", text);
+	else
+		request->result = json_pack("{s:b, s:o}", "ok", 1, "restart", rpc_string(text));
+}
+
+static bool show_visit(void *context, const char *key, const char *value, const char *origin, const char *help, const char *range)
+{
+	json_t *entries = context;
+	(void)help;
+	(void)range;
+	json_array_append_new(
+		entries, json_pack("{s:s, s:o, s:o}", "key", key, "value", rpc_string(value), "origin", rpc_string(origin)));
+	return json_array_size(entries) < PROTOCOL_PAGE_MAX; /* long lists are for list.show */
+}
+
+void rpc_config_show(struct rpc_request *request)
+{
+	json_t *entries = json_array();
+	config_show(&request->control->config, show_visit, entries);
+	request->result = json_pack("{s:o}", "entries", entries);
+}
+
+static bool durable_poll(struct rpc_request *request, bool timed_out)
+{
+	struct store_status status;
+	if (store_durable_sequence(request->control->store) >= request->number)
+		return true;
+	store_status(request->control->store, &status);
+	if (status.error != 0)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "store", "in force, but not on disk: %s", status.text);
+	else if (timed_out)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "store", "in force, but not on disk after %d s", DURABLE_TIMEOUT_MS / 1000);
+	return request->error_code != 0;
+}
+
+void rpc_wait_durable(struct rpc_request *request)
+{
+	request->number = store_sync_request(request->control->store);
+	rpc_wait(request, durable_poll, DURABLE_TIMEOUT_MS);
+}
+
+void rpc_sync(struct rpc_request *request)
+{
+	request->result = json_pack("{s:o}", "durable", json_u64(store_sync_request(request->control->store)));
+	rpc_wait_durable(request);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the RPC files share: requests, the shape of the method table, helpers for parameters and results.
+ */
+#ifndef WEIR_CONTROL_RPC_PRIVATE_H
+#define WEIR_CONTROL_RPC_PRIVATE_H
+
+#include <jansson.h>
+
+#include "control/rpc.h"
+
+enum {
+	RPC_PENDING_MAX = 1024, /* requests that wait, over all clients; 1 KiB each */
+	RPC_EVENT_NAMES = 28,
+};
+
+enum rpc_type {
+	RPC_TYPE_TEXT,	  /* min..max bytes */
+	RPC_TYPE_INTEGER, /* min..max */
+	RPC_TYPE_SECONDS, /* a number, 0 or more; fractions allowed; min..max */
+	RPC_TYPE_FLAG,
+	RPC_TYPE_TEXTS,	 /* array of texts, at most max */
+	RPC_TYPE_CHOICE, /* a word of `words`, separated by '|' */
+	RPC_TYPE_ANY,	 /* taken as it is; for fields of the node that this release does not use */
+};
+
+struct rpc_parameter {
+	const char *name;
+	enum rpc_type type;
+	bool required;
+	int64_t min, max;
+	const char *words;
+};
+
+struct rpc_request;
+
+struct rpc_method {
+	const char *name;
+	bool writes;
+	const struct rpc_parameter *parameters; /* ends with name NULL; NULL: none */
+	const char *results, *help;
+	void (*handle)(struct rpc_request *request);
+};
+extern const struct rpc_method rpc_methods[];
+extern const size_t rpc_n_methods;
+
+struct rpc_client {
+	struct rpc_client *next;
+	struct rpc_sink sink;
+	bool may_write;
+	unsigned n_pending;
+	bool wants[RPC_EVENT_NAMES];
+};
+
+struct rpc {
+	struct control *control;
+	struct rpc_host host;
+	struct rpc_client *clients;
+	struct rpc_request *pending;
+	unsigned n_pending;
+	uint64_t next_cookie;
+	unsigned wanted[RPC_EVENT_NAMES]; /* subscribers per name */
+};
+
+/** One request, on the heap: it may outlive its line. */
+struct rpc_request {
+	struct rpc_request *next;
+	struct rpc *rpc;
+	struct control *control; /* the same as rpc->control */
+	struct rpc_client *client;
+	const struct rpc_method *method;
+	json_t *id;	/* NULL: a notification */
+	json_t *params; /* checked against the table; never NULL in a handler */
+	json_t *result;
+	int error_code; /* 0: none */
+	char error_text[512];
+	const char *error_reason; /* for data.reason, or NULL */
+	/* set by rpc_wait */
+	bool (*poll)(struct rpc_request *request, bool timed_out); /* true: result or error is set */
+	uint64_t deadline_ns, cookie, number;
+	struct address address;
+	bool probe_answered;
+	struct link_probe_answer probe;
+};
+
+/** Set the error; the first one stays. */
+void rpc_fail(struct rpc_request *request, enum protocol_error code, const char *reason, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/** Answer later: `poll` is called at each tick until it returns true, the last time with timed_out. Fails as busy when too many wait. */
+void rpc_wait(struct rpc_request *request, bool (*poll)(struct rpc_request *request, bool timed_out), uint64_t timeout_ms);
+
+/* rpc_parameters.c */
+/** Check types, ranges, required and unknown ones. False after rpc_fail. */
+bool rpc_parameters_check(struct rpc_request *request);
+void rpc_parameter_range(const struct rpc_parameter *parameter, char *text, size_t bytes);
+const char *rpc_text(const struct rpc_request *request, const char *name); /* NULL: not given */
+bool rpc_integer(const struct rpc_request *request, const char *name, int64_t *ret_value);
+bool rpc_seconds(const struct rpc_request *request, const char *name, double *ret_value);
+bool rpc_flag(const struct rpc_request *request, const char *name);
+/** id, or ip (+ port), into a name. False after rpc_fail: none or both given, not an address. */
+bool rpc_peer(struct rpc_request *request, struct peer_name *ret_name);
+/** As above, or `prefix`, into the key of a ban. */
+bool rpc_ban_key(struct rpc_request *request, struct ban *ret_ban);
+/** `for` or `until` into an end; neither: fallback_ms. */
+bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_ms);
+bool rpc_address(struct rpc_request *request, const char *name, struct address *ret_address);
+bool rpc_prefix(struct rpc_request *request, const char *name, const char *text, struct prefix *ret_prefix);
+/** Wall milliseconds as seconds; never is null. */
+json_t *rpc_time(int64_t ms);
+/** "ban T5 until ...": a ban as rpc.md lists it. */
+json_t *rpc_ban_json(const struct ban *ban);
+/** A text that is not UTF-8 is never put into an answer as it is. */
+json_t *rpc_string(const char *text);
+
+/* rpc_events.c */
+void rpc_event(void *context, const char *name, const char *json);
+bool rpc_event_wanted(void *context, const char *name);
+/** Index of an event's name, or -1. */
+int rpc_event_index(const char *name);
+void rpc_client_forget_events(struct rpc *rpc, struct rpc_client *client);
+
+/* rpc_why.c */
+void rpc_probe_answer(void *context, const struct link_probe_answer *answer);
+
+/* handlers */
+void rpc_ban_add(struct rpc_request *request);
+void rpc_ban_remove(struct rpc_request *request);
+void rpc_ban_list(struct rpc_request *request);
+void rpc_ban_import(struct rpc_request *request);
+void rpc_list_add(struct rpc_request *request);
+void rpc_list_remove(struct rpc_request *request);
+void rpc_list_show(struct rpc_request *request);
+void rpc_why(struct rpc_request *request);
+void rpc_peer_bind(struct rpc_request *request);
+void rpc_peer_report(struct rpc_request *request);
+void rpc_peer_get(struct rpc_request *request);
+void rpc_peer_tag(struct rpc_request *request);
+void rpc_governor_status(struct rpc_request *request);
+void rpc_status(struct rpc_request *request);
+void rpc_events_subscribe(struct rpc_request *request);
+void rpc_snapshot_make(struct rpc_request *request);
+void rpc_config_reload(struct rpc_request *request);
+void rpc_config_show(struct rpc_request *request);
+void rpc_sync(struct rpc_request *request);
+/** Wait until everything queued in the store is on disk; `request->result` is sent then. */
+void rpc_wait_durable(struct rpc_request *request);
+
+#endif
