@@ -48,7 +48,9 @@ size_t dataplane_payload_bytes(unsigned n_lcores);
 int event_ring_push(struct event_ring *ring, uint64_t consumed_sequence, const struct event_record *event);
 
 /** Control: copy up to `max` events of lcore `lcore` after *cursor. Returns the number copied, or -errno. Events
- * that were overwritten or damaged are skipped and added to *ret_lost. 0 with a moved cursor: all of them were. */
+ * that were overwritten or damaged are skipped and added to *ret_lost. 0 with a moved cursor: all of them were.
+ * A cursor ahead of the head, such as UINT64_MAX, goes on from the head and adds one lost event: so a new control
+ * starts without judging again what its predecessor has judged. */
 int event_ring_read(const struct segment_reader *reader, unsigned lcore, uint64_t *cursor,
 	struct event_record *events, unsigned max, uint64_t *ret_lost);
 /** Control: copy of the fixed part of the payload, or of one lcore's counters. 0 or -errno. */
