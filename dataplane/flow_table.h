@@ -83,7 +83,7 @@ uint64_t flow_table_prefetch(const struct flow_table *table, const struct flow_k
 void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash);
 /** Phase 2: the flow, or NULL. Valid until the owner's next insert or remove. */
 struct flow *flow_table_lookup(struct flow_table *table, const struct flow_key *key, uint64_t hash);
-/** A new flow, key filled, all else zero; state stays FREE until the caller sets it. `proven`: may evict unproven ones only, in any case.
+/** A new flow, key, born_ms and last_ms filled, all else zero; state stays FREE until the caller sets it. `proven`: may evict unproven ones only, in any case.
  * ret_evicted: copy of the flow that had to go (state FREE if none). NULL: no room. */
 struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_ms, bool proven, struct flow *ret_evicted);
 void flow_table_remove(struct flow_table *table, struct flow *flow);

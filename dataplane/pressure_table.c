@@ -91,8 +91,9 @@ size_t pressure_table_bytes(const struct pressure_table *table)
 }
 
 /* A source at constant rate r adds r dt and loses ln 2 / H of its load dt, so it settles at r * H / ln 2. One that keeps to the
- * rate must pass for ever and may have `burst` attempts at once on top: limit = burst + rate * H / ln 2. From rest a prefix may thus
- * spend what it could have used in the last H / ln 2 together with its burst. */
+ * rate must pass for ever and may have `burst` attempts at once on top: limit = burst + rate * H / ln 2. The price of a counter that
+ * knows no arrival times: from rest a prefix may spend at once what it could have used in the last H / ln 2, and one that always
+ * pushes against its limit gets rate + burst * ln 2 / H. Exact limits, of hosts, are token buckets. */
 static uint32_t limit_make(const struct pressure_table *table, struct image_rate rate)
 {
 	/* units = 16 * per_1000_s / 1000 * half_life_ms / 1000 * 1.442695; the parts stay below 2^64: 16 * 1e9 * 6e5 / 1e3 * 1442695
@@ -170,16 +171,17 @@ static unsigned line_find(const struct pressure_key_line *line, uint16_t id)
 	return PRESSURE_KEYS;
 }
 
-/* What a level holds now; the raw load tells whether it is saturated. Two lcores may have made the same key in both lines at once, or a
+/* What a level holds now, in the units of limits; shifted first, so that a coarse unit does not round its decay. Two lcores may have made the same key in both lines at once, or a
  * decay may have brought an evicted one back: the larger counts, for attempts are only ever missed, never invented. */
 static uint32_t level_load(const struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t now_ms)
 {
+	uint32_t shift = pressure_price_shifts[handle->family == 4][level];
 	uint32_t highest = 0;
 
 	if (handle->family == 4 && level != IMAGE_LEVEL_HOST) {
 		const struct pressure_coarse_line *line = &table->coarse[level][handle->slots[level][0]];
 
-		return load_now(table, atomic_load_explicit(&line->loads[handle->ids[level]], memory_order_relaxed),
+		return load_now(table, (uint32_t)atomic_load_explicit(&line->loads[handle->ids[level]], memory_order_relaxed) << shift,
 			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 	}
 	for (unsigned choice = 0; choice < 2; choice++) {
@@ -189,7 +191,7 @@ static uint32_t level_load(const struct pressure_table *table, const struct pres
 
 		if (i == PRESSURE_KEYS)
 			continue;
-		load = load_now(table, atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff,
+		load = load_now(table, (atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff) << shift,
 			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 		if (load > highest)
 			highest = load;
@@ -210,7 +212,7 @@ enum image_level pressure_table_check(const struct pressure_table *table, const 
 			continue;
 		load = level_load(table, handle, level, now_ms);
 		/* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody counted. */
-		if (load >= PRESSURE_LIMIT_MAX || (load << price_shifts[level]) + PRESSURE_UNITS > limits->load[level])
+		if (load >= (uint32_t)PRESSURE_LIMIT_MAX << price_shifts[level] || load + PRESSURE_UNITS > limits->load[level])
 			return (enum image_level)level;
 	}
 	return IMAGE_LEVEL_COUNT;

@@ -50,13 +50,13 @@ struct pressure_table {
 	struct table_memory memory;
 };
 
-/** Time that passed since the line's stamp. Clocks of lcores differ by less than a burst; what looks up to a minute ahead is now. A line
- * untouched for 49 days comes round and shows loads of then for one quantum more: attempts, not verdicts. */
+/** Time that passed since the line's stamp. The lcores' clocks differ by less than a burst; what looks up to a second ahead is now. A line
+ * untouched for 49 days comes round and shows its loads of then, for a second at most: attempts, not verdicts. */
 static inline uint32_t pressure_elapsed_ms(uint32_t line_ms, uint32_t now_ms)
 {
 	uint32_t elapsed_ms = now_ms - line_ms;
 
-	return elapsed_ms > UINT32_MAX - 60000 ? 0 : elapsed_ms;
+	return elapsed_ms > UINT32_MAX - 1000 ? 0 : elapsed_ms;
 }
 
 /** The price at dt < H/32 after the line's stamp, as of that stamp: price * 2^(dt/H), rounded at random. */

@@ -255,42 +255,66 @@ static void entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end
 			memory_order_release, memory_order_relaxed);
 }
 
+/* Where a new proof may go: the entry of each bucket that expires soonest, how many there are free, and what the source has already. */
+struct proven_survey {
+	struct proven_entry *soonest[2], *own_soonest;
+	uint64_t soonest_end_s[2], own_end_s;
+	unsigned n_free[2], n_own;
+};
+
+static void survey_take(struct proven_survey *survey, unsigned bucket, struct proven_entry *entry, uint64_t grant, uint64_t tag, uint64_t now_s)
+{
+	uint64_t end_s = grant & PROVEN_END_MASK;
+
+	if (!survey->soonest[bucket] || end_s < survey->soonest_end_s[bucket]) {
+		survey->soonest[bucket] = entry;
+		survey->soonest_end_s[bucket] = end_s;
+	}
+	if (!grant_is_alive(grant, now_s)) {
+		survey->n_free[bucket]++;
+		return;
+	}
+	if (!grant_has_tag(grant, tag))
+		return;
+	survey->n_own++;
+	if (!survey->own_soonest || end_s < survey->own_end_s) {
+		survey->own_soonest = entry;
+		survey->own_end_s = end_s;
+	}
+}
+
+/* The emptier bucket while there is room, so that both fill evenly; then whichever proof ends first. */
+static struct proven_entry *survey_choose(const struct proven_survey *survey)
+{
+	if (survey->n_own >= PROVEN_FINGERPRINTS_MAX)
+		return survey->own_soonest;
+	if (survey->n_free[0] != survey->n_free[1])
+		return survey->soonest[survey->n_free[1] > survey->n_free[0]];
+	return survey->soonest[survey->soonest_end_s[1] < survey->soonest_end_s[0]];
+}
+
 bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port, uint32_t lifetime_ms,
 	uint64_t now_ns)
 {
-	struct proven_entry *entries[PROVEN_CANDIDATES], *soonest = NULL, *own_soonest = NULL;
-	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000), end_s = end_make(lifetime_ms, now_ns);
-	uint64_t soonest_grant = 0, own_grant = 0;
-	unsigned own = 0;
+	struct proven_entry *entries[PROVEN_CANDIDATES], *entry;
+	struct proven_survey survey = { .n_own = 0 };
+	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000), end_s = end_make(lifetime_ms, now_ns), replaced;
 
 	candidates_find(table, hash, entries);
 	for (unsigned i = 0; i < PROVEN_CANDIDATES; i++) {
 		uint64_t grant = atomic_load_explicit(&entries[i]->grant, memory_order_acquire);
-		bool alive = grant_is_alive(grant, now_s);
 
-		if (alive && grant_has_tag(grant, tag)) {
-			if (grant_fingerprint(grant) == fingerprint) {
-				entry_renew(entries[i], grant, end_s, ticket_port);
-				return false;
-			}
-			own++;
-			if (!own_soonest || (grant & PROVEN_END_MASK) < (own_grant & PROVEN_END_MASK)) {
-				own_soonest = entries[i];
-				own_grant = grant;
-			}
+		if (grant_has_tag(grant, tag) && grant_fingerprint(grant) == fingerprint && grant_is_alive(grant, now_s)) {
+			entry_renew(entries[i], grant, end_s, ticket_port);
+			return false;
 		}
-		if (!soonest || (grant & PROVEN_END_MASK) < (soonest_grant & PROVEN_END_MASK)) {
-			soonest = entries[i];
-			soonest_grant = grant;
-		}
+		survey_take(&survey, i / PROVEN_SLOTS, entries[i], grant, tag, now_s);
 	}
-	if (own >= PROVEN_FINGERPRINTS_MAX) {
-		soonest = own_soonest;
-		soonest_grant = own_grant;
-	}
+	entry = survey_choose(&survey);
+	replaced = atomic_load_explicit(&entry->grant, memory_order_relaxed);
 	/* Budget and ticket first: whoever sees the new grant sees them too. */
 	atomic_store_explicit(
-		&soonest->spent, (uint64_t)ticket_port << PROVEN_TIME_BITS | time_from_ns(now_ns), memory_order_relaxed);
-	atomic_store_explicit(&soonest->grant, grant_make(tag, fingerprint, end_s), memory_order_release);
-	return grant_is_alive(soonest_grant, now_s);
+		&entry->spent, (uint64_t)ticket_port << PROVEN_TIME_BITS | time_from_ns(now_ns), memory_order_relaxed);
+	atomic_store_explicit(&entry->grant, grant_make(tag, fingerprint, end_s), memory_order_release);
+	return grant_is_alive(replaced, now_s);
 }
