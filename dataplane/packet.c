@@ -55,6 +55,18 @@ static enum reason parse_not_ip(const struct packet_parser *parser)
 	return REASON_COUNT;
 }
 
+/* In pieces of a cache line, which become vector stores: the whole at once becomes `rep stos`, whose start alone takes longer
+ * than the rest of the parser. */
+static inline void packet_clear(struct packet *packet)
+{
+	uint8_t *bytes = (uint8_t *)packet;
+
+	_Static_assert(sizeof(*packet) > 128 && sizeof(*packet) <= 192, "three pieces");
+	memset(bytes, 0, 64);
+	memset(bytes + 64, 0, 64);
+	memset(bytes + 128, 0, sizeof(*packet) - 128);
+}
+
 enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments, unsigned n_segments,
 	uint32_t total_bytes, unsigned checks, struct packet *packet)
 {
@@ -75,7 +87,7 @@ enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct 
 	/* Offsets are 16 bits wide and a header that begins later than this is refused anyway. */
 	if (parser.readable > PACKET_HEADER_BYTES_MAX)
 		parser.readable = PACKET_HEADER_BYTES_MAX;
-	memset(packet, 0, sizeof(*packet));
+	packet_clear(packet);
 	packet->wire_bytes = total_bytes;
 	packet->kind = PACKET_KIND_OTHER; /* so that nothing malformed looks like infrastructure */
 	if (parser.readable < ETHERNET_HEADER_BYTES)
