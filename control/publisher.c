@@ -137,7 +137,8 @@ static bool command_append(struct publisher *publisher, const struct command_rec
 	int error = command_log_append(publisher->payload, record, NULL);
 	if (error != 0) {
 		publisher->status.log_overflows++;
-		publisher->must_build = true;
+		/* a change must be in an image; a cut only needs the room that the running build will make */
+		publisher->must_build |= record->kind != COMMAND_FLOW_CUT || !publisher->status.building;
 		return false;
 	}
 	publisher->commands_since++;

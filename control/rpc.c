@@ -88,7 +88,7 @@ void rpc_fail(struct rpc_request *request, enum protocol_error code, const char 
 
 static void send_json(struct rpc_client *client, json_t *message)
 {
-	char *text = json_dumps(message, JSON_COMPACT);
+	char *text = json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	size_t bytes = text == NULL ? 0 : strlen(text);
 	if (text != NULL) {
 		text[bytes] = '\n'; /* over the NUL: the sink takes a length */
