@@ -299,10 +299,12 @@ static void log_reader(struct run *run)
 				 memcmp(records[i].address, &records[i].written_ns, 8) != 0;
 		received += n;
 		if (result == COMMAND_LOG_BEHIND) {
-			if (log_catch_up(run, &cursor))
-				skipped += cursor.applied_sequence - before;
-			else
-				stuck++; /* behind, and yet no image covers what is missing */
+			/* Behind, and yet no image covers what is missing: it would be so for ever. */
+			if (!log_catch_up(run, &cursor)) {
+				stuck++;
+				break;
+			}
+			skipped += cursor.applied_sequence - before;
 		}
 		atomic_store_explicit(&run->shared->consumed, cursor.applied_sequence, memory_order_relaxed);
 		if (result == COMMAND_LOG_EMPTY) {
