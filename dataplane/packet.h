@@ -84,6 +84,7 @@ struct packet {
 	uint16_t quoted_source_port, quoted_destination_port;
 	uint32_t quoted_tcp_sequence;
 	uint32_t wire_bytes; /* the whole frame */
+	uint8_t port_pair; /* that it came in by: set by the caller after parsing, for next_hop_learn; 0 where there is one pair */
 };
 
 /** Parse a frame that begins with an Ethernet header. `head` must hold the first min(total, PACKET_HEADER_BYTES_MAX)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Frames that Weir itself sends (reply.h), each built in one pass from layer 2 upwards into the caller's buffer. Runs on
- * lcores; pure. Must never answer what must not be answered: a RST, an ICMP error, a group, or with more than came in.
+/* Frames that Weir itself sends (reply.h), each built in one pass from layer 2 upwards into the caller's
+ * buffer. Runs on lcores; pure. Must never answer what must not be answered: a RST, an ICMP error, a group,
+ * or with more than came in.
  */
 #include "dataplane/reply.h"
 
@@ -52,7 +53,7 @@ static uint32_t ip_header_bytes(uint8_t family)
 
 void next_hop_learn(const uint8_t *frame, const struct packet *packet, struct next_hop *ret_hop)
 {
-	struct next_hop hop = { .n_vlans = packet->n_vlans };
+	struct next_hop hop = {.n_vlans = packet->n_vlans, .port_pair = packet->port_pair};
 
 	memcpy(hop.destination_mac, frame + 6, 6);
 	memcpy(hop.source_mac, frame, 6);
@@ -82,8 +83,8 @@ static uint32_t write_ethernet(const struct next_hop *hop, uint8_t family, uint8
 }
 
 /* Returns the length of the IP header; the addresses have one family. */
-static uint32_t write_ip(uint8_t *ip, uint8_t family, const struct address *source, const struct address *destination,
-	uint8_t protocol, uint32_t payload_bytes)
+static uint32_t write_ip(uint8_t *ip, uint8_t family, const struct address *source,
+	const struct address *destination, uint8_t protocol, uint32_t payload_bytes)
 {
 	if (family == 6) {
 		store_u32(ip, UINT32_C(6) << 28);
@@ -107,7 +108,8 @@ static uint32_t write_ip(uint8_t *ip, uint8_t family, const struct address *sour
 }
 
 /* A whole frame with a TCP segment without data. mss 0: no option. */
-static uint32_t write_tcp(const struct next_hop *hop, const struct reply_tcp *segment, uint16_t mss, uint8_t *out)
+static uint32_t write_tcp(
+	const struct next_hop *hop, const struct reply_tcp *segment, uint16_t mss, uint8_t *out)
 {
 	uint8_t family = family_of(&segment->source);
 	uint32_t bytes = TCP_HEADER_BYTES + (mss ? TCP_MSS_OPTION_BYTES : 0), n;
@@ -154,8 +156,8 @@ static struct reply_tcp answer_tcp(const struct packet *packet)
 	};
 }
 
-unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32_t sequence, uint32_t acknowledgement,
-	uint16_t window, uint16_t mss, uint8_t out[REPLY_BYTES_MAX])
+unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32_t sequence,
+	uint32_t acknowledgement, uint16_t window, uint16_t mss, uint8_t out[REPLY_BYTES_MAX])
 {
 	struct reply_tcp segment = answer_tcp(packet);
 	struct next_hop hop;
@@ -195,8 +197,8 @@ unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t ou
 	return write_tcp(&hop, &segment, 0, out);
 }
 
-/* How much of the packet to quote: as much as fits, at least up to the transport's first 8 bytes (RFC 792); 0: too little
- * fits. Padding behind the IP length is not part of the packet. */
+/* How much of the packet to quote: as much as fits, at least up to the transport's first 8 bytes (RFC 792);
+ * 0: too little fits. Padding behind the IP length is not part of the packet. */
 static uint32_t quote_bytes(const struct packet *packet, uint32_t frame_bytes, uint32_t overhead_bytes)
 {
 	uint32_t least = packet->l4_offset - packet->l3_offset + 8u, quote = packet->l3_bytes;
@@ -231,7 +233,8 @@ unsigned reply_icmp_prohibited(
 	if (quote == 0)
 		return 0;
 	n = write_ethernet(&hop, packet->family, out);
-	n += write_ip(out + n, packet->family, &packet->destination, &packet->source, protocol, ICMP_HEADER_BYTES + quote);
+	n += write_ip(out + n, packet->family, &packet->destination, &packet->source, protocol,
+		ICMP_HEADER_BYTES + quote);
 	icmp = out + n;
 	icmp[0] = v4 ? ICMP_TYPE_UNREACHABLE : ICMPV6_TYPE_UNREACHABLE;
 	icmp[1] = v4 ? ICMP_CODE_PROHIBITED : ICMPV6_CODE_PROHIBITED;
@@ -244,7 +247,8 @@ unsigned reply_icmp_prohibited(
 	return n + ICMP_HEADER_BYTES + quote;
 }
 
-unsigned reply_tcp_segment(const struct next_hop *hop, const struct reply_tcp *segment, uint8_t out[REPLY_BYTES_MAX])
+unsigned reply_tcp_segment(
+	const struct next_hop *hop, const struct reply_tcp *segment, uint8_t out[REPLY_BYTES_MAX])
 {
 	if (!hop->valid || family_of(&segment->source) != family_of(&segment->destination))
 		return 0;

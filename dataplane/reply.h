@@ -15,6 +15,7 @@ struct next_hop {
 	uint8_t source_mac[6];
 	uint8_t n_vlans;      /* tags to write into the bytes, 0..2 */
 	uint8_t valid;
+	uint8_t port_pair;    /* the pair of ports it was learnt on */
 	uint16_t vlans[2];    /* tag control, outermost first, host order */
 	uint16_t vlan_types[2]; /* 0x8100 or 0x88a8, host order */
 };

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Ports (port.h): which DPDK driver serves a device, and what it is asked for. Main only. What the driver itself says
+ * of a failure goes to the log; our sentence says what to do about it. */
+#include "dataplane/port.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+
+#include "dataplane/eal.h"
+#include "dataplane/port_rss.h"
+
+enum {
+	PORT_RECEIVE_DESCRIPTORS = 1024,
+	PORT_SEND_DESCRIPTORS = 1024,
+	PORT_ARGUMENT_BYTES = 256,
+	/* AF_XDP puts a frame into the mbuf's own memory, which must fit one page: 4096 less mempool header and struct rte_mbuf. */
+	PORT_DATA_BYTES_MAX = 4096 - 64 - 128,
+	/* Of EAL_MBUF_DATA_BYTES, XDP takes 256 for its own headroom; Ethernet and two VLAN tags take 22. */
+	PORT_MTU_SMALL = 2048 - 256 - 22,
+};
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+__attribute__((format(printf, 2, 3))) static void port_say(const char *device, const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "weir-dataplane: port %s: ", device);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+/* The kernel interface behind "auto:IFACE" or "driver,iface=IFACE,..."; "" when there is none. */
+static void port_interface_find(const char *device, char ret_interface[PORT_KERNEL_NAME_BYTES])
+{
+	const char *name = strncmp(device, "auto:", 5) == 0 ? device + 5 : strstr(device, "iface=");
+	size_t length;
+
+	ret_interface[0] = '\0';
+	if (!name)
+		return;
+	if (strncmp(name, "iface=", 6) == 0)
+		name += 6;
+	length = strcspn(name, ",");
+	if (length == 0 || length >= PORT_KERNEL_NAME_BYTES)
+		return;
+	memcpy(ret_interface, name, length);
+	ret_interface[length] = '\0';
+}
+
+unsigned port_data_bytes(const struct options *options)
+{
+	for (unsigned i = 0; i < options->n_pairs; i++) {
+		const char *devices[2] = { options->pairs[i].outside, options->pairs[i].inside };
+
+		for (unsigned j = 0; j < 2; j++) {
+			char interface[PORT_KERNEL_NAME_BYTES];
+			struct port_kernel_facts facts;
+
+			port_interface_find(devices[j], interface);
+			if (interface[0] && port_kernel_facts_read(interface, &facts) == 0 && facts.mtu > PORT_MTU_SMALL)
+				return PORT_DATA_BYTES_MAX;
+		}
+	}
+	return EAL_MBUF_DATA_BYTES;
+}
+
+/* Everything that can be wrong with a kernel interface before a driver sees it. */
+static int port_interface_prepare(const struct options *options, struct port *port)
+{
+	struct port_kernel_facts facts;
+	int rc;
+
+	if (port_kernel_facts_read(port->interface, &facts) < 0) {
+		port_say(port->device, "there is no interface \"%s\" in this network namespace; \"ip link\" lists them.",
+			port->interface);
+		return -ENODEV;
+	}
+	port->interface_index = facts.index;
+	if (facts.receive_queues != 0 && facts.receive_queues != options->n_queues) {
+		port_say(port->device, "the interface has %u receive queues and --queues is %u: packets of the others would be lost, so make them equal (ethtool -L, or numrxqueues when a veth is created).",
+			facts.receive_queues, options->n_queues);
+		return -EINVAL;
+	}
+	rc = port_kernel_lock(options->run_dir, facts.index, &port->lock_fd);
+	if (rc < 0) {
+		port_say(port->device, rc == -EBUSY ? "another weir-dataplane drives this interface; stop it first." :
+						      "its lock file in %s cannot be made; check that directory.", options->run_dir);
+		return rc;
+	}
+	rc = port_kernel_xdp_detach(facts.index);
+	if (rc == 1)
+		port_say(port->device, "an XDP program that a killed run had left on %s was detached.", port->interface);
+	else if (rc < 0 && rc != -EOPNOTSUPP)
+		port_say(port->device, "an XDP program is attached to %s and cannot be detached (%s); try \"ip link set dev %s xdp off\".",
+			port->interface, strerror(-rc), port->interface);
+	rc = port_kernel_up_set(port->interface, true);
+	if (rc < 0)
+		port_say(port->device, "the interface cannot be set up (%s).", strerror(-rc));
+	return rc < 0 ? rc : 0;
+}
+
+static int port_pci_attach(struct port *port)
+{
+	char path[128], driver[128];
+	ssize_t n;
+
+	if (rte_eth_dev_get_port_by_name(port->device, &port->id) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s", strlen(port->device) < 10 ? "0000:" : "", port->device);
+	if (access(path, F_OK) != 0) {
+		port_say(port->device, "there is no PCI device at this address; \"lspci -D\" lists them.");
+		return -ENODEV;
+	}
+	strncat(path, "/driver", sizeof(path) - strlen(path) - 1);
+	n = readlink(path, driver, sizeof(driver) - 1);
+	driver[n > 0 ? n : 0] = '\0';
+	if (n <= 0)
+		port_say(port->device, "no driver is bound; bind it to vfio-pci: \"dpdk-devbind.py -b vfio-pci %s\".", port->device);
+	else if (!strstr(driver, "vfio") && !strstr(driver, "uio"))
+		port_say(port->device, "the kernel's driver %s holds it; give it to DPDK with \"dpdk-devbind.py -b vfio-pci %s\", or use auto:IFACE.",
+			strrchr(driver, '/') ? strrchr(driver, '/') + 1 : driver, port->device);
+	else
+		port_say(port->device, "DPDK has no driver for this device, or its IOMMU group is not wholly bound to vfio-pci.");
+	return -ENODEV;
+}
+
+/* Make the DPDK device `name` with `arguments`. The lcores wait on AF_PACKET sockets opened here. */
+static int port_virtual_attach(struct port *port, const char *name, const char *arguments)
+{
+	struct port_kernel_fds before;
+	int fd = -1;
+
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	port_kernel_fds_read(&before);
+	if (rte_eal_hotplug_add("vdev", name, arguments) != 0)
+		return -ENODEV;
+	port->attached = true;
+	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0)
+		return -ENODEV;
+	if (port->driver == PORT_DRIVER_PACKET)
+		for (unsigned i = 0; i < port->n_queues; i++)
+			port->wait_fds[i] = fd = port_kernel_fd_new(&before, AF_PACKET, fd);
+	return 0;
+}
+
+static void port_conf_make(const struct rte_eth_dev_info *info, const struct port *port, const uint8_t *rss_key,
+	struct rte_eth_conf *ret_conf)
+{
+	const uint64_t wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+				RTE_ETH_RX_OFFLOAD_SCATTER;
+
+	memset(ret_conf, 0, sizeof(*ret_conf));
+	ret_conf->rxmode.offloads = info->rx_offload_capa & wanted;
+	ret_conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port_rss_request(info, (enum side)port->side, port->n_queues, rss_key, ret_conf);
+}
+
+static int port_queues_set_up(struct port *port, struct rte_mempool *pool)
+{
+	uint16_t receive = PORT_RECEIVE_DESCRIPTORS, send = PORT_SEND_DESCRIPTORS;
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &receive, &send);
+
+	for (unsigned i = 0; rc == 0 && i < port->n_queues; i++) {
+		struct port_kernel_fds before;
+
+		port_kernel_fds_read(&before);
+		rc = rte_eth_rx_queue_setup(port->id, (uint16_t)i, receive, (unsigned)rte_eth_dev_socket_id(port->id), NULL, pool);
+		if (rc == 0 && port->driver == PORT_DRIVER_XDP)
+			port->wait_fds[i] = port_kernel_fd_new(&before, AF_XDP, -1);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(port->id, (uint16_t)i, send, (unsigned)rte_eth_dev_socket_id(port->id), NULL);
+	}
+	return rc;
+}
+
+/* Configure and start a device that DPDK has. */
+static int port_start(struct port *port, struct rte_mempool *pool, const uint8_t *rss_key)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	int rc = rte_eth_dev_info_get(port->id, &info);
+
+	if (rc != 0)
+		return rc;
+	if (info.max_rx_queues < port->n_queues || info.max_tx_queues < port->n_queues) {
+		port_say(port->device, "the device has %u receive and %u send queues and --queues is %u.", info.max_rx_queues,
+			info.max_tx_queues, port->n_queues);
+		return -EINVAL;
+	}
+	port_conf_make(&info, port, rss_key, &conf);
+	rc = rte_eth_dev_configure(port->id, (uint16_t)port->n_queues, (uint16_t)port->n_queues, &conf);
+	if (rc == 0)
+		rc = port_queues_set_up(port, pool);
+	if (rc == 0)
+		rc = rte_eth_dev_start(port->id);
+	if (rc != 0)
+		return rc;
+	port->started = true;
+	port->receive_offloads = conf.rxmode.offloads;
+	/* A bump in the wire hears frames for other stations' addresses. */
+	rc = rte_eth_promiscuous_enable(port->id);
+	if (rc != 0 && rc != -ENOTSUP)
+		port_say(port->device, "promiscuous mode was refused (%s): frames for other addresses may be lost.", rte_strerror(-rc));
+	return 0;
+}
+
+static void port_device_release(struct port *port)
+{
+	if (port->started)
+		rte_eth_dev_stop(port->id);
+	if (port->attached) {
+		rte_eth_dev_close(port->id);
+		rte_eal_hotplug_remove("vdev", port->name);
+	}
+	port->started = port->attached = false;
+	memset(port->wait_fds, -1, sizeof(port->wait_fds));
+}
+
+/* One of the two drivers for a kernel interface. */
+static int port_kernel_try(struct port *port, enum port_driver driver, unsigned mtu, struct rte_mempool *pool, const uint8_t *rss_key)
+{
+	char name[RTE_ETH_NAME_MAX_LEN], arguments[PORT_ARGUMENT_BYTES];
+	unsigned number = port->pair * 2u + port->side;
+	int rc;
+
+	port->driver = (uint8_t)driver;
+	if (driver == PORT_DRIVER_XDP) {
+		snprintf(name, sizeof(name), "net_af_xdp%u", number);
+		/* busy_budget=0: the lcore polls or sleeps by its own rules, the kernel's busy polling would only add system calls. */
+		snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=0,queue_count=%u,busy_budget=0", port->interface,
+			port->n_queues);
+	} else {
+		snprintf(name, sizeof(name), "net_af_packet%u", number);
+		/* A frame slot holds the frame and some 100 bytes of the kernel's header; blocks are whole pages. */
+		snprintf(arguments, sizeof(arguments), "iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=1024", port->interface,
+			port->n_queues, mtu > PORT_MTU_SMALL ? 4096 : 2048, 4096);
+	}
+	rc = port_virtual_attach(port, name, arguments);
+	if (rc == 0)
+		rc = port_start(port, pool, rss_key);
+	if (rc != 0)
+		port_device_release(port);
+	return rc;
+}
+
+static int port_auto_open(struct port *port, struct rte_mempool *pool, const uint8_t *rss_key)
+{
+	struct port_kernel_facts facts = { 0 };
+	int rc;
+
+	port_kernel_facts_read(port->interface, &facts);
+	rc = port_kernel_try(port, PORT_DRIVER_XDP, facts.mtu, pool, rss_key);
+	if (rc == 0)
+		return 0;
+	port_say(port->device, "net_af_xdp cannot drive %s (%s; it takes an MTU of at most 3506 on veth); using net_af_packet, which is slower.",
+		port->interface, strerror(-rc));
+	port_kernel_xdp_detach(port->interface_index);
+	rc = port_kernel_try(port, PORT_DRIVER_PACKET, facts.mtu, pool, rss_key);
+	if (rc != 0)
+		port_say(port->device, "net_af_packet cannot drive %s either (%s); CAP_NET_RAW is needed.", port->interface, strerror(-rc));
+	return rc;
+}
+
+/* A device string of the operator's own. */
+static int port_named_open(struct port *port, struct rte_mempool *pool, const uint8_t *rss_key)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	size_t length = strcspn(port->device, ",");
+	int rc;
+
+	if (eal_device_is_pci(port->device)) {
+		rc = port_pci_attach(port);
+	} else if (length >= sizeof(name)) {
+		rc = -ENAMETOOLONG;
+	} else {
+		memcpy(name, port->device, length);
+		name[length] = '\0';
+		if (strncmp(name, "net_af_xdp", 10) == 0)
+			port->driver = PORT_DRIVER_XDP;
+		else if (strncmp(name, "net_af_packet", 13) == 0 || strncmp(name, "eth_af_packet", 13) == 0)
+			port->driver = PORT_DRIVER_PACKET;
+		rc = port_virtual_attach(port, name, port->device[length] ? port->device + length + 1 : "");
+		if (rc != 0)
+			port_say(port->device, "DPDK could not make this device; check its name and arguments.");
+	}
+	if (rc != 0)
+		return rc;
+	rc = port_start(port, pool, rss_key);
+	if (rc != 0)
+		port_say(port->device, "the device could not be started (%s).", rte_strerror(rc < 0 ? -rc : rc));
+	return rc;
+}
+
+int port_open(const struct options *options, const char *device, unsigned pair, enum side side, struct rte_mempool *pool,
+	const uint8_t *rss_key, struct port *ret_port)
+{
+	struct port *port = ret_port;
+	int rc = 0;
+
+	*port = (struct port){ .pair = (uint8_t)pair, .side = (uint8_t)side, .device = device, .lock_fd = -1,
+		.n_queues = options->n_queues };
+	memset(port->wait_fds, -1, sizeof(port->wait_fds));
+	port_interface_find(device, port->interface);
+	if (strncmp(device, "auto:", 5) == 0 && port->interface[0] == '\0') {
+		port_say(device, "auto: wants the name of a network interface.");
+		return -EINVAL;
+	}
+	if (port->interface[0])
+		rc = port_interface_prepare(options, port);
+	if (rc == 0)
+		rc = strncmp(device, "auto:", 5) == 0 ? port_auto_open(port, pool, rss_key) : port_named_open(port, pool, rss_key);
+	if (rc != 0)
+		port_close(options, port);
+	return rc;
+}
+
+void port_close(const struct options *options, struct port *port)
+{
+	if (!port->device)
+		return;
+	port_device_release(port);
+	/* The driver detaches its program; once more, because a program left behind would swallow the interface's traffic. */
+	if (port->driver == PORT_DRIVER_XDP && port->interface_index != 0)
+		port_kernel_xdp_detach(port->interface_index);
+	port_kernel_unlock(options->run_dir, port->interface_index, port->lock_fd);
+	port->lock_fd = -1;
+	port->device = NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * One port: found, configured, started, stopped. A pair of them is a bump in the wire. Opened and closed by main before and
+ * after the lcores run; afterwards its fields are read-only. Each failure is one sentence on stderr.
+ */
+#ifndef WEIR_DATAPLANE_PORT_H
+#define WEIR_DATAPLANE_PORT_H
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include "dataplane/options.h"
+#include "dataplane/port_kernel.h"
+#include "dataplane/stage.h"
+
+enum port_driver { PORT_DRIVER_OTHER, PORT_DRIVER_XDP, PORT_DRIVER_PACKET };
+
+struct port {
+	uint16_t id; /* DPDK's */
+	uint8_t pair;
+	uint8_t side; /* enum side */
+	uint8_t driver; /* enum port_driver */
+	bool attached, started;
+	const char *device; /* as the operator wrote it */
+	char name[RTE_ETH_NAME_MAX_LEN]; /* DPDK's */
+	char interface[PORT_KERNEL_NAME_BYTES]; /* "" when the port is no kernel interface */
+	unsigned interface_index;
+	int lock_fd;
+	unsigned n_queues;
+	int wait_fds[OPTIONS_QUEUES_MAX]; /* readable when a queue has packets; -1: none known */
+	uint64_t receive_offloads;
+};
+
+/** How large mbufs must be so that these ports' frames fit: reads the interfaces' MTUs. */
+unsigned port_data_bytes(const struct options *options);
+/** Open, configure and start. 0, or -errno after a sentence; then nothing is left open. `rss_key`: PORT_RSS_KEY_BYTES. */
+int port_open(const struct options *options, const char *device, unsigned pair, enum side side, struct rte_mempool *pool,
+	const uint8_t *rss_key, struct port *ret_port);
+/** Stop, detach XDP, release. Harmless on a port that was never opened but zeroed. */
+void port_close(const struct options *options, struct port *port);
+
+#endif
