@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Keyed hashing (keyed_hash.h): SipHash of Aumasson and Bernstein over whole 64-bit words, so the tail of a message is
- * only its length. Pure functions, any thread; they keep no key and draw no randomness.
+/* Keyed hashing (keyed_hash.h): SipHash of Aumasson and Bernstein over whole 64-bit words, so the tail of a
+ * message is only its length. Pure functions, any thread; they keep no key and draw no randomness.
  */
 #include "dataplane/keyed_hash.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The parser's entry (packet.h): Ethernet, VLAN tags, and frames that are not IP. Runs on lcores, in weir-replay and in
- * tools; pure. Reads nothing outside `head` and the segments, allocates nothing, and every loop ends at a constant.
+/* The parser's entry (packet.h): Ethernet, VLAN tags, and frames that are not IP. Runs on lcores, in
+ * weir-replay and in tools; pure. Reads nothing outside `head` and the segments, allocates nothing, and every
+ * loop ends at a constant.
  */
 #include "dataplane/packet.h"
 
@@ -47,7 +48,7 @@ static enum reason parse_arp(const struct packet_parser *parser)
 /* 01:80:c2:00:00:00 to 0f: bridges never pass these on (802.1D 7.12.6), so they speak of this very link. */
 static enum reason parse_not_ip(const struct packet_parser *parser)
 {
-	static const uint8_t link_local[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+	static const uint8_t link_local[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
 	bool link = memcmp(parser->head, link_local, sizeof(link_local)) == 0 && parser->head[5] < 0x10;
 
 	parser->packet->kind = PACKET_KIND_INFRASTRUCTURE;
@@ -55,8 +56,8 @@ static enum reason parse_not_ip(const struct packet_parser *parser)
 	return REASON_COUNT;
 }
 
-/* In pieces of a cache line, which become vector stores: the whole at once becomes `rep stos`, whose start alone takes longer
- * than the rest of the parser. */
+/* In pieces of a cache line, which become vector stores: the whole at once becomes `rep stos`, whose start
+ * alone takes longer than the rest of the parser. */
 static inline void packet_clear(struct packet *packet)
 {
 	uint8_t *bytes = (uint8_t *)packet;
@@ -67,10 +68,10 @@ static inline void packet_clear(struct packet *packet)
 	memset(bytes + 128, 0, sizeof(*packet) - 128);
 }
 
-enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments, unsigned n_segments,
-	uint32_t total_bytes, unsigned checks, struct packet *packet)
+enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments,
+	unsigned n_segments, uint32_t total_bytes, unsigned checks, struct packet *packet)
 {
-	struct packet_segment whole = { .data = head, .bytes = head_bytes };
+	struct packet_segment whole = {.data = head, .bytes = head_bytes};
 	struct packet_parser parser = {
 		.head = head,
 		.segments = n_segments ? segments : &whole,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The Internet checksum (packet_checksum.h). Runs on lcores, once per checked packet; must not read outside the pieces
- * it is given and must not assume that they are aligned.
+/* The Internet checksum (packet_checksum.h). Runs on lcores, once per checked packet; must not read outside
+ * the pieces it is given and must not assume that they are aligned.
  */
 #include "dataplane/packet_checksum.h"
 
@@ -12,8 +12,8 @@ uint64_t packet_checksum_add(uint64_t sum, const uint8_t *data, uint32_t bytes)
 	uint32_t word;
 	uint16_t half;
 
-	/* 32-bit words into a 64-bit sum: a carry is lost only after 2^32 words, and a frame has at most 2^30. The loop
-	 * has no carry chain, so the compiler makes vector code of it. */
+	/* 32-bit words into a 64-bit sum: a carry is lost only after 2^32 words, and a frame has at most
+	 * 2^30. The loop has no carry chain, so the compiler makes vector code of it. */
 	while (bytes >= sizeof(word)) {
 		memcpy(&word, data, sizeof(word));
 		sum += word;
@@ -27,7 +27,7 @@ uint64_t packet_checksum_add(uint64_t sum, const uint8_t *data, uint32_t bytes)
 		bytes -= (uint32_t)sizeof(half);
 	}
 	if (bytes) {
-		uint8_t padded[2] = { data[0], 0 };
+		uint8_t padded[2] = {data[0], 0};
 
 		memcpy(&half, padded, sizeof(half));
 		sum += half;
@@ -44,16 +44,16 @@ uint16_t packet_checksum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-uint64_t packet_checksum_pseudo(uint8_t family, const struct address *source, const struct address *destination,
-	uint8_t protocol, uint32_t bytes)
+uint64_t packet_checksum_pseudo(uint8_t family, const struct address *source,
+	const struct address *destination, uint8_t protocol, uint32_t bytes)
 {
 	unsigned first = family == 4 ? 12 : 0;
 	uint64_t sum;
 
 	sum = packet_checksum_add(0, source->bytes + first, 16 - first);
 	sum = packet_checksum_add(sum, destination->bytes + first, 16 - first);
-	/* Both families add the same: IPv6 writes length and protocol as 32-bit fields whose upper halves are 0, or carry
-	 * into the sum as the halves of htonl do. */
+	/* Both families add the same: IPv6 writes length and protocol as 32-bit fields whose upper halves are
+	 * 0, or carry into the sum as the halves of htonl do. */
 	return sum + htonl(bytes) + htonl(protocol);
 }
 
@@ -73,7 +73,8 @@ bool packet_checksum_add_segments(const struct packet_segment *segments, unsigne
 		}
 		take = segments[i].bytes - offset < bytes ? segments[i].bytes - offset : bytes;
 		part = packet_checksum_fold(packet_checksum_add(0, segments[i].data + offset, take));
-		/* A piece that starts at an odd byte has its halves of each 16-bit word the other way round. */
+		/* A piece that starts at an odd byte has its halves of each 16-bit word the other way round.
+		 */
 		total += odd ? __builtin_bswap16(part) : part;
 		odd ^= take & 1;
 		bytes -= take;

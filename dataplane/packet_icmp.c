@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* ICMP and ICMPv6 in the parser: echo, errors with the packet they quote, neighbour discovery and multicast listeners.
- * Runs on lcores; pure. A message counts as infrastructure only if it cannot have crossed a router.
+/* ICMP and ICMPv6 in the parser: echo, errors with the packet they quote, neighbour discovery and multicast
+ * listeners. Runs on lcores; pure. A message counts as infrastructure only if it cannot have crossed a
+ * router.
  */
 #include "dataplane/packet_private.h"
 
@@ -49,7 +50,8 @@ static void quoted_transport(struct packet_parser *parser, uint8_t protocol, uin
 		packet->quoted_source_port = load_u16(transport + 4);
 		packet->quoted_destination_port = packet->quoted_source_port;
 	}
-	/* An error goes to the sender of what it quotes; one that does not quotes a packet that its receiver never sent. */
+	/* An error goes to the sender of what it quotes; one that does not quotes a packet that its receiver
+	 * never sent. */
 	packet->quoted_valid = address_compare(&packet->quoted_source, &packet->destination) == 0;
 }
 
@@ -71,7 +73,8 @@ static void parse_quoted_ipv4(struct packet_parser *parser, uint32_t offset)
 	quoted_transport(parser, ip[9], offset + header_bytes);
 }
 
-/* Length of the extension header at `offset` of a quote, or 0: there is none here, or it cannot be skipped. */
+/* Length of the extension header at `offset` of a quote, or 0: there is none here, or it cannot be skipped.
+ */
 static uint32_t quoted_extension_bytes(const struct packet_parser *parser, uint8_t protocol, uint32_t offset)
 {
 	const uint8_t *header = parser->head + offset;
@@ -103,7 +106,8 @@ static void parse_quoted_ipv6(struct packet_parser *parser, uint32_t offset)
 		return;
 	memcpy(packet->quoted_source.bytes, ip + 8, 16);
 	memcpy(packet->quoted_destination.bytes, ip + 24, 16);
-	/* The packet's own destination is not mapped, and quoted_transport compares with it: only this one needs a look. */
+	/* The packet's own destination is not mapped, and quoted_transport compares with it: only this one
+	 * needs a look. */
 	if (address_is_v4(&packet->quoted_destination))
 		return;
 	protocol = ip[6];
@@ -111,7 +115,8 @@ static void parse_quoted_ipv6(struct packet_parser *parser, uint32_t offset)
 	for (unsigned n = 0; n < EXTENSION_HEADERS_MAX; n++) {
 		uint32_t bytes;
 
-		if (protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP || protocol == IP_PROTOCOL_ICMPV6) {
+		if (protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||
+			protocol == IP_PROTOCOL_ICMPV6) {
 			quoted_transport(parser, protocol, offset);
 			return;
 		}
@@ -181,8 +186,8 @@ static bool is_link_local(const uint8_t *address)
 	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
 }
 
-/* The options of a neighbour discovery message: type, length in units of 8, never 0. `allow_source_link`: may the sender
- * say its link address? Not when it has no IP address yet. */
+/* The options of a neighbour discovery message: type, length in units of 8, never 0. `allow_source_link`: may
+ * the sender say its link address? Not when it has no IP address yet. */
 static bool nd_options_are_legal(const struct packet_parser *parser, uint32_t offset, bool allow_source_link)
 {
 	while (offset < parser->end) {
@@ -201,8 +206,8 @@ static bool nd_options_are_legal(const struct packet_parser *parser, uint32_t of
  * fragment header. */
 static bool nd_is_legal(const struct packet_parser *parser)
 {
-	static const uint8_t solicited_node[13] = { 0xff, 0x02, [11] = 0x01, [12] = 0xff };
-	static const uint8_t fixed_bytes[] = { 8, 16, 24, 24, 40 };
+	static const uint8_t solicited_node[13] = {0xff, 0x02, [11] = 0x01, [12] = 0xff};
+	static const uint8_t fixed_bytes[] = {8, 16, 24, 24, 40};
 	const struct packet *packet = parser->packet;
 	const uint8_t *nd = parser->head + packet->l4_offset, *destination = packet->destination.bytes;
 	uint32_t fixed = fixed_bytes[packet->icmp_type - ICMPV6_ROUTER_SOLICITATION];
@@ -215,7 +220,8 @@ static bool nd_is_legal(const struct packet_parser *parser)
 	case ICMPV6_ROUTER_SOLICITATION:
 		break;
 	case ICMPV6_NEIGHBOUR_SOLICITATION:
-		if (nd[8] == 0xff || (no_source && memcmp(destination, solicited_node, sizeof(solicited_node)) != 0))
+		if (nd[8] == 0xff ||
+			(no_source && memcmp(destination, solicited_node, sizeof(solicited_node)) != 0))
 			return false;
 		break;
 	case ICMPV6_NEIGHBOUR_ADVERTISEMENT:
@@ -234,8 +240,8 @@ static bool nd_is_legal(const struct packet_parser *parser)
 	return nd_options_are_legal(parser, packet->l4_offset + fixed, !no_source);
 }
 
-/* RFC 2710 3, RFC 3810 5: hop limit 1, a router alert, and a source on the link (or none yet: RFC 3590). 24 bytes is the
- * first version's message, 8 the second version's empty report. */
+/* RFC 2710 3, RFC 3810 5: hop limit 1, a router alert, and a source on the link (or none yet: RFC 3590). 24
+ * bytes is the first version's message, 8 the second version's empty report. */
 static bool mld_is_legal(const struct packet_parser *parser)
 {
 	const struct packet *packet = parser->packet;

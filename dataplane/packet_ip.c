@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The IP layer of the parser: IPv4 with its options, IPv6 with its extension headers, fragments of both, and sources
- * that no packet may come from. Runs on lcores; pure. Must not read behind parser->readable, and must refuse whatever
- * would let one IPv6 packet stand for an IPv4 address.
+/* The IP layer of the parser: IPv4 with its options, IPv6 with its extension headers, fragments of both, and
+ * sources that no packet may come from. Runs on lcores; pure. Must not read behind parser->readable, and must
+ * refuse whatever would let one IPv6 packet stand for an IPv4 address.
  */
 #include "dataplane/packet_private.h"
 
@@ -20,7 +20,8 @@ enum {
 	IP_DATAGRAM_BYTES_MAX = 65535,
 };
 
-enum reason packet_short_reason(const struct packet_parser *parser, uint32_t offset, uint32_t bytes, enum reason whole)
+enum reason packet_short_reason(
+	const struct packet_parser *parser, uint32_t offset, uint32_t bytes, enum reason whole)
 {
 	if (parser->packet->is_fragment)
 		return REASON_FRAGMENT_SHORT_FIRST;
@@ -45,9 +46,9 @@ static enum reason parse_payload(struct packet_parser *parser, uint32_t offset)
 	return packet_parse_transport(parser);
 }
 
-/* `offset`: where the fragment's data begins. `whole_bytes`: length of all of the datagram in this fragment that counts
- * towards 65535. A TCP header takes the first 20 bytes at least, so a later fragment that begins inside it exists only to overwrite
- * what the first one showed (RFC 1858, RFC 3128). */
+/* `offset`: where the fragment's data begins. `whole_bytes`: length of all of the datagram in this fragment
+ * that counts towards 65535. A TCP header takes the first 20 bytes at least, so a later fragment that begins
+ * inside it exists only to overwrite what the first one showed (RFC 1858, RFC 3128). */
 static enum reason check_fragment(const struct packet_parser *parser, uint32_t offset, uint32_t whole_bytes)
 {
 	const struct packet *packet = parser->packet;
@@ -65,7 +66,8 @@ static enum reason check_fragment(const struct packet_parser *parser, uint32_t o
 	return REASON_COUNT;
 }
 
-/* Source routing names another destination than the one in the header, so it is refused (RFC 7126 4.3, 4.4). */
+/* Source routing names another destination than the one in the header, so it is refused (RFC 7126 4.3, 4.4).
+ */
 static enum reason check_ipv4_options(const uint8_t *option, uint32_t bytes)
 {
 	while (bytes) {
@@ -88,8 +90,8 @@ static enum reason check_ipv4_options(const uint8_t *option, uint32_t bytes)
 	return REASON_COUNT;
 }
 
-/* Multicast and above (broadcast, 240/4), loopback, and 0/8, which means "this host" (RFC 1122 3.2.1.3). Only 0.0.0.0
- * has a use, before a host knows its address: the transport decides. */
+/* Multicast and above (broadcast, 240/4), loopback, and 0/8, which means "this host" (RFC 1122 3.2.1.3). Only
+ * 0.0.0.0 has a use, before a host knows its address: the transport decides. */
 static inline bool ipv4_source_is_bad(struct packet_parser *parser, uint32_t source, uint32_t destination)
 {
 	uint32_t top = source >> 24;
@@ -151,9 +153,10 @@ enum reason packet_parse_ipv4(struct packet_parser *parser)
 	return parse_payload(parser, offset + header_bytes);
 }
 
-/* ::1, multicast, IPv4-mapped (it would be taken for the IPv4 address itself: bans, flows and lists know addresses in
- * that form), and the destination's own address. :: is left to the transport. */
-static inline bool ipv6_source_is_bad(struct packet_parser *parser, const uint8_t *source, const uint8_t *destination)
+/* ::1, multicast, IPv4-mapped (it would be taken for the IPv4 address itself: bans, flows and lists know
+ * addresses in that form), and the destination's own address. :: is left to the transport. */
+static inline bool ipv6_source_is_bad(
+	struct packet_parser *parser, const uint8_t *source, const uint8_t *destination)
 {
 	if (source[0] == 0xff)
 		return true;
@@ -167,9 +170,11 @@ static inline bool ipv6_source_is_bad(struct packet_parser *parser, const uint8_
 	return memcmp(source, destination, 16) == 0;
 }
 
-/* Options of a hop-by-hop or destination header, whose first two bytes are skipped. A jumbo payload needs a payload length
- * of 0 in the IPv6 header, which is refused already: with any other it is an error (RFC 2675 3). */
-static enum reason parse_ipv6_options(struct packet_parser *parser, const uint8_t *option, uint32_t bytes, bool hop_by_hop)
+/* Options of a hop-by-hop or destination header, whose first two bytes are skipped. A jumbo payload needs a
+ * payload length of 0 in the IPv6 header, which is refused already: with any other it is an error (RFC 2675
+ * 3). */
+static enum reason parse_ipv6_options(
+	struct packet_parser *parser, const uint8_t *option, uint32_t bytes, bool hop_by_hop)
 {
 	while (bytes) {
 		uint32_t length;
@@ -192,7 +197,8 @@ static enum reason parse_ipv6_options(struct packet_parser *parser, const uint8_
 	return REASON_COUNT;
 }
 
-/* An atomic fragment (offset 0, nothing follows) is a whole packet with a header that says nothing (RFC 6946). */
+/* An atomic fragment (offset 0, nothing follows) is a whole packet with a header that says nothing (RFC
+ * 6946). */
 static enum reason parse_fragment_header(struct packet_parser *parser, uint32_t offset)
 {
 	const uint8_t *header = parser->head + offset;
@@ -206,13 +212,14 @@ static enum reason parse_fragment_header(struct packet_parser *parser, uint32_t 
 	packet->is_fragment = true;
 	packet->more_fragments = field & 1;
 	packet->fragment_offset_bytes = field & 0xfff8;
-	/* The reassembled payload: extension headers before this one, and the data; not the fragment header (RFC 8200 4.5). */
+	/* The reassembled payload: extension headers before this one, and the data; not the fragment header
+	 * (RFC 8200 4.5). */
 	return check_fragment(parser, offset + 8, parser->end - packet->l3_offset - IPV6_HEADER_BYTES - 8);
 }
 
-/* Routing type 0 is dead (RFC 5095). Other types with segments left name a final destination that is not the one in the
- * header, as IPv4's source routing does; a node that Weir fronts is an end, never a waypoint, so they are refused too. With none left the
- * header is history. */
+/* Routing type 0 is dead (RFC 5095). Other types with segments left name a final destination that is not the
+ * one in the header, as IPv4's source routing does; a node that Weir fronts is an end, never a waypoint, so
+ * they are refused too. With none left the header is history. */
 static inline enum reason check_routing_header(const uint8_t *header)
 {
 	return header[2] == 0 || header[3] != 0 ? REASON_BAD_EXTENSION_CHAIN : REASON_COUNT;
@@ -220,8 +227,9 @@ static inline enum reason check_routing_header(const uint8_t *header)
 
 static inline bool is_extension(uint8_t protocol)
 {
-	return protocol == IP_PROTOCOL_HOP_BY_HOP || protocol == IP_PROTOCOL_ROUTING || protocol == IP_PROTOCOL_FRAGMENT ||
-	       protocol == IP_PROTOCOL_AUTHENTICATION || protocol == IP_PROTOCOL_DESTINATION_OPTIONS;
+	return protocol == IP_PROTOCOL_HOP_BY_HOP || protocol == IP_PROTOCOL_ROUTING ||
+	       protocol == IP_PROTOCOL_FRAGMENT || protocol == IP_PROTOCOL_AUTHENTICATION ||
+	       protocol == IP_PROTOCOL_DESTINATION_OPTIONS;
 }
 
 static uint32_t extension_bytes(uint8_t protocol, const uint8_t *header)
@@ -312,7 +320,8 @@ enum reason packet_parse_ipv6(struct packet_parser *parser)
 		parser->readable = parser->end;
 	if (ipv6_source_is_bad(parser, packet->source.bytes, packet->destination.bytes))
 		return REASON_BAD_IP_SOURCE;
-	/* An IPv4-mapped destination is an IPv4 address under the wrong version: it would match the node's own. */
+	/* An IPv4-mapped destination is an IPv4 address under the wrong version: it would match the node's
+	 * own. */
 	if (__builtin_expect(address_is_v4(&packet->destination), 0))
 		return REASON_BAD_IP_HEADER;
 	if (__builtin_expect(is_extension(packet->protocol), 0))

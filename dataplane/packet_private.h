@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the files of the parser share: packet.c (Ethernet, and what is not IP), packet_ip.c, packet_transport.c (TCP, UDP)
- * and packet_icmp.c. Each layer gets the state of the one below and returns the final reason. Nobody else includes this.
+ * What the files of the parser share: packet.c (Ethernet, and what is not IP), packet_ip.c,
+ * packet_transport.c (TCP, UDP) and packet_icmp.c. Each layer gets the state of the one below and returns the
+ * final reason. Nobody else includes this.
  */
 #ifndef WEIR_DATAPLANE_PACKET_PRIVATE_H
 #define WEIR_DATAPLANE_PACKET_PRIVATE_H
@@ -16,7 +17,8 @@ enum {
 	TCP_HEADER_BYTES = 20,
 	UDP_HEADER_BYTES = 8,
 	ICMP_HEADER_BYTES = 8,
-	EXTENSION_HEADERS_MAX = 8, /* RFC 8200 names 7 that a packet may carry at once; one more for a second destination options */
+	EXTENSION_HEADERS_MAX = 8, /* RFC 8200 names 7 that a packet may carry at once; one more for a second
+				      destination options */
 };
 
 enum {
@@ -39,10 +41,11 @@ struct packet_parser {
 	unsigned n_segments;
 	unsigned checks;
 	uint32_t total_bytes;
-	uint32_t end;	   /* of the IP datagram, from the start of the frame; <= total_bytes */
-	uint32_t readable; /* headers may be read up to here: the end, or the end of head if that comes first */
+	uint32_t end;      /* of the IP datagram, from the start of the frame; <= total_bytes */
+	uint32_t readable; /* headers may be read up to here: the end, or the end of head if that comes first
+			    */
 	bool router_alert; /* IPv6 hop-by-hop option 5 was seen */
-	bool fragment_header; /* IPv6: there is one, be it of an atomic fragment */
+	bool fragment_header;    /* IPv6: there is one, be it of an atomic fragment */
 	bool source_unspecified; /* the transport must be one that may come from :: or 0.0.0.0 */
 	struct packet *packet;
 };
@@ -77,7 +80,7 @@ static inline uint64_t load_u64(const uint8_t *from)
 /** Fill an address from 4 bytes of an IPv4 header. */
 static inline void load_v4(const uint8_t *from, struct address *address)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	memcpy(address->bytes, mapped, sizeof(mapped));
 	memcpy(address->bytes + sizeof(mapped), from, 4);
@@ -90,7 +93,8 @@ static inline bool parser_has(const struct packet_parser *parser, uint32_t offse
 }
 
 /** The reason when a transport header does not fit into what parser_has allows. */
-enum reason packet_short_reason(const struct packet_parser *parser, uint32_t offset, uint32_t bytes, enum reason whole);
+enum reason packet_short_reason(
+	const struct packet_parser *parser, uint32_t offset, uint32_t bytes, enum reason whole);
 
 enum reason packet_parse_ipv4(struct packet_parser *parser);
 enum reason packet_parse_ipv6(struct packet_parser *parser);

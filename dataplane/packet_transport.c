@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The transport layer of the parser: TCP with its options and flags, and UDP. Runs on lcores; pure. Checksums are
- * computed only when asked for, and never for fragments, whose datagram is not all here.
+/* The transport layer of the parser: TCP with its options and flags, and UDP. Runs on lcores; pure. Checksums
+ * are computed only when asked for, and never for fragments, whose datagram is not all here.
  */
 #include "dataplane/packet_private.h"
 
@@ -16,12 +16,13 @@ enum {
 	TCP_OPTION_FAST_OPEN = 34,
 	TCP_OPTION_EXPERIMENT = 254,
 	TCP_EXPERIMENT_FAST_OPEN = 0xf989, /* RFC 7413 4.1.1 */
-	TCP_WINDOW_SCALE_MAX = 14,	   /* RFC 7323 2.3: larger values are taken as 14 */
+	TCP_WINDOW_SCALE_MAX = 14,         /* RFC 7323 2.3: larger values are taken as 14 */
 	DHCP_CLIENT_PORT = 68,
 	DHCP_SERVER_PORT = 67,
 };
 
-/* Timestamps alone, padded in front: what every segment of an established connection carries (RFC 7323 appendix A). */
+/* Timestamps alone, padded in front: what every segment of an established connection carries (RFC 7323
+ * appendix A). */
 #define TCP_OPTIONS_ONLY_TIMESTAMPS UINT32_C(0x0101080a)
 
 bool packet_transport_checksum_ok(const struct packet_parser *parser, uint32_t bytes, bool pseudo_header)
@@ -32,23 +33,25 @@ bool packet_transport_checksum_ok(const struct packet_parser *parser, uint32_t b
 	if (pseudo_header)
 		sum = packet_checksum_pseudo(
 			packet->family, &packet->source, &packet->destination, packet->protocol, bytes);
-	return packet_checksum_add_segments(parser->segments, parser->n_segments, packet->l4_offset, bytes, &sum) &&
+	return packet_checksum_add_segments(
+		       parser->segments, parser->n_segments, packet->l4_offset, bytes, &sum) &&
 	       packet_checksum_fold(sum) == UINT16_MAX;
 }
 
-/* Sets of flags that some stack sends, PSH, ECE and CWR aside: SYN, SYN+ACK, SYN+URG, RST, RST+ACK, and ACK with any of
- * FIN and URG. Bit i of the mask: the set with value i is legal. */
+/* Sets of flags that some stack sends, PSH, ECE and CWR aside: SYN, SYN+ACK, SYN+URG, RST, RST+ACK, and ACK
+ * with any of FIN and URG. Bit i of the mask: the set with value i is legal. */
 static inline bool tcp_flags_are_legal(unsigned flags)
 {
 	enum { F = TCP_FLAG_FIN, S = TCP_FLAG_SYN, R = TCP_FLAG_RST, A = TCP_FLAG_ACK, U = TCP_FLAG_URG };
-	const uint64_t legal = UINT64_C(1) << S | UINT64_C(1) << (S | A) | UINT64_C(1) << (S | U) | UINT64_C(1) << R |
-			       UINT64_C(1) << (R | A) | UINT64_C(1) << A | UINT64_C(1) << (A | F) |
-			       UINT64_C(1) << (A | U) | UINT64_C(1) << (A | F | U);
+	const uint64_t legal = UINT64_C(1) << S | UINT64_C(1) << (S | A) | UINT64_C(1) << (S | U) |
+			       UINT64_C(1) << R | UINT64_C(1) << (R | A) | UINT64_C(1) << A |
+			       UINT64_C(1) << (A | F) | UINT64_C(1) << (A | U) | UINT64_C(1) << (A | F | U);
 
 	return legal >> (flags & (F | S | R | A | U)) & 1;
 }
 
-/* One option with a right frame around it. A known kind with a length that is not its own is skipped, as Linux does. */
+/* One option with a right frame around it. A known kind with a length that is not its own is skipped, as
+ * Linux does. */
 static void parse_tcp_option(struct packet *packet, const uint8_t *option, bool syn)
 {
 	uint8_t kind = option[0], length = option[1];
@@ -63,24 +66,28 @@ static void parse_tcp_option(struct packet *packet, const uint8_t *option, bool 
 	if (kind == TCP_OPTION_MSS && length == 4)
 		packet->tcp_mss = load_u16(option + 2);
 	else if (kind == TCP_OPTION_WINDOW_SCALE && length == 3)
-		packet->tcp_window_scale = option[2] > TCP_WINDOW_SCALE_MAX ? TCP_WINDOW_SCALE_MAX : option[2];
+		packet->tcp_window_scale =
+			option[2] > TCP_WINDOW_SCALE_MAX ? TCP_WINDOW_SCALE_MAX : option[2];
 	else if (kind == TCP_OPTION_SACK_PERMITTED && length == 2)
 		packet->tcp_sack_permitted = true;
 	else if (kind == TCP_OPTION_FAST_OPEN)
 		packet->tcp_fast_open = true;
-	else if (kind == TCP_OPTION_EXPERIMENT && length >= 4 && load_u16(option + 2) == TCP_EXPERIMENT_FAST_OPEN)
+	else if (kind == TCP_OPTION_EXPERIMENT && length >= 4 &&
+		 load_u16(option + 2) == TCP_EXPERIMENT_FAST_OPEN)
 		packet->tcp_fast_open = true;
 }
 
 static bool is_fast_open(const uint8_t *option)
 {
-	return option[0] == TCP_OPTION_FAST_OPEN ||
-	       (option[0] == TCP_OPTION_EXPERIMENT && option[1] >= 4 && load_u16(option + 2) == TCP_EXPERIMENT_FAST_OPEN);
+	return option[0] == TCP_OPTION_FAST_OPEN || (option[0] == TCP_OPTION_EXPERIMENT && option[1] >= 4 &&
+							    load_u16(option + 2) == TCP_EXPERIMENT_FAST_OPEN);
 }
 
-/* Walk at most 40 bytes of options. `ret_order` takes the kinds in their order, for the fingerprint; padding and Fast Open
- * are left out, because a client that resends its SYN drops Fast Open and the padding with it. */
-static bool parse_tcp_options(struct packet *packet, const uint8_t *option, uint32_t bytes, bool syn, uint32_t *ret_order)
+/* Walk at most 40 bytes of options. `ret_order` takes the kinds in their order, for the fingerprint; padding
+ * and Fast Open are left out, because a client that resends its SYN drops Fast Open and the padding with it.
+ */
+static bool parse_tcp_options(
+	struct packet *packet, const uint8_t *option, uint32_t bytes, bool syn, uint32_t *ret_order)
 {
 	uint32_t order = 0;
 
@@ -106,13 +113,14 @@ static bool parse_tcp_options(struct packet *packet, const uint8_t *option, uint
 	return true;
 }
 
-/* 8 bits, never 0: the order of options, MSS, window scale and the initial TTL that the TTL seen must have started from
- * (hosts start at 32, 64, 128 or 255, and paths are shorter than 32 hops). Same for a SYN and its resends. */
+/* 8 bits, never 0: the order of options, MSS, window scale and the initial TTL that the TTL seen must have
+ * started from (hosts start at 32, 64, 128 or 255, and paths are shorter than 32 hops). Same for a SYN and
+ * its resends. */
 static uint8_t tcp_fingerprint_make(const struct packet *packet, uint32_t order)
 {
 	uint32_t ttl_class = packet->ttl <= 32 ? 0 : packet->ttl <= 64 ? 1 : packet->ttl <= 128 ? 2 : 3;
-	uint64_t hash = (uint64_t)order << 32 | (uint32_t)packet->tcp_mss << 16 | (uint32_t)packet->tcp_window_scale << 8 |
-			ttl_class;
+	uint64_t hash = (uint64_t)order << 32 | (uint32_t)packet->tcp_mss << 16 |
+			(uint32_t)packet->tcp_window_scale << 8 | ttl_class;
 
 	/* Fibonacci hashing; the top bits depend on all others. 255 values, from 1. */
 	hash = (hash ^ hash >> 29) * UINT64_C(0x9e3779b97f4a7c15);
@@ -128,7 +136,8 @@ static enum reason parse_tcp(struct packet_parser *parser)
 
 	if (!parser_has(parser, offset, TCP_HEADER_BYTES))
 		return packet_short_reason(parser, offset, TCP_HEADER_BYTES, REASON_TRUNCATED);
-	/* RFC 9293 3.9.2.3: segments to a group are never answered, and no stack opens a connection that way. */
+	/* RFC 9293 3.9.2.3: segments to a group are never answered, and no stack opens a connection that way.
+	 */
 	if (__builtin_expect(parser->head[0] & 1, 0))
 		return REASON_BAD_ETHERNET;
 	header_bytes = (tcp[12] >> 4) * 4u;
@@ -151,8 +160,8 @@ static enum reason parse_tcp(struct packet_parser *parser)
 	if (!tcp_flags_are_legal(packet->tcp_flags))
 		return REASON_BAD_TCP_FLAGS;
 	syn = packet->tcp_flags & TCP_FLAG_SYN;
-	if (header_bytes > TCP_HEADER_BYTES &&
-		!parse_tcp_options(packet, tcp + TCP_HEADER_BYTES, header_bytes - TCP_HEADER_BYTES, syn, &order))
+	if (header_bytes > TCP_HEADER_BYTES && !parse_tcp_options(packet, tcp + TCP_HEADER_BYTES,
+						       header_bytes - TCP_HEADER_BYTES, syn, &order))
 		return REASON_BAD_TCP_HEADER;
 	if (syn)
 		packet->tcp_fingerprint = tcp_fingerprint_make(packet, order);
@@ -162,8 +171,8 @@ static enum reason parse_tcp(struct packet_parser *parser)
 	return REASON_COUNT;
 }
 
-/* Bytes between the UDP length and the end of the IP payload are legal (RFC 768 does not forbid them, and UDP options use
- * them): they are ignored. A first fragment holds only a part of what the length announces. */
+/* Bytes between the UDP length and the end of the IP payload are legal (RFC 768 does not forbid them, and UDP
+ * options use them): they are ignored. A first fragment holds only a part of what the length announces. */
 static enum reason parse_udp(struct packet_parser *parser)
 {
 	struct packet *packet = parser->packet;
@@ -194,8 +203,8 @@ static enum reason parse_udp(struct packet_parser *parser)
 	return REASON_COUNT;
 }
 
-/* IGMP speaks to the link: TTL 1 and a group as destination (RFC 3376 4). Anything else with that protocol number came
- * from farther away, and is just another protocol. */
+/* IGMP speaks to the link: TTL 1 and a group as destination (RFC 3376 4). Anything else with that protocol
+ * number came from farther away, and is just another protocol. */
 static enum reason parse_igmp(struct packet_parser *parser)
 {
 	struct packet *packet = parser->packet;
@@ -230,7 +239,8 @@ static bool is_dhcp_request(const struct packet *packet)
 	       packet->destination_port == DHCP_SERVER_PORT && address_v4(&packet->destination) == UINT32_MAX;
 }
 
-/* Only what a host sends before it has an address may come from none: DHCP, IGMP, and over IPv6 ND and MLD. */
+/* Only what a host sends before it has an address may come from none: DHCP, IGMP, and over IPv6 ND and MLD.
+ */
 static enum reason check_unspecified_source(struct packet *packet)
 {
 	if (packet->family == 4 && is_dhcp_request(packet)) {

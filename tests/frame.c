@@ -8,7 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IPV4_BYTES = 20, IPV6_BYTES = 40, TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58, FRAGMENT = 44, AUTHENTICATION = 51 };
+enum {
+	IPV4_BYTES = 20,
+	IPV6_BYTES = 40,
+	TCP = 6,
+	UDP = 17,
+	ICMP = 1,
+	ICMPV6 = 58,
+	FRAGMENT = 44,
+	AUTHENTICATION = 51
+};
 
 static void refuse(const char *why)
 {
@@ -92,7 +101,8 @@ static void transport_checksum(struct frame *frame, uint8_t protocol, uint32_t b
 	frame_put_u16(frame, frame->l4 + (uint32_t)place, 0);
 	if (protocol != ICMP) {
 		sum = is_v6(frame) ? sum_bytes(0, ip + 8, 32) : sum_bytes(0, ip + 12, 8);
-		sum = sum_bytes(sum, (const uint8_t[]){ 0, protocol, (uint8_t)(bytes >> 8), (uint8_t)bytes }, 4);
+		sum = sum_bytes(
+			sum, (const uint8_t[]){0, protocol, (uint8_t)(bytes >> 8), (uint8_t)bytes}, 4);
 	}
 	sum = ~sum_bytes(sum, frame->bytes + frame->l4, bytes) & 0xffff;
 	if (protocol == UDP && sum == 0)
@@ -117,7 +127,8 @@ static void ipv4_checksum(struct frame *frame)
 
 void frame_checksum(struct frame *frame, uint8_t protocol)
 {
-	uint32_t end = frame->l3 + (is_v6(frame) ? IPV6_BYTES + frame_u16(frame, frame->l3 + 4) : frame_u16(frame, frame->l3 + 2));
+	uint32_t end = frame->l3 + (is_v6(frame) ? IPV6_BYTES + frame_u16(frame, frame->l3 + 4)
+						 : frame_u16(frame, frame->l3 + 2));
 	uint32_t bytes = end - frame->l4;
 
 	if (!is_v6(frame))
@@ -131,7 +142,7 @@ void frame_checksum(struct frame *frame, uint8_t protocol)
 
 static void append_ethernet(struct frame *frame, const struct frame_spec *spec, uint16_t ethertype)
 {
-	static const uint8_t source[6] = { 2, 0, 0, 0, 0, 1 }, destination[6] = { 2, 0, 0, 0, 0, 2 };
+	static const uint8_t source[6] = {2, 0, 0, 0, 0, 1}, destination[6] = {2, 0, 0, 0, 0, 2};
 
 	append(frame, spec->destination_mac ? spec->destination_mac : destination, 6);
 	append(frame, spec->source_mac ? spec->source_mac : source, 6);
@@ -229,7 +240,8 @@ static void cut_fragment(struct frame *frame, uint32_t start, uint32_t offset, u
 	}
 }
 
-static void make_ipv4(struct frame *frame, const struct frame_spec *spec, uint8_t protocol, const uint8_t addresses[2][16])
+static void make_ipv4(
+	struct frame *frame, const struct frame_spec *spec, uint8_t protocol, const uint8_t addresses[2][16])
 {
 	uint32_t l3, header = IPV4_BYTES + spec->ip_options_bytes;
 
@@ -246,7 +258,8 @@ static void make_ipv4(struct frame *frame, const struct frame_spec *spec, uint8_
 	cut_fragment(frame, l3 + header, spec->fragment_offset, spec->fragment_bytes);
 	frame_put_u16(frame, l3 + 2, (uint16_t)(frame->n - l3));
 	frame_put_u16(frame, l3 + 4, (uint16_t)spec->fragment_id);
-	frame_put_u16(frame, l3 + 6, (uint16_t)(spec->fragment_offset / 8 | (spec->more_fragments ? 0x2000 : 0)));
+	frame_put_u16(
+		frame, l3 + 6, (uint16_t)(spec->fragment_offset / 8 | (spec->more_fragments ? 0x2000 : 0)));
 	frame->bytes[l3 + 8] = spec->ttl ? spec->ttl : 64;
 	frame->bytes[l3 + 9] = protocol;
 	ipv4_checksum(frame);
@@ -269,7 +282,8 @@ static void append_extension(struct frame *frame, const struct frame_extension *
 	*next = start;
 }
 
-static void make_ipv6(struct frame *frame, const struct frame_spec *spec, uint8_t protocol, const uint8_t addresses[2][16])
+static void make_ipv6(
+	struct frame *frame, const struct frame_spec *spec, uint8_t protocol, const uint8_t addresses[2][16])
 {
 	bool fragment = spec->fragment_header || spec->more_fragments || spec->fragment_offset;
 	uint32_t l3, next, fragmentable;
@@ -286,7 +300,7 @@ static void make_ipv6(struct frame *frame, const struct frame_spec *spec, uint8_
 	for (unsigned i = 0; i <= spec->n_extensions; i++) {
 		if (fragment && i == spec->extensions_before_fragment) {
 			frame->fragment = frame->n;
-			append_extension(frame, &(struct frame_extension){ .type = FRAGMENT }, &next);
+			append_extension(frame, &(struct frame_extension){.type = FRAGMENT}, &next);
 			frame_put_u16(frame, frame->fragment + 2,
 				(uint16_t)(spec->fragment_offset | (spec->more_fragments ? 1 : 0)));
 			frame_put_u32(frame, frame->fragment + 4, spec->fragment_id);
@@ -324,13 +338,14 @@ void frame_make(const struct frame_spec *spec, struct frame *ret_frame)
 
 void frame_make_arp(const char *sender, const char *target, struct frame *ret_frame)
 {
-	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, fixed[8] = { 0, 1, 8, 0, 6, 4, 0, 1 };
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			     fixed[8] = {0, 1, 8, 0, 6, 4, 0, 1};
 	uint8_t addresses[2][4];
 
 	if (inet_pton(AF_INET, sender, addresses[0]) != 1 || inet_pton(AF_INET, target, addresses[1]) != 1)
 		refuse("an ARP address is wrong");
 	memset(ret_frame, 0, sizeof(*ret_frame));
-	append_ethernet(ret_frame, &(struct frame_spec){ .destination_mac = broadcast }, 0x0806);
+	append_ethernet(ret_frame, &(struct frame_spec){.destination_mac = broadcast}, 0x0806);
 	append(ret_frame, fixed, sizeof(fixed));
 	append(ret_frame, ret_frame->bytes + 6, 6);
 	append(ret_frame, addresses[0], 4);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/reply.h. Every reply is parsed again with all checks on, so its lengths and checksums are those
- * that a strict receiver wants.
+/* Tests of dataplane/reply.h. Every reply is parsed again with all checks on, so its lengths and checksums
+ * are those that a strict receiver wants.
  */
 #include "dataplane/reply.h"
 #include "tests/check.h"
@@ -10,7 +10,7 @@
 
 enum { S = TCP_FLAG_SYN, A = TCP_FLAG_ACK, R = TCP_FLAG_RST, F = TCP_FLAG_FIN };
 
-static const uint8_t group_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+static const uint8_t group_mac[6] = {0x33, 0x33, 0, 0, 0, 1};
 
 struct question {
 	struct frame frame;
@@ -20,13 +20,15 @@ struct question {
 static void ask(const char *name, const struct frame_spec *spec, struct question *ret_question)
 {
 	frame_make(spec, &ret_question->frame);
-	CHECK_EQ(name, frame_parse(&ret_question->frame, FRAME_CHECK_ALL, &ret_question->packet), REASON_COUNT);
+	CHECK_EQ(name, frame_parse(&ret_question->frame, FRAME_CHECK_ALL, &ret_question->packet),
+		REASON_COUNT);
 }
 
 /* What holds for every answer: well formed, layer 2 and 3 turned round, no longer than the question. */
-static bool check_answer(const char *name, const struct question *q, const uint8_t *bytes, unsigned n, struct packet *ret_packet)
+static bool check_answer(const char *name, const struct question *q, const uint8_t *bytes, unsigned n,
+	struct packet *ret_packet)
 {
-	struct frame answer = { .n = n };
+	struct frame answer = {.n = n};
 
 	if (!CHECK_TRUE(name, n > 0 && n <= REPLY_BYTES_MAX && n <= q->frame.n))
 		return false;
@@ -41,28 +43,30 @@ static bool check_answer(const char *name, const struct question *q, const uint8
 	CHECK_EQ(name, ret_packet->ttl, 64);
 	CHECK_EQ("nothing is behind the datagram", ret_packet->l3_offset + ret_packet->l3_bytes, n);
 	if (ret_packet->family == 4)
-		CHECK_EQ("not to be fragmented, id 0", frame_u16(&answer, q->frame.l3 + 6) << 16 | frame_u16(&answer, q->frame.l3 + 4),
+		CHECK_EQ("not to be fragmented, id 0",
+			frame_u16(&answer, q->frame.l3 + 6) << 16 | frame_u16(&answer, q->frame.l3 + 4),
 			0x4000 << 16);
 	return true;
 }
 
 static void test_syn_ack(void)
 {
-	static const uint8_t mss_option[4] = { 2, 4, 5, 0xb4 };
+	static const uint8_t mss_option[4] = {2, 4, 5, 0xb4};
 	static const struct {
 		const char *name;
 		struct frame_spec spec;
 		uint16_t mss, mss_sent;
 	} cases[] = {
-		{ "to a SYN with an option", { .tcp_options = mss_option, .tcp_options_bytes = 4 }, 1460, 1460 },
-		{ "to a bare SYN the option is left away", { 0 }, 1460, 0 },
-		{ "to a bare SYN padded to 60 bytes there is room", { .pad_to_bytes = 60 }, 536, 536 },
-		{ "without an option", { .pad_to_bytes = 60 }, 0, 0 },
-		{ "over IPv6", { V6, .tcp_options = mss_option, .tcp_options_bytes = 4 }, 1440, 1440 },
-		{ "to a bare SYN over IPv6", { V6 }, 1440, 0 },
-		{ "through one tag", { .n_vlans = 1, .vlans = { 0xe123 }, .pad_to_bytes = 64 }, 1460, 1460 },
-		{ "through two tags", { V6, .n_vlans = 2, .vlans = { 5, 6 }, .payload_bytes = 10 }, 1460, 1460 },
-		{ "IPv4 options are not sent back", { .ip_options = "\x94\4\0", .ip_options_bytes = 4 }, 1460, 1460 },
+		{"to a SYN with an option", {.tcp_options = mss_option, .tcp_options_bytes = 4}, 1460, 1460},
+		{"to a bare SYN the option is left away", {0}, 1460, 0},
+		{"to a bare SYN padded to 60 bytes there is room", {.pad_to_bytes = 60}, 536, 536},
+		{"without an option", {.pad_to_bytes = 60}, 0, 0},
+		{"over IPv6", {V6, .tcp_options = mss_option, .tcp_options_bytes = 4}, 1440, 1440},
+		{"to a bare SYN over IPv6", {V6}, 1440, 0},
+		{"through one tag", {.n_vlans = 1, .vlans = {0xe123}, .pad_to_bytes = 64}, 1460, 1460},
+		{"through two tags", {V6, .n_vlans = 2, .vlans = {5, 6}, .payload_bytes = 10}, 1460, 1460},
+		{"IPv4 options are not sent back", {.ip_options = "\x94\4\0", .ip_options_bytes = 4}, 1460,
+			1460},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -93,13 +97,14 @@ static void test_rst(void)
 		uint32_t sequence, acknowledgement;
 		uint8_t flags;
 	} cases[] = {
-		{ "a SYN", { .sequence = 1000 }, 0, 1001, R | A },
-		{ "a SYN with data", { .sequence = 1000, .payload_bytes = 5 }, 0, 1006, R | A },
-		{ "a SYN at the end of the sequence space", { V6, .sequence = UINT32_MAX }, 0, 0, R | A },
-		{ "an ACK", { .sequence = 1000, .acknowledgement = 5000, .tcp_flags = A, .payload_bytes = 9 }, 5000, 0, R },
-		{ "a FIN", { V6, .acknowledgement = 5000, .tcp_flags = F | A }, 5000, 0, R },
-		{ "a SYN-ACK", { .acknowledgement = 5000, .tcp_flags = S | A }, 5000, 0, R },
-		{ "a tagged ACK", { .n_vlans = 2, .acknowledgement = 1, .tcp_flags = A }, 1, 0, R },
+		{"a SYN", {.sequence = 1000}, 0, 1001, R | A},
+		{"a SYN with data", {.sequence = 1000, .payload_bytes = 5}, 0, 1006, R | A},
+		{"a SYN at the end of the sequence space", {V6, .sequence = UINT32_MAX}, 0, 0, R | A},
+		{"an ACK", {.sequence = 1000, .acknowledgement = 5000, .tcp_flags = A, .payload_bytes = 9},
+			5000, 0, R},
+		{"a FIN", {V6, .acknowledgement = 5000, .tcp_flags = F | A}, 5000, 0, R},
+		{"a SYN-ACK", {.acknowledgement = 5000, .tcp_flags = S | A}, 5000, 0, R},
+		{"a tagged ACK", {.n_vlans = 2, .acknowledgement = 1, .tcp_flags = A}, 1, 0, R},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -126,23 +131,32 @@ static void test_icmp(void)
 		struct frame_spec spec;
 		unsigned quoted; /* bytes of the quote; 0: no answer, for the least quote does not fit */
 	} cases[] = {
-		{ "a datagram", { .protocol = 17, .payload_bytes = 100 }, 100 },
-		{ "a long datagram", { .protocol = 17, .payload_bytes = 1400 }, 160 - 14 - 28 },
-		{ "a long tagged datagram", { .protocol = 17, .payload_bytes = 1400, .n_vlans = 2 }, 160 - 22 - 28 },
-		{ "the shortest that may be answered", { .protocol = 17, .payload_bytes = 28 }, 28 },
-		{ "one byte shorter", { .protocol = 17, .payload_bytes = 27 }, 0 },
-		{ "padding makes room but is not quoted", { .protocol = 17, .payload_bytes = 4, .pad_to_bytes = 90 }, 32 },
-		{ "IPv4 options are quoted", { .protocol = 17, .ip_options = "\x94\4\0", .ip_options_bytes = 4, .payload_bytes = 100 }, 104 },
-		{ "a v6 datagram", { V6, .protocol = 17, .payload_bytes = 1200 }, 160 - 14 - 48 },
-		{ "the shortest v6", { V6, .protocol = 17, .payload_bytes = 48 }, 48 },
-		{ "one byte shorter", { V6, .protocol = 17, .payload_bytes = 47 }, 0 },
-		{ "an extension header is quoted", { V6, .protocol = 17, .payload_bytes = 200, .n_extensions = 1,
-						   .extensions = { { .type = 60 } } },
-			160 - 14 - 48 },
-		{ "a chain too long to quote", { V6, .protocol = 17, .payload_bytes = 200, .n_extensions = 1,
-					       .extensions = { { .type = 60, .units = 8 } } },
-			0 },
-		{ "a TCP segment", { .tcp_flags = A, .payload_bytes = 100 }, 112 },
+		{"a datagram", {.protocol = 17, .payload_bytes = 100}, 100},
+		{"a long datagram", {.protocol = 17, .payload_bytes = 1400}, 160 - 14 - 28},
+		{"a long tagged datagram", {.protocol = 17, .payload_bytes = 1400, .n_vlans = 2},
+			160 - 22 - 28},
+		{"the shortest that may be answered", {.protocol = 17, .payload_bytes = 28}, 28},
+		{"one byte shorter", {.protocol = 17, .payload_bytes = 27}, 0},
+		{"padding makes room but is not quoted",
+			{.protocol = 17, .payload_bytes = 4, .pad_to_bytes = 90}, 32},
+		{"IPv4 options are quoted",
+			{.protocol = 17,
+				.ip_options = "\x94\4\0",
+				.ip_options_bytes = 4,
+				.payload_bytes = 100},
+			104},
+		{"a v6 datagram", {V6, .protocol = 17, .payload_bytes = 1200}, 160 - 14 - 48},
+		{"the shortest v6", {V6, .protocol = 17, .payload_bytes = 48}, 48},
+		{"one byte shorter", {V6, .protocol = 17, .payload_bytes = 47}, 0},
+		{"an extension header is quoted",
+			{V6, .protocol = 17, .payload_bytes = 200, .n_extensions = 1,
+				.extensions = {{.type = 60}}},
+			160 - 14 - 48},
+		{"a chain too long to quote",
+			{V6, .protocol = 17, .payload_bytes = 200, .n_extensions = 1,
+				.extensions = {{.type = 60, .units = 8}}},
+			0},
+		{"a TCP segment", {.tcp_flags = A, .payload_bytes = 100}, 112},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -167,7 +181,8 @@ static void test_icmp(void)
 		CHECK_EQ(cases[i].name, answer.quoted_protocol, q.packet.protocol);
 		CHECK_EQ(cases[i].name, answer.quoted_source_port, 40000);
 		CHECK_EQ(cases[i].name, answer.quoted_destination_port, 30303);
-		CHECK_MEM_EQ(cases[i].name, out + answer.payload_offset, q.frame.bytes + q.frame.l3, cases[i].quoted);
+		CHECK_MEM_EQ(cases[i].name, out + answer.payload_offset, q.frame.bytes + q.frame.l3,
+			cases[i].quoted);
 	}
 }
 
@@ -176,9 +191,9 @@ static void test_icmp_from_the_head(void)
 	struct question q;
 	uint8_t out[REPLY_BYTES_MAX];
 
-	ask("a datagram", &(struct frame_spec){ .protocol = 17, .payload_bytes = 1000 }, &q);
-	CHECK_EQ("only what lies in one piece is quoted", reply_icmp_prohibited(q.frame.bytes, 14 + 28 + 2, &q.packet, out),
-		14 + 28 + 30);
+	ask("a datagram", &(struct frame_spec){.protocol = 17, .payload_bytes = 1000}, &q);
+	CHECK_EQ("only what lies in one piece is quoted",
+		reply_icmp_prohibited(q.frame.bytes, 14 + 28 + 2, &q.packet, out), 14 + 28 + 30);
 	CHECK_EQ("too little of it", reply_icmp_prohibited(q.frame.bytes, 14 + 27, &q.packet, out), 0);
 	CHECK_EQ("nothing of it", reply_icmp_prohibited(q.frame.bytes, 13, &q.packet, out), 0);
 }
@@ -190,14 +205,19 @@ static void test_silence(void)
 		const char *name;
 		struct frame_spec spec;
 	} cases[] = {
-		{ "a later fragment", { .protocol = 17, .payload_bytes = 200, .fragment_offset = 8 } },
-		{ "to a group", { .destination = "224.0.0.5", .protocol = 17, .payload_bytes = 200 } },
-		{ "to everybody", { .destination = "255.255.255.255", .protocol = 17, .payload_bytes = 200 } },
-		{ "to a v6 group", { .source = "2001:db8::1", .destination = "ff02::1", .protocol = 17, .payload_bytes = 200 } },
-		{ "to a group of the link", { .destination_mac = group_mac, .protocol = 17, .payload_bytes = 200 } },
-		{ "an ICMP error", { .protocol = 1, .icmp_type = 3, .payload_bytes = 200 } },
-		{ "a v6 ICMP error", { V6, .protocol = 1, .icmp_type = 2, .payload_bytes = 200 } },
-		{ "the link's own", { .destination = "224.0.0.22", .protocol = 2, .ttl = 1, .payload_bytes = 200 } },
+		{"a later fragment", {.protocol = 17, .payload_bytes = 200, .fragment_offset = 8}},
+		{"to a group", {.destination = "224.0.0.5", .protocol = 17, .payload_bytes = 200}},
+		{"to everybody", {.destination = "255.255.255.255", .protocol = 17, .payload_bytes = 200}},
+		{"to a v6 group", {.source = "2001:db8::1",
+					  .destination = "ff02::1",
+					  .protocol = 17,
+					  .payload_bytes = 200}},
+		{"to a group of the link",
+			{.destination_mac = group_mac, .protocol = 17, .payload_bytes = 200}},
+		{"an ICMP error", {.protocol = 1, .icmp_type = 3, .payload_bytes = 200}},
+		{"a v6 ICMP error", {V6, .protocol = 1, .icmp_type = 2, .payload_bytes = 200}},
+		{"the link's own",
+			{.destination = "224.0.0.22", .protocol = 2, .ttl = 1, .payload_bytes = 200}},
 	};
 	struct question q;
 	uint8_t out[REPLY_BYTES_MAX];
@@ -208,9 +228,10 @@ static void test_silence(void)
 		CHECK_EQ(cases[i].name, reply_rst(q.frame.bytes, &q.packet, out), 0);
 		CHECK_EQ(cases[i].name, reply_syn_ack(q.frame.bytes, &q.packet, 1, 2, 3, 4, out), 0);
 	}
-	ask("a RST", &(struct frame_spec){ .tcp_flags = R }, &q);
+	ask("a RST", &(struct frame_spec){.tcp_flags = R}, &q);
 	CHECK_EQ("a RST is not answered by a RST", reply_rst(q.frame.bytes, &q.packet, out), 0);
-	ask("a fragment", &(struct frame_spec){ .payload_bytes = 100, .more_fragments = true, .fragment_bytes = 80 }, &q);
+	ask("a fragment",
+		&(struct frame_spec){.payload_bytes = 100, .more_fragments = true, .fragment_bytes = 80}, &q);
 	CHECK_EQ("a SYN of unknown length gets no RST", reply_rst(q.frame.bytes, &q.packet, out), 0);
 	frame_make_arp("192.0.2.1", "192.0.2.2", &q.frame);
 	CHECK_EQ("ARP", frame_parse(&q.frame, FRAME_CHECK_ALL, &q.packet), REASON_COUNT);
@@ -223,17 +244,21 @@ static void test_segment(void)
 		const char *name, *source, *destination;
 		struct frame_spec learnt_from;
 	} cases[] = {
-		{ "over IPv4", "198.51.100.1", "203.0.113.9", { 0 } },
-		{ "over IPv6, learnt from IPv4, through two tags", "2001:db8::2", "2001:db8::9",
-			{ .n_vlans = 2, .vlans = { 0x2007, 9 }, .payload_bytes = 100 } },
-		{ "through the old type of tag", "198.51.100.1", "203.0.113.9",
-			{ .n_vlans = 1, .vlans = { 8 }, .vlan_types = { 0x9100 } } },
+		{"over IPv4", "198.51.100.1", "203.0.113.9", {0}},
+		{"over IPv6, learnt from IPv4, through two tags", "2001:db8::2", "2001:db8::9",
+			{.n_vlans = 2, .vlans = {0x2007, 9}, .payload_bytes = 100}},
+		{"through the old type of tag", "198.51.100.1", "203.0.113.9",
+			{.n_vlans = 1, .vlans = {8}, .vlan_types = {0x9100}}},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct reply_tcp segment = { .source_port = 30303, .destination_port = 50000, .sequence = 9, .acknowledgement = 8,
-			.flags = R | A, .window = 7 };
-		struct frame answer = { 0 };
+		struct reply_tcp segment = {.source_port = 30303,
+			.destination_port = 50000,
+			.sequence = 9,
+			.acknowledgement = 8,
+			.flags = R | A,
+			.window = 7};
+		struct frame answer = {0};
 		struct packet packet;
 		struct next_hop hop;
 		struct question q;
@@ -263,8 +288,8 @@ static void test_segment(void)
 
 static void test_segment_refused(void)
 {
-	struct reply_tcp segment = { .source_port = 1, .destination_port = 2, .flags = R };
-	struct next_hop hop = { .valid = 1 };
+	struct reply_tcp segment = {.source_port = 1, .destination_port = 2, .flags = R};
+	struct next_hop hop = {.valid = 1};
 	uint8_t out[REPLY_BYTES_MAX];
 	struct question q;
 
@@ -275,18 +300,18 @@ static void test_segment_refused(void)
 	CHECK_EQ("one family", reply_tcp_segment(&hop, &segment, out), 54);
 	hop.valid = 0;
 	CHECK_EQ("a hop that is not known", reply_tcp_segment(&hop, &segment, out), 0);
-	ask("a frame to a group", &(struct frame_spec){ .protocol = 17, .destination_mac = group_mac }, &q);
+	ask("a frame to a group", &(struct frame_spec){.protocol = 17, .destination_mac = group_mac}, &q);
 	next_hop_learn(q.frame.bytes, &q.packet, &hop);
 	CHECK_FALSE("teaches no hop", hop.valid);
 }
 
 static const struct check_test tests[] = {
-	{ "a SYN-ACK answers a SYN and is no longer than it", test_syn_ack },
-	{ "a RST refuses a segment as RFC 9293 says", test_rst },
-	{ "an ICMP error quotes what fits", test_icmp },
-	{ "an ICMP error quotes only the piece it was given", test_icmp_from_the_head },
-	{ "what must not be answered is not", test_silence },
-	{ "a segment from nothing but a next hop", test_segment },
-	{ "a segment that cannot be sent", test_segment_refused },
+	{"a SYN-ACK answers a SYN and is no longer than it", test_syn_ack},
+	{"a RST refuses a segment as RFC 9293 says", test_rst},
+	{"an ICMP error quotes what fits", test_icmp},
+	{"an ICMP error quotes only the piece it was given", test_icmp_from_the_head},
+	{"what must not be answered is not", test_silence},
+	{"a segment from nothing but a next hop", test_segment},
+	{"a segment that cannot be sent", test_segment_refused},
 };
 CHECK_MAIN("reply", tests)
