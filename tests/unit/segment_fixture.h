@@ -4,6 +4,7 @@
 #ifndef WEIR_TESTS_UNIT_SEGMENT_FIXTURE_H
 #define WEIR_TESTS_UNIT_SEGMENT_FIXTURE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
