@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Ban tables (ban_table.h): creation, and what lcores do: prefetch and look up. Lcores only load; nothing here takes a lock,
- * allocates after creation or loops longer than the slots of three cache lines.
+/* Ban tables (ban_table.h): creation, and what lcores do: prefetch and look up. Lcores only load; nothing
+ * here takes a lock, allocates after creation or loops longer than the slots of three cache lines.
  */
 #include "dataplane/ban_table.h"
 
@@ -8,17 +8,18 @@
 
 #include "dataplane/ban_table_private.h"
 
-/* How full the two-choice part is when the table holds its capacity, in entries per 1000 slots, and main buckets per
- * stash bucket. Without moving entries, two choices leave over (differential equations of the process, checked by
- * test_ban_table): 8 slots at 81 %: 2.6e-4 of the entries; 5 slots at 65 %: 1e-4; 3 slots at 45 %: 1.9e-4. So a stash bucket
- * gets 0.43, 0.09 and 0.01 entries in the mean, and more than its slots with a probability below 1e-8.
- * Bytes an entry, stash included: v4 64/(8*.81)*(1+1/256) = 9.91; v6 64/(5*.65)*(1+1/256) = 19.77; exact 48.9. */
+/* How full the two-choice part is when the table holds its capacity, in entries per 1000 slots, and main
+ * buckets per stash bucket. Without moving entries, two choices leave over (differential equations of the
+ * process, checked by test_ban_table): 8 slots at 81 %: 2.6e-4 of the entries; 5 slots at 65 %: 1e-4; 3 slots
+ * at 45 %: 1.9e-4. So a stash bucket gets 0.43, 0.09 and 0.01 entries in the mean, and more than its slots
+ * with a probability below 1e-8. Bytes an entry, stash included: v4 64/(8*.81)*(1+1/256) = 9.91; v6
+ * 64/(5*.65)*(1+1/256) = 19.77; exact 48.9. */
 static const struct {
 	unsigned entries_per_1000_slots, buckets_per_stash;
 } ban_sizing[] = {
-	[BAN_TABLE_V4] = { 810, 256 },
-	[BAN_TABLE_V6] = { 650, 256 },
-	[BAN_TABLE_EXACT] = { 450, 32 },
+	[BAN_TABLE_V4] = {810, 256},
+	[BAN_TABLE_V6] = {650, 256},
+	[BAN_TABLE_EXACT] = {450, 32},
 };
 
 /* Bucket indices are made of 32 hash bits; beyond 2^30 buckets (64 GB) they would no longer spread evenly. */

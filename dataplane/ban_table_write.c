@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Ban tables (ban_table.h): what the table thread does: set, clear, expire. Every entry has three places at most (two choices and one
- * bucket of the stash) and entries never move, so a reader cannot miss one and a change costs a constant time.
+/* Ban tables (ban_table.h): what the table thread does: set, clear, expire. Every entry has three places at
+ * most (two choices and one bucket of the stash) and entries never move, so a reader cannot miss one and a
+ * change costs a constant time.
  */
 #include <errno.h>
 
@@ -9,7 +10,8 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-static void bucket_candidates(const struct ban_table *table, uint64_t hash, union ban_bucket *ret_buckets[BAN_CANDIDATES])
+static void bucket_candidates(
+	const struct ban_table *table, uint64_t hash, union ban_bucket *ret_buckets[BAN_CANDIDATES])
 {
 	ret_buckets[0] = &table->buckets[ban_index_first(table, hash)];
 	ret_buckets[1] = &table->buckets[ban_index_second(table, hash)];
@@ -18,7 +20,8 @@ static void bucket_candidates(const struct ban_table *table, uint64_t hash, unio
 
 static unsigned candidates_in_use(const struct ban_table *table)
 {
-	return atomic_load_explicit(&table->stash_count, memory_order_relaxed) ? BAN_CANDIDATES : BAN_CANDIDATES - 1;
+	return atomic_load_explicit(&table->stash_count, memory_order_relaxed) ? BAN_CANDIDATES
+									       : BAN_CANDIDATES - 1;
 }
 
 ALWAYS_INLINE uint32_t slot_meta(const union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot)
@@ -36,7 +39,8 @@ ALWAYS_INLINE uint32_t *bucket_waiting(union ban_bucket *bucket, enum ban_table_
 }
 
 /* Freed in this generation: a reader may still hold the key it matched. */
-ALWAYS_INLINE bool slot_waits(const struct ban_table *table, union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot)
+ALWAYS_INLINE bool slot_waits(
+	const struct ban_table *table, union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot)
 {
 	uint32_t mark;
 
@@ -46,7 +50,8 @@ ALWAYS_INLINE bool slot_waits(const struct ban_table *table, union ban_bucket *b
 	return mark == table->generation + 1;
 }
 
-ALWAYS_INLINE void slot_set_mark(union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, uint32_t mark)
+ALWAYS_INLINE void slot_set_mark(
+	union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, uint32_t mark)
 {
 	uint32_t *waiting = bucket_waiting(bucket, kind);
 
@@ -55,7 +60,8 @@ ALWAYS_INLINE void slot_set_mark(union ban_bucket *bucket, enum ban_table_kind k
 }
 
 /* Publish a new entry in a free slot. */
-ALWAYS_INLINE void slot_fill(union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, struct ban_key key, uint32_t meta)
+ALWAYS_INLINE void slot_fill(
+	union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, struct ban_key key, uint32_t meta)
 {
 	if (kind == BAN_TABLE_V4) {
 		atomic_store_explicit(&bucket->v4.words[slot], key.high << 32 | meta, memory_order_release);
@@ -72,7 +78,8 @@ ALWAYS_INLINE void slot_fill(union ban_bucket *bucket, enum ban_table_kind kind,
 }
 
 /* Another meta for the key that is there: one store. */
-ALWAYS_INLINE void slot_renew(union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, struct ban_key key, uint32_t meta)
+ALWAYS_INLINE void slot_renew(
+	union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot, struct ban_key key, uint32_t meta)
 {
 	if (kind == BAN_TABLE_V4)
 		atomic_store_explicit(&bucket->v4.words[slot], key.high << 32 | meta, memory_order_release);
@@ -82,12 +89,13 @@ ALWAYS_INLINE void slot_renew(union ban_bucket *bucket, enum ban_table_kind kind
 		atomic_store_explicit(&bucket->exact.metas[slot], meta, memory_order_release);
 }
 
-ALWAYS_INLINE void slot_free(struct ban_table *table, union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot)
+ALWAYS_INLINE void slot_free(
+	struct ban_table *table, union ban_bucket *bucket, enum ban_table_kind kind, unsigned slot)
 {
 	if (kind == BAN_TABLE_V4) {
 		atomic_store_explicit(&bucket->v4.words[slot], 0, memory_order_release);
 	} else {
-		slot_renew(bucket, kind, slot, (struct ban_key){ 0, 0 }, 0);
+		slot_renew(bucket, kind, slot, (struct ban_key){0, 0}, 0);
 		slot_set_mark(bucket, kind, slot, table->generation + 1);
 	}
 	table->count--;
@@ -96,8 +104,8 @@ ALWAYS_INLINE void slot_free(struct ban_table *table, union ban_bucket *bucket, 
 }
 
 /* Count the slots that can take a new entry, and those that only wait for a grace period. */
-ALWAYS_INLINE unsigned bucket_room(const struct ban_table *table, union ban_bucket *bucket, enum ban_table_kind kind,
-	unsigned *ret_slot, unsigned *waiting)
+ALWAYS_INLINE unsigned bucket_room(const struct ban_table *table, union ban_bucket *bucket,
+	enum ban_table_kind kind, unsigned *ret_slot, unsigned *waiting)
 {
 	unsigned free_slots = 0;
 
@@ -114,10 +122,12 @@ ALWAYS_INLINE unsigned bucket_room(const struct ban_table *table, union ban_buck
 	return free_slots;
 }
 
-ALWAYS_INLINE int set_kind(struct ban_table *table, enum ban_table_kind kind, struct ban_key key, uint64_t hash, uint32_t meta)
+ALWAYS_INLINE int set_kind(
+	struct ban_table *table, enum ban_table_kind kind, struct ban_key key, uint64_t hash, uint32_t meta)
 {
 	union ban_bucket *buckets[BAN_CANDIDATES];
-	unsigned slot = 0, slots[BAN_CANDIDATES] = { 0 }, room[BAN_CANDIDATES], waiting = 0, n = candidates_in_use(table);
+	unsigned slot = 0, slots[BAN_CANDIDATES] = {0}, room[BAN_CANDIDATES], waiting = 0,
+		 n = candidates_in_use(table);
 	unsigned choice;
 
 	bucket_candidates(table, hash, buckets);
@@ -129,12 +139,15 @@ ALWAYS_INLINE int set_kind(struct ban_table *table, enum ban_table_kind kind, st
 	}
 	for (unsigned i = 0; i < BAN_CANDIDATES - 1; i++)
 		room[i] = bucket_room(table, buckets[i], kind, &slots[i], &waiting);
-	choice = room[1] > room[0] ? 1 : 0; /* the emptier of the two: this is what makes two choices fill evenly */
+	choice = room[1] > room[0]
+			 ? 1
+			 : 0; /* the emptier of the two: this is what makes two choices fill evenly */
 	if (!room[choice]) {
 		choice = BAN_CANDIDATES - 1;
 		if (!bucket_room(table, buckets[choice], kind, &slots[choice], &waiting))
 			return waiting ? -EAGAIN : -ENOSPC;
-		/* Before the entry: a reader that sees the entry's effect elsewhere must look into the stash. */
+		/* Before the entry: a reader that sees the entry's effect elsewhere must look into the stash.
+		 */
 		atomic_fetch_add_explicit(&table->stash_count, 1, memory_order_release);
 	}
 	slot_fill(buckets[choice], kind, slots[choice], key, meta);
@@ -175,8 +188,9 @@ int ban_table_clear(struct ban_table *table, struct ban_key key)
 	return -ENOENT;
 }
 
-/* O(1): slots carry the generation in which they were freed, and this is the next one. The table thread clears nothing between
- * the beginning of the grace period and this call, so everything freed so far was freed before the period began. */
+/* O(1): slots carry the generation in which they were freed, and this is the next one. The table thread
+ * clears nothing between the beginning of the grace period and this call, so everything freed so far was
+ * freed before the period began. */
 void ban_table_grace_elapsed(struct ban_table *table)
 {
 	table->generation = (table->generation + 1) % BAN_WAITING_GENERATIONS;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Concurrency per prefix (concurrency_table.h). All lcores, lock-free: a word is {tag 48, count 16} and changes by compare and swap of the
- * whole word, so a count never goes to another prefix and a word that reaches 0 is free again in the same step. No
- * order between words is needed: relaxed atomics. Loops are bounded; what cannot be counted is reported to the caller, never forgotten.
+/* Concurrency per prefix (concurrency_table.h). All lcores, lock-free: a word is {tag 48, count 16} and
+ * changes by compare and swap of the whole word, so a count never goes to another prefix and a word that
+ * reaches 0 is free again in the same step. No order between words is needed: relaxed atomics. Loops are
+ * bounded; what cannot be counted is reported to the caller, never forgotten.
  */
 #include "dataplane/concurrency_table.h"
 
@@ -14,10 +15,11 @@ enum {
 	CONCURRENCY_CANDIDATES = 2 * CONCURRENCY_SLOTS,
 	CONCURRENCY_COUNT_BITS = 16,
 	CONCURRENCY_COUNT_MAX = (1 << CONCURRENCY_COUNT_BITS) - 1,
-	/* Entries per 1000 slots at capacity: two choices overflow for 2e-4 of the prefixes at 80 % (ban_table.c). */
+	/* Entries per 1000 slots at capacity: two choices overflow for 2e-4 of the prefixes at 80 %
+	   (ban_table.c). */
 	CONCURRENCY_ENTRIES_PER_1000_SLOTS = 800,
-	/* A compare and swap fails only because another lcore succeeded; with at most 128 lcores 256 rounds lose to nobody
-	 * but a storm, and then the connection is reported as not counted. */
+	/* A compare and swap fails only because another lcore succeeded; with at most 128 lcores 256 rounds
+	 * lose to nobody but a storm, and then the connection is reported as not counted. */
 	CONCURRENCY_ROUNDS = 256,
 };
 /* Bucket numbers are made of 32 hash bits. */
@@ -58,7 +60,8 @@ int concurrency_table_create(uint64_t capacity, const struct hash_key *key, cons
 		.n_buckets = capacity * 1000 / (CONCURRENCY_ENTRIES_PER_1000_SLOTS * CONCURRENCY_SLOTS) + 2,
 		.memory = *memory,
 	};
-	table->buckets = memory->allocate(memory->context, table->n_buckets * sizeof(struct concurrency_bucket));
+	table->buckets =
+		memory->allocate(memory->context, table->n_buckets * sizeof(struct concurrency_bucket));
 	if (!table->buckets) {
 		memory->free(memory->context, table, sizeof(*table));
 		return -ENOMEM;
@@ -81,13 +84,14 @@ void concurrency_table_destroy(struct concurrency_table *table)
 /* The bits of a client that name its prefix at a level: v4 /32 /24 /20 /18, v6 /64 /56 /48 /32. */
 static uint64_t level_prefix(const struct address *client, bool v4, enum image_level level)
 {
-	static const uint8_t host_bits[2][IMAGE_LEVEL_COUNT] = { { 0, 8, 16, 32 }, { 0, 8, 12, 14 } };
+	static const uint8_t host_bits[2][IMAGE_LEVEL_COUNT] = {{0, 8, 16, 32}, {0, 8, 12, 14}};
 	uint64_t bits = v4 ? address_v4(client) : address_v6_site(client);
 
 	return bits >> host_bits[v4][level] << host_bits[v4][level];
 }
 
-static struct concurrency_place place_find(const struct concurrency_table *table, const struct address *client, bool v4, enum image_level level)
+static struct concurrency_place place_find(
+	const struct concurrency_table *table, const struct address *client, bool v4, enum image_level level)
 {
 	uint64_t hash = keyed_hash_2(&table->key, level_prefix(client, v4, level), (uint64_t)v4 << 8 | level);
 	struct concurrency_place place = {
@@ -131,8 +135,8 @@ enum round { ROUND_DONE, ROUND_AGAIN, ROUND_NO_ROOM };
 
 static enum round place_add_round(const struct concurrency_place *place)
 {
-	_Atomic uint64_t *empty[2] = { NULL, NULL };
-	unsigned room[2] = { 0, 0 }, choice;
+	_Atomic uint64_t *empty[2] = {NULL, NULL};
+	unsigned room[2] = {0, 0}, choice;
 	uint64_t expected = 0;
 
 	for (unsigned i = 0; i < place_words(place); i++) {
@@ -141,9 +145,12 @@ static enum round place_add_round(const struct concurrency_place *place)
 
 		if (value && (value ^ place->tag) <= CONCURRENCY_COUNT_MAX) {
 			if ((value & CONCURRENCY_COUNT_MAX) == CONCURRENCY_COUNT_MAX)
-				return ROUND_NO_ROOM; /* saturated: the caller keeps the bit, so removal stays exact */
-			return atomic_compare_exchange_strong_explicit(word, &value, value + 1, memory_order_relaxed,
-				       memory_order_relaxed) ? ROUND_DONE : ROUND_AGAIN;
+				return ROUND_NO_ROOM; /* saturated: the caller keeps the bit, so removal stays
+							 exact */
+			return atomic_compare_exchange_strong_explicit(
+				       word, &value, value + 1, memory_order_relaxed, memory_order_relaxed)
+				       ? ROUND_DONE
+				       : ROUND_AGAIN;
 		}
 		if (value == 0) {
 			empty[i / CONCURRENCY_SLOTS] = word;
@@ -153,8 +160,10 @@ static enum round place_add_round(const struct concurrency_place *place)
 	choice = room[1] > room[0] ? 1 : 0; /* the emptier bucket: two choices fill evenly only so */
 	if (!empty[choice])
 		return ROUND_NO_ROOM;
-	return atomic_compare_exchange_strong_explicit(empty[choice], &expected, place->tag | 1, memory_order_relaxed,
-		       memory_order_relaxed) ? ROUND_DONE : ROUND_AGAIN;
+	return atomic_compare_exchange_strong_explicit(
+		       empty[choice], &expected, place->tag | 1, memory_order_relaxed, memory_order_relaxed)
+		       ? ROUND_DONE
+		       : ROUND_AGAIN;
 }
 
 static bool place_add(const struct concurrency_place *place)
@@ -168,8 +177,8 @@ static bool place_add(const struct concurrency_place *place)
 	return false;
 }
 
-/* The count that is taken here was added before, so the sum over the words is at least 1; a round can miss it only while
- * other lcores move counts between duplicates under its eyes. */
+/* The count that is taken here was added before, so the sum over the words is at least 1; a round can miss it
+ * only while other lcores move counts between duplicates under its eyes. */
 static void place_remove(const struct concurrency_place *place)
 {
 	for (unsigned round = 0; round < CONCURRENCY_ROUNDS; round++) {
@@ -180,8 +189,8 @@ static void place_remove(const struct concurrency_place *place)
 			if (!value || (value ^ place->tag) > CONCURRENCY_COUNT_MAX)
 				continue;
 			if (atomic_compare_exchange_strong_explicit(word, &value,
-				    (value & CONCURRENCY_COUNT_MAX) == 1 ? 0 : value - 1, memory_order_relaxed,
-				    memory_order_relaxed))
+				    (value & CONCURRENCY_COUNT_MAX) == 1 ? 0 : value - 1,
+				    memory_order_relaxed, memory_order_relaxed))
 				return;
 			break;
 		}
@@ -205,7 +214,8 @@ enum image_level concurrency_table_check(const struct concurrency_table *table, 
 	places_find(table, client, places);
 	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
 		/* A saturated count is at every limit: beyond it nobody knows. */
-		uint32_t limit = limits[level] > CONCURRENCY_COUNT_MAX ? CONCURRENCY_COUNT_MAX : limits[level];
+		uint32_t limit =
+			limits[level] > CONCURRENCY_COUNT_MAX ? CONCURRENCY_COUNT_MAX : limits[level];
 
 		if (limit && place_count(&places[level]) >= limit)
 			return (enum image_level)level;
@@ -226,7 +236,8 @@ uint8_t concurrency_table_add(struct concurrency_table *table, const struct addr
 	return uncounted;
 }
 
-void concurrency_table_remove(struct concurrency_table *table, const struct address *client, uint8_t uncounted_levels)
+void concurrency_table_remove(
+	struct concurrency_table *table, const struct address *client, uint8_t uncounted_levels)
 {
 	struct concurrency_place places[IMAGE_LEVEL_COUNT];
 
@@ -237,7 +248,8 @@ void concurrency_table_remove(struct concurrency_table *table, const struct addr
 	atomic_fetch_sub_explicit(&table->total, 1, memory_order_relaxed);
 }
 
-uint32_t concurrency_table_count(const struct concurrency_table *table, const struct address *client, enum image_level level)
+uint32_t concurrency_table_count(
+	const struct concurrency_table *table, const struct address *client, enum image_level level)
 {
 	struct concurrency_place place = place_find(table, client, address_is_v4(client), level);
 

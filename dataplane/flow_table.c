@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Flow table (flow_table.h): flows live in the caller's segment, the index (two choices of cache-line buckets) and the stack of
- * free places live in private memory and are rebuilt from the flows at a take-over. Thread: the owning lcore. No allocation after
- * creation, no loop longer than the 16 slots of two buckets, except the walks, which have a budget.
+/* Flow table (flow_table.h): flows live in the caller's segment, the index (two choices of cache-line
+ * buckets) and the stack of free places live in private memory and are rebuilt from the flows at a take-over.
+ * Thread: the owning lcore. No allocation after creation, no loop longer than the 16 slots of two buckets,
+ * except the walks, which have a budget.
  */
 #include "dataplane/flow_table.h"
 
@@ -13,12 +14,14 @@ enum {
 	FLOW_CANDIDATES = 2 * FLOW_SLOTS,
 	FLOW_CAPACITY_MIN = 1 << 6,
 	FLOW_CAPACITY_MAX = 1 << 26,
-	/* Entries per 1000 slots when every place is taken: two choices of 8 slots overflow for 1.1e-5 of the flows at 75 %, and
-	 * then one flow is evicted. 64 B / (8 * .75) + 4 B on the stack of free places = 14.7 B a flow. */
+	/* Entries per 1000 slots when every place is taken: two choices of 8 slots overflow for 1.1e-5 of the
+	 * flows at 75 %, and then one flow is evicted. 64 B / (8 * .75) + 4 B on the stack of free places
+	 * = 14.7 B a flow. */
 	FLOW_ENTRIES_PER_1000_SLOTS = 750,
 	FLOW_WALK_AHEAD = 8, /* flows: 8 lines cover a memory latency of 100 ns at 12 ns a flow */
-	/* A slot's stamp: time of birth in units of 64 ms, modulo 35 minutes, and whether the flow was seen to be proven.
-	 * Unproven flows live for seconds; one that an unanswered UDP stream keeps alive longer may look younger than it is. */
+	/* A slot's stamp: time of birth in units of 64 ms, modulo 35 minutes, and whether the flow was seen
+	 * to be proven. Unproven flows live for seconds; one that an unanswered UDP stream keeps alive longer
+	 * may look younger than it is. */
 	FLOW_STAMP_SHIFT = 6,
 	FLOW_STAMP_MASK = 0x7fff,
 	FLOW_STAMP_PROVEN = 0x8000,
@@ -48,7 +51,8 @@ struct flow_slot {
 
 static void state_set(struct flow *flow, enum flow_state state)
 {
-	/* Release: the table thread, or a later process, that reads this state sees the fields written before it. */
+	/* Release: the table thread, or a later process, that reads this state sees the fields written before
+	 * it. */
 	__atomic_store_n(&flow->state, (uint8_t)state, __ATOMIC_RELEASE);
 }
 
@@ -57,8 +61,8 @@ static void flow_reset(struct flow *flow)
 	state_set(flow, FLOW_STATE_FREE);
 }
 
-/* Every place that is FREE may be handed out; the others wait for flow_table_adopt_all. Highest first, so that the lowest is
- * taken first and a small population stays together. */
+/* Every place that is FREE may be handed out; the others wait for flow_table_adopt_all. Highest first, so
+ * that the lowest is taken first and a small population stays together. */
 static void free_places_collect(struct flow_table *table)
 {
 	table->n_free = 0;
@@ -77,13 +81,16 @@ int flow_table_create(struct flow *storage, uint32_t capacity, const struct hash
 {
 	struct flow_table *table;
 
-	if (!storage || (uintptr_t)storage % 64 || capacity < FLOW_CAPACITY_MIN || capacity > FLOW_CAPACITY_MAX)
+	if (!storage || (uintptr_t)storage % 64 || capacity < FLOW_CAPACITY_MIN ||
+		capacity > FLOW_CAPACITY_MAX)
 		return -EINVAL;
 	table = memory->allocate(memory->context, sizeof(*table));
 	if (!table)
 		return -ENOMEM;
-	*table = (struct flow_table){ .storage = storage, .key = *key, .capacity = capacity, .memory = *memory };
-	table->n_buckets = (uint32_t)((uint64_t)capacity * 1000 / (FLOW_ENTRIES_PER_1000_SLOTS * FLOW_SLOTS)) + 1;
+	*table =
+		(struct flow_table){.storage = storage, .key = *key, .capacity = capacity, .memory = *memory};
+	table->n_buckets =
+		(uint32_t)((uint64_t)capacity * 1000 / (FLOW_ENTRIES_PER_1000_SLOTS * FLOW_SLOTS)) + 1;
 	table->buckets = memory->allocate(memory->context, index_bytes(table->n_buckets));
 	table->free_places = memory->allocate(memory->context, capacity * sizeof(uint32_t));
 	if (!table->buckets || !table->free_places) {
@@ -134,8 +141,9 @@ struct flow_key flow_key_of(const struct flow *flow)
 
 static bool key_matches(const struct flow *flow, const struct flow_key *key)
 {
-	return flow->client_port == key->client_port && flow->node_port == key->node_port && flow->node == key->node &&
-	       flow->protocol == key->protocol && memcmp(flow->client, key->client.bytes, sizeof(flow->client)) == 0;
+	return flow->client_port == key->client_port && flow->node_port == key->node_port &&
+	       flow->node == key->node && flow->protocol == key->protocol &&
+	       memcmp(flow->client, key->client.bytes, sizeof(flow->client)) == 0;
 }
 
 static uint64_t key_hash(const struct flow_table *table, const struct flow_key *key)
@@ -144,7 +152,8 @@ static uint64_t key_hash(const struct flow_table *table, const struct flow_key *
 
 	memcpy(halves, key->client.bytes, sizeof(halves));
 	return keyed_hash_3(&table->key, halves[0], halves[1],
-		(uint64_t)key->client_port << 32 | (uint64_t)key->node_port << 16 | (uint64_t)key->node << 8 | key->protocol);
+		(uint64_t)key->client_port << 32 | (uint64_t)key->node_port << 16 | (uint64_t)key->node << 8 |
+			key->protocol);
 }
 
 static struct flow_bucket *bucket_first(const struct flow_table *table, uint64_t hash)
@@ -181,7 +190,8 @@ static unsigned bucket_tag_mask(const struct flow_bucket *bucket, uint16_t tag)
 	return mask;
 }
 
-static void bucket_prefetch_flows(const struct flow_table *table, const struct flow_bucket *bucket, uint16_t tag)
+static void bucket_prefetch_flows(
+	const struct flow_table *table, const struct flow_bucket *bucket, uint16_t tag)
 {
 	for (unsigned mask = bucket_tag_mask(bucket, tag); mask; mask &= mask - 1) {
 		uint32_t place = bucket->places[__builtin_ctz(mask)];
@@ -197,8 +207,8 @@ void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash)
 	bucket_prefetch_flows(table, bucket_second(table, hash), hash_tag(hash));
 }
 
-static struct flow *bucket_find(struct flow_table *table, struct flow_bucket *bucket, uint16_t tag, const struct flow_key *key,
-	struct flow_slot *ret_slot)
+static struct flow *bucket_find(struct flow_table *table, struct flow_bucket *bucket, uint16_t tag,
+	const struct flow_key *key, struct flow_slot *ret_slot)
 {
 	for (unsigned mask = bucket_tag_mask(bucket, tag); mask; mask &= mask - 1) {
 		unsigned slot = (unsigned)__builtin_ctz(mask);
@@ -206,13 +216,14 @@ static struct flow *bucket_find(struct flow_table *table, struct flow_bucket *bu
 
 		if (!place || !key_matches(&table->storage[place - 1], key))
 			continue;
-		*ret_slot = (struct flow_slot){ bucket, slot };
+		*ret_slot = (struct flow_slot){bucket, slot};
 		return &table->storage[place - 1];
 	}
 	return NULL;
 }
 
-static struct flow *table_find(struct flow_table *table, const struct flow_key *key, uint64_t hash, struct flow_slot *ret_slot)
+static struct flow *table_find(
+	struct flow_table *table, const struct flow_key *key, uint64_t hash, struct flow_slot *ret_slot)
 {
 	struct flow *flow = bucket_find(table, bucket_first(table, hash), hash_tag(hash), key, ret_slot);
 
@@ -241,14 +252,14 @@ static unsigned bucket_room(const struct flow_bucket *bucket, unsigned *ret_slot
 
 static bool slot_find_empty(struct flow_table *table, uint64_t hash, struct flow_slot *ret_slot)
 {
-	struct flow_bucket *buckets[2] = { bucket_first(table, hash), bucket_second(table, hash) };
-	unsigned slots[2] = { 0, 0 };
+	struct flow_bucket *buckets[2] = {bucket_first(table, hash), bucket_second(table, hash)};
+	unsigned slots[2] = {0, 0};
 	unsigned first = bucket_room(buckets[0], &slots[0]), second = bucket_room(buckets[1], &slots[1]);
 	unsigned choice = second > first ? 1 : 0;
 
 	if (!first && !second)
 		return false;
-	*ret_slot = (struct flow_slot){ buckets[choice], slots[choice] };
+	*ret_slot = (struct flow_slot){buckets[choice], slots[choice]};
 	return true;
 }
 
@@ -262,19 +273,21 @@ static void slot_release(struct flow_table *table, const struct flow_slot *slot)
 	table->count--;
 }
 
-/* The oldest flow not known to be proven among the candidates, by the stamps alone: one line of flows is read for the choice
- * unless it has become proven meanwhile, which is noted in its stamp. So each flow costs one such read in its life. */
-static bool slot_find_victim(struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot)
+/* The oldest flow not known to be proven among the candidates, by the stamps alone: one line of flows is read
+ * for the choice unless it has become proven meanwhile, which is noted in its stamp. So each flow costs one
+ * such read in its life. */
+static bool slot_find_victim(
+	struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot)
 {
-	struct flow_bucket *buckets[2] = { bucket_first(table, hash), bucket_second(table, hash) };
+	struct flow_bucket *buckets[2] = {bucket_first(table, hash), bucket_second(table, hash)};
 	uint16_t now = (now_ms >> FLOW_STAMP_SHIFT) & FLOW_STAMP_MASK;
 
 	for (unsigned attempt = 0; attempt < FLOW_CANDIDATES; attempt++) {
-		struct flow_slot oldest = { NULL, 0 };
+		struct flow_slot oldest = {NULL, 0};
 		unsigned oldest_age = 0;
 
 		for (unsigned i = 0; i < FLOW_CANDIDATES; i++) {
-			struct flow_slot slot = { buckets[i / FLOW_SLOTS], i % FLOW_SLOTS };
+			struct flow_slot slot = {buckets[i / FLOW_SLOTS], i % FLOW_SLOTS};
 			uint16_t stamp = slot.bucket->stamps[slot.slot];
 			unsigned age = (now - stamp) & FLOW_STAMP_MASK;
 
@@ -297,8 +310,8 @@ static bool slot_find_victim(struct flow_table *table, uint64_t hash, uint32_t n
 }
 
 /* Find a slot and a place, evicting if there is none. The place is off the stack when this returns true. */
-static bool slot_take(struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot, uint32_t *ret_place,
-	struct flow *ret_evicted)
+static bool slot_take(struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot,
+	uint32_t *ret_place, struct flow *ret_evicted)
 {
 	struct flow_slot victim;
 
@@ -314,7 +327,8 @@ static bool slot_take(struct flow_table *table, uint64_t hash, uint32_t now_ms, 
 	return true;
 }
 
-static void slot_index(struct flow_table *table, const struct flow_slot *slot, uint64_t hash, uint32_t place, uint32_t born_ms)
+static void slot_index(struct flow_table *table, const struct flow_slot *slot, uint64_t hash, uint32_t place,
+	uint32_t born_ms)
 {
 	slot->bucket->places[slot->slot] = place + 1;
 	slot->bucket->tags[slot->slot] = hash_tag(hash);
@@ -322,8 +336,8 @@ static void slot_index(struct flow_table *table, const struct flow_slot *slot, u
 	table->count++;
 }
 
-struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash, uint32_t now_ms,
-	bool proven, struct flow *ret_evicted)
+struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
+	uint32_t now_ms, bool proven, struct flow *ret_evicted)
 {
 	struct flow_slot slot;
 	struct flow *flow;
@@ -334,7 +348,8 @@ struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *
 	if (!slot_take(table, hash, now_ms, &slot, &place, ret_evicted))
 		return NULL;
 	flow = &table->storage[place];
-	/* FREE stays visible while the fields are filled: a process killed here leaves a free place, not half a flow. */
+	/* FREE stays visible while the fields are filled: a process killed here leaves a free place, not half
+	 * a flow. */
 	flow_reset(flow);
 	memset(flow, 0, sizeof(*flow));
 	memcpy(flow->client, key->client.bytes, sizeof(flow->client));
@@ -359,7 +374,8 @@ void flow_table_remove(struct flow_table *table, struct flow *flow)
 
 static bool flow_is_sane(const struct flow *flow)
 {
-	return flow->state > FLOW_STATE_FREE && flow->state < FLOW_STATE_COUNT && (flow->protocol == 6 || flow->protocol == 17);
+	return flow->state > FLOW_STATE_FREE && flow->state < FLOW_STATE_COUNT &&
+	       (flow->protocol == 6 || flow->protocol == 17);
 }
 
 static void flow_adopt(struct flow_table *table, uint32_t place)
@@ -377,8 +393,10 @@ static void flow_adopt(struct flow_table *table, uint32_t place)
 	if (other)
 		slot_release(table, &slot);
 	if (!slot_find_empty(table, hash, &slot)) {
-		/* The index has another key than the last process had, so two buckets may be full that were not. */
-		if (!(flow->flags & FLOW_FLAG_PROVEN) || !slot_find_victim(table, hash, flow->born_ms, &victim)) {
+		/* The index has another key than the last process had, so two buckets may be full that were
+		 * not. */
+		if (!(flow->flags & FLOW_FLAG_PROVEN) ||
+			!slot_find_victim(table, hash, flow->born_ms, &victim)) {
 			flow_reset(flow);
 			return;
 		}
@@ -388,9 +406,10 @@ static void flow_adopt(struct flow_table *table, uint32_t place)
 	slot_index(table, &slot, hash, place, flow->born_ms);
 }
 
-/* The storage comes from a process that may have been killed at any instruction, or from nowhere: nothing in it is
- * believed but that each place holds 64 bytes. */
-uint32_t flow_table_adopt_all(struct flow_table *table, bool (*keep)(void *context, const struct flow *flow), void *context)
+/* The storage comes from a process that may have been killed at any instruction, or from nowhere: nothing in
+ * it is believed but that each place holds 64 bytes. */
+uint32_t flow_table_adopt_all(
+	struct flow_table *table, bool (*keep)(void *context, const struct flow *flow), void *context)
 {
 	memset(table->buckets, 0, index_bytes(table->n_buckets));
 	table->n_free = 0;

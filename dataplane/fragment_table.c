@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Fragments that follow their first (fragment_table.h). Direct-mapped: a newer datagram takes the place of an older one, whose later
- * fragments are then dropped and resent by their sender. One lcore owns it; no allocation after creation.
+/* Fragments that follow their first (fragment_table.h). Direct-mapped: a newer datagram takes the place of an
+ * older one, whose later fragments are then dropped and resent by their sender. One lcore owns it; no
+ * allocation after creation.
  */
 #include "dataplane/fragment_table.h"
 
@@ -30,7 +31,7 @@ int fragment_table_create(uint32_t capacity, const struct hash_key *key, const s
 	table = memory->allocate(memory->context, sizeof(*table));
 	if (!table)
 		return -ENOMEM;
-	*table = (struct fragment_table){ .key = *key, .capacity = capacity, .memory = *memory };
+	*table = (struct fragment_table){.key = *key, .capacity = capacity, .memory = *memory};
 	table->entries = memory->allocate(memory->context, capacity * sizeof(struct fragment_entry));
 	if (!table->entries) {
 		memory->free(memory->context, table, sizeof(*table));
@@ -51,9 +52,9 @@ void fragment_table_destroy(struct fragment_table *table)
 	memory.free(memory.context, table, sizeof(*table));
 }
 
-/* A datagram is named by its ends and its id. The protocol is left out: behind IPv6 extension headers the first fragment
- * shows another one than the later ones. Two protocols with one id at once could at worst let fragments through whose datagram
- * can never be completed. */
+/* A datagram is named by its ends and its id. The protocol is left out: behind IPv6 extension headers the
+ * first fragment shows another one than the later ones. Two protocols with one id at once could at worst let
+ * fragments through whose datagram can never be completed. */
 static uint64_t packet_tag(const struct fragment_table *table, const struct packet *packet)
 {
 	uint64_t source[2], destination[2], hash;
@@ -74,7 +75,7 @@ void fragment_table_add(struct fragment_table *table, const struct packet *packe
 {
 	uint64_t tag = packet_tag(table, packet);
 
-	*tag_entry(table, tag) = (struct fragment_entry){ .tag = tag, .added_ms = now_ns / UINT64_C(1000000) };
+	*tag_entry(table, tag) = (struct fragment_entry){.tag = tag, .added_ms = now_ns / UINT64_C(1000000)};
 }
 
 bool fragment_table_has(const struct fragment_table *table, const struct packet *packet, uint64_t now_ns)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Allow, deny and prefix bans (lists.h): the compiled part, which is the image's intervals and labels in own memory behind an index by
- * the top 16 address bits, and what readers do with both parts. Readers only load; the overlay lives in lists_overlay.c.
+/* Allow, deny and prefix bans (lists.h): the compiled part, which is the image's intervals and labels in own
+ * memory behind an index by the top 16 address bits, and what readers do with both parts. Readers only load;
+ * the overlay lives in lists_overlay.c.
  */
 #include "dataplane/lists.h"
 
@@ -20,7 +21,8 @@ static void *copy(struct lists *lists, const void *from, size_t bytes)
 
 static bool labels_copy(struct lists *lists, const struct image_view *image)
 {
-	lists->labels = lists->memory.allocate(lists->memory.context, (image->n_list_labels + 1) * sizeof(*lists->labels));
+	lists->labels = lists->memory.allocate(
+		lists->memory.context, (image->n_list_labels + 1) * sizeof(*lists->labels));
 	if (!lists->labels)
 		return false;
 	for (uint64_t i = 0; i < image->n_list_labels; i++) {
@@ -37,8 +39,8 @@ static bool labels_copy(struct lists *lists, const struct image_view *image)
 	return true;
 }
 
-/* index[t] = the interval that holds the first address of block t; so the interval of any address of the block is one of
- * index[t] .. index[t + 1]. */
+/* index[t] = the interval that holds the first address of block t; so the interval of any address of the
+ * block is one of index[t] .. index[t + 1]. */
 static void v4_index_fill(struct lists *lists)
 {
 	uint64_t interval = 0;
@@ -56,7 +58,7 @@ static void v6_index_fill(struct lists *lists)
 	uint64_t interval = 0;
 
 	for (uint64_t block = 0; block < LISTS_BLOCKS; block++) {
-		struct image_v6_start first = { block << 48, 0 };
+		struct image_v6_start first = {block << 48, 0};
 
 		while (interval + 1 < lists->n_v6 && !v6_start_after(&lists->v6_starts[interval + 1], &first))
 			interval++;
@@ -65,8 +67,8 @@ static void v6_index_fill(struct lists *lists)
 	lists->v6_index[LISTS_BLOCKS] = lists->n_v6 ? (uint32_t)(lists->n_v6 - 1) : 0;
 }
 
-int lists_create(const struct image_view *image, const struct hash_key *key, const struct table_memory *memory,
-	struct lists **ret_lists)
+int lists_create(const struct image_view *image, const struct hash_key *key,
+	const struct table_memory *memory, struct lists **ret_lists)
 {
 	struct lists *lists = memory->allocate(memory->context, sizeof(*lists));
 
@@ -81,7 +83,8 @@ int lists_create(const struct image_view *image, const struct hash_key *key, con
 	lists->v4_labels = copy(lists, image->list_v4_labels, lists->n_v4 * sizeof(*lists->v4_labels));
 	lists->v6_starts = copy(lists, image->list_v6_starts, lists->n_v6 * sizeof(*lists->v6_starts));
 	lists->v6_labels = copy(lists, image->list_v6_labels, lists->n_v6 * sizeof(*lists->v6_labels));
-	if (!labels_copy(lists, image) || !lists->v4_starts || !lists->v4_labels || !lists->v6_starts || !lists->v6_labels) {
+	if (!labels_copy(lists, image) || !lists->v4_starts || !lists->v4_labels || !lists->v6_starts ||
+		!lists->v6_labels) {
 		lists_destroy(lists);
 		return -ENOMEM;
 	}
@@ -119,8 +122,8 @@ uint64_t lists_label_count(const struct lists *lists)
 	return compiled + atomic_load_explicit(&lists->overlay.count, memory_order_relaxed);
 }
 
-/* The last interval that starts at or before the address, between `low` and `high`. Each step is a compare and a conditional
- * move; both ends are known to the index, so 32 steps are the most. */
+/* The last interval that starts at or before the address, between `low` and `high`. Each step is a compare
+ * and a conditional move; both ends are known to the index, so 32 steps are the most. */
 static uint32_t v4_label(const struct lists *lists, uint32_t address)
 {
 	uint32_t low = lists->v4_index[address >> 16], n = lists->v4_index[(address >> 16) + 1] - low + 1;
@@ -168,18 +171,20 @@ void lists_answer_ban(struct lists_answer *answer, uint32_t meta, uint8_t length
 
 	if (class == SOURCE_CLASS_NONE)
 		return;
-	/* A meta's upper bits are its class and its lower ones its end, so the larger word is the stronger and longer ban. */
+	/* A meta's upper bits are its class and its lower ones its end, so the larger word is the stronger
+	 * and longer ban. */
 	if (meta <= answer->ban_meta)
 		return;
 	answer->ban_meta = meta;
 	answer->ban_length = length;
 }
 
-/* The image's any_allow is not used: an allow may die or come after the image, and the walk sees each label anyway. Parents have lower
- * numbers (the image was validated), so the walk ends. */
-void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s, struct lists_answer *ret_answer)
+/* The image's any_allow is not used: an allow may die or come after the image, and the walk sees each label
+ * anyway. Parents have lower numbers (the image was validated), so the walk ends. */
+void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
+	struct lists_answer *ret_answer)
 {
-	struct lists_answer answer = { .allowed = false };
+	struct lists_answer answer = {.allowed = false};
 
 	for (uint32_t i = lists_label_find(lists, address); i != 0; i = lists->labels[i].parent) {
 		const struct lists_label *label = &lists->labels[i];
@@ -191,7 +196,8 @@ void lists_lookup(const struct lists *lists, const struct address *address, uint
 		else if (label->kind == IMAGE_LIST_DENY)
 			answer.denied = true;
 		else
-			lists_answer_ban(&answer, atomic_load_explicit(&label->meta, memory_order_relaxed), label->length, now_s);
+			lists_answer_ban(&answer, atomic_load_explicit(&label->meta, memory_order_relaxed),
+				label->length, now_s);
 	}
 	if (atomic_load_explicit(&lists->overlay.count, memory_order_acquire))
 		lists_overlay_lookup(lists, address, now_s, &answer);

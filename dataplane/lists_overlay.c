@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Commands on the lists (lists.h: lists_apply) and the overlay that holds prefixes which the compiled part does not have. Writer: the
- * table thread. Readers: lcores; one probe for each prefix length in use, nothing at all while the overlay is empty.
+/* Commands on the lists (lists.h: lists_apply) and the overlay that holds prefixes which the compiled part
+ * does not have. Writer: the table thread. Readers: lcores; one probe for each prefix length in use, nothing
+ * at all while the overlay is empty.
  */
 #include <errno.h>
 
@@ -12,7 +13,8 @@ static uint32_t slot_first(const struct lists *lists, uint64_t high, uint64_t lo
 	return (uint32_t)(keyed_hash_3(&lists->key, high, low, length) % LISTS_OVERLAY_SLOTS);
 }
 
-/* The entry of a prefix, or NULL and the slot where it would be. Half of the slots are empty, so the probe ends. */
+/* The entry of a prefix, or NULL and the slot where it would be. Half of the slots are empty, so the probe
+ * ends. */
 static struct lists_overlay_entry *entry_find(
 	const struct lists *lists, uint64_t high, uint64_t low, unsigned length, uint32_t *ret_slot)
 {
@@ -43,7 +45,8 @@ static uint64_t mask_low(unsigned length)
 	return length <= 64 ? 0 : UINT64_MAX << (128 - length);
 }
 
-void lists_overlay_lookup(const struct lists *lists, const struct address *address, uint32_t now_s, struct lists_answer *answer)
+void lists_overlay_lookup(
+	const struct lists *lists, const struct address *address, uint32_t now_s, struct lists_answer *answer)
 {
 	const _Atomic uint64_t *lengths = lists->overlay.lengths[address_is_v4(address)];
 	struct image_v6_start start = v6_start_of(address);
@@ -54,20 +57,23 @@ void lists_overlay_lookup(const struct lists *lists, const struct address *addre
 
 		for (; bits; bits &= bits - 1) {
 			unsigned length = word * 64 + (unsigned)__builtin_ctzll(bits);
-			const struct lists_overlay_entry *entry =
-				entry_find(lists, start.high & mask_high(length), start.low & mask_low(length), length, &slot);
-			uint64_t state = entry ? atomic_load_explicit(&entry->state, memory_order_relaxed) : 0;
+			const struct lists_overlay_entry *entry = entry_find(lists,
+				start.high & mask_high(length), start.low & mask_low(length), length, &slot);
+			uint64_t state =
+				entry ? atomic_load_explicit(&entry->state, memory_order_relaxed) : 0;
 
 			answer->allowed |= (state & LISTS_STATE_ALLOW) != 0;
 			answer->denied |= (state & LISTS_STATE_DENY) != 0;
-			lists_answer_ban(answer, (uint32_t)(state & LISTS_STATE_META), (uint8_t)length, now_s);
+			lists_answer_ban(
+				answer, (uint32_t)(state & LISTS_STATE_META), (uint8_t)length, now_s);
 		}
 	}
 }
 
-/* The compiled label of exactly this prefix and kind, dead or alive; 0 = none. It covers the prefix's first address, so it is on that
- * address's chain. */
-static uint32_t label_of_prefix(const struct lists *lists, const struct prefix *prefix, enum image_list_kind kind)
+/* The compiled label of exactly this prefix and kind, dead or alive; 0 = none. It covers the prefix's first
+ * address, so it is on that address's chain. */
+static uint32_t label_of_prefix(
+	const struct lists *lists, const struct prefix *prefix, enum image_list_kind kind)
 {
 	uint32_t i = lists_label_find(lists, &prefix->address);
 
@@ -117,23 +123,25 @@ static const struct {
 	bool set;
 	uint64_t mask, bit;
 } actions[COMMAND_KIND_COUNT] = {
-	[COMMAND_BAN_SET] = { IMAGE_LIST_BAN, true, LISTS_STATE_META, 0 },
-	[COMMAND_BAN_CLEAR] = { IMAGE_LIST_BAN, false, LISTS_STATE_META, 0 },
-	[COMMAND_ALLOW_SET] = { IMAGE_LIST_ALLOW, true, LISTS_STATE_ALLOW, LISTS_STATE_ALLOW },
-	[COMMAND_ALLOW_CLEAR] = { IMAGE_LIST_ALLOW, false, LISTS_STATE_ALLOW, 0 },
-	[COMMAND_DENY_SET] = { IMAGE_LIST_DENY, true, LISTS_STATE_DENY, LISTS_STATE_DENY },
-	[COMMAND_DENY_CLEAR] = { IMAGE_LIST_DENY, false, LISTS_STATE_DENY, 0 },
+	[COMMAND_BAN_SET] = {IMAGE_LIST_BAN, true, LISTS_STATE_META, 0},
+	[COMMAND_BAN_CLEAR] = {IMAGE_LIST_BAN, false, LISTS_STATE_META, 0},
+	[COMMAND_ALLOW_SET] = {IMAGE_LIST_ALLOW, true, LISTS_STATE_ALLOW, LISTS_STATE_ALLOW},
+	[COMMAND_ALLOW_CLEAR] = {IMAGE_LIST_ALLOW, false, LISTS_STATE_ALLOW, 0},
+	[COMMAND_DENY_SET] = {IMAGE_LIST_DENY, true, LISTS_STATE_DENY, LISTS_STATE_DENY},
+	[COMMAND_DENY_CLEAR] = {IMAGE_LIST_DENY, false, LISTS_STATE_DENY, 0},
 };
 
 int lists_apply(struct lists *lists, enum command_kind kind, const struct prefix *prefix, uint32_t meta)
 {
 	uint32_t i;
 
-	if ((unsigned)kind >= COMMAND_KIND_COUNT || !actions[kind].list || prefix->length > PREFIX_HOST_LENGTH)
+	if ((unsigned)kind >= COMMAND_KIND_COUNT || !actions[kind].list ||
+		prefix->length > PREFIX_HOST_LENGTH)
 		return -EINVAL;
 	i = label_of_prefix(lists, prefix, actions[kind].list);
 	if (!i)
-		return overlay_change(lists, prefix, actions[kind].mask, kind == COMMAND_BAN_SET ? meta : actions[kind].bit);
+		return overlay_change(lists, prefix, actions[kind].mask,
+			kind == COMMAND_BAN_SET ? meta : actions[kind].bit);
 	if (kind == COMMAND_BAN_SET)
 		atomic_store_explicit(&lists->labels[i].meta, meta, memory_order_relaxed);
 	/* Release: a reader that sees the label alive sees its meta. */

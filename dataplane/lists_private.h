@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Layout of the lists, shared by lists.c (compiled part, readers) and lists_overlay.c (commands, overlay). Not for others.
+ * Layout of the lists, shared by lists.c (compiled part, readers) and lists_overlay.c (commands, overlay).
+ * Not for others.
  */
 #ifndef WEIR_DATAPLANE_LISTS_PRIVATE_H
 #define WEIR_DATAPLANE_LISTS_PRIVATE_H
@@ -9,7 +10,7 @@
 #include "dataplane/lists.h"
 
 enum {
-	LISTS_BLOCKS = 1 << 16,		     /* of the top 16 address bits */
+	LISTS_BLOCKS = 1 << 16,                      /* of the top 16 address bits */
 	LISTS_OVERLAY_SLOTS = 2 * LISTS_OVERLAY_MAX, /* half full at most, so probes are short and end */
 	LISTS_LENGTHS = 129,
 	LISTS_LENGTH_WORDS = (LISTS_LENGTHS + 63) / 64,
@@ -24,22 +25,24 @@ struct lists_label {
 };
 _Static_assert(sizeof(struct lists_label) == 12, "12 bytes a label");
 
-/* A prefix of the overlay. Made once, never moved or removed; a command changes the state word with one store. */
+/* A prefix of the overlay. Made once, never moved or removed; a command changes the state word with one
+ * store. */
 struct lists_overlay_entry {
-	uint64_t high, low;	/* address, host order */
+	uint64_t high, low;     /* address, host order */
 	_Atomic uint64_t state; /* allow and deny bits | ban meta */
 	uint8_t length;
 };
 #define LISTS_STATE_ALLOW (UINT64_C(1) << 32)
-#define LISTS_STATE_DENY (UINT64_C(1) << 33)
-#define LISTS_STATE_META UINT64_C(0xffffffff)
+#define LISTS_STATE_DENY  (UINT64_C(1) << 33)
+#define LISTS_STATE_META  UINT64_C(0xffffffff)
 
-/* IPv4 prefixes are mapped, so lengths 96..128 of both families share a bitmap of their own family. Published in this order, each
- * with release: entry, slot, length bit, count; read in the opposite order with acquire. */
+/* IPv4 prefixes are mapped, so lengths 96..128 of both families share a bitmap of their own family. Published
+ * in this order, each with release: entry, slot, length bit, count; read in the opposite order with acquire.
+ */
 struct lists_overlay {
 	_Atomic uint32_t count;
 	_Atomic uint64_t lengths[2][LISTS_LENGTH_WORDS]; /* [is v4][length / 64]: lengths in use */
-	_Atomic uint16_t slots[LISTS_OVERLAY_SLOTS];	 /* entry + 1; 0 = empty */
+	_Atomic uint16_t slots[LISTS_OVERLAY_SLOTS];     /* entry + 1; 0 = empty */
 	struct lists_overlay_entry entries[LISTS_OVERLAY_MAX];
 };
 _Static_assert(LISTS_OVERLAY_MAX < UINT16_MAX, "a slot holds entry + 1");
@@ -58,7 +61,7 @@ struct lists {
 
 static inline struct image_v6_start v6_start_of(const struct address *address)
 {
-	struct image_v6_start start = { 0, 0 };
+	struct image_v6_start start = {0, 0};
 
 	for (int i = 0; i < 8; i++) {
 		start.high = start.high << 8 | address->bytes[i];
@@ -76,6 +79,7 @@ uint32_t lists_label_find(const struct lists *lists, const struct address *addre
 /** Take this ban into the answer if it is in force and stronger than the one there. */
 void lists_answer_ban(struct lists_answer *answer, uint32_t meta, uint8_t length, uint32_t now_s);
 /** Add what the overlay says. */
-void lists_overlay_lookup(const struct lists *lists, const struct address *address, uint32_t now_s, struct lists_answer *answer);
+void lists_overlay_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
+	struct lists_answer *answer);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Pressure (pressure_table.h): creation, limits and the three phases of an attempt. All lcores, lock-free, no floating point, no loop
- * longer than the 30 places of two lines. A v4 attempt touches 3 coarse lines and 2 hashed ones, a v6 attempt 8 hashed ones.
+/* Pressure (pressure_table.h): creation, limits and the three phases of an attempt. All lcores, lock-free, no
+ * floating point, no loop longer than the 30 places of two lines. A v4 attempt touches 3 coarse lines and 2
+ * hashed ones, a v6 attempt 8 hashed ones.
  */
 #include "dataplane/pressure_table.h"
 
@@ -13,23 +14,25 @@ enum {
 	PRESSURE_CAPACITY_MAX = 1 << 26,
 	PRESSURE_HALF_LIFE_MIN_MS = 100,
 	PRESSURE_HALF_LIFE_MAX_MS = 600000,
-	PRESSURE_UNITS = 16, /* an attempt, in limits */
+	PRESSURE_UNITS = 16,         /* an attempt, in limits */
 	PRESSURE_SLOTS_PER_LINE = 8, /* 8 bytes a key: two lines of 15 hold the 16 that are relied on */
 };
 
-/* A limit counts 16 units an attempt, so that decay and burst are exact to a sixteenth. A wide prefix holds thousands of attempts;
- * its counters use fewer units, 16 >> shift, to stay off saturation at PRESSURE_LIMIT_MAX units: attempts then are v4 /32 and /24
- * 3719, /20 29760, /18 59520; v6 /64 3719, /56 7439, /48 14880, /32 29760. With one unit an attempt, n attempts are still rounded by
- * sqrt(n) at most. */
-static const uint8_t pressure_price_shifts[2][IMAGE_LEVEL_COUNT] = { { 0, 1, 2, 3 }, { 0, 0, 3, 4 } };
-_Static_assert(128 * (PRESSURE_UNITS * 1.0219 + 1) < 4096, "128 lcores that add the highest price cannot wrap a load");
+/* A limit counts 16 units an attempt, so that decay and burst are exact to a sixteenth. A wide prefix holds
+ * thousands of attempts; its counters use fewer units, 16 >> shift, to stay off saturation at
+ * PRESSURE_LIMIT_MAX units: attempts then are v4 /32 and /24 3719, /20 29760, /18 59520; v6 /64 3719, /56
+ * 7439, /48 14880, /32 29760. With one unit an attempt, n attempts are still rounded by sqrt(n) at most. */
+static const uint8_t pressure_price_shifts[2][IMAGE_LEVEL_COUNT] = {{0, 1, 2, 3}, {0, 0, 3, 4}};
+_Static_assert(128 * (PRESSURE_UNITS * 10219 + 10000) < 4096 * 10000,
+	"128 lcores that add the highest price cannot wrap a load");
 
 /* Host bits of each level, v6 (of its top 64 bits) and v4. */
-static const uint8_t pressure_host_bits[2][IMAGE_LEVEL_COUNT] = { { 0, 8, 16, 32 }, { 0, 8, 12, 14 } };
+static const uint8_t pressure_host_bits[2][IMAGE_LEVEL_COUNT] = {{0, 8, 16, 32}, {0, 8, 12, 14}};
 
 static uint64_t coarse_lines(int level)
 {
-	return ((UINT64_C(1) << (32 - pressure_host_bits[1][level])) + PRESSURE_COARSE_LOADS - 1) / PRESSURE_COARSE_LOADS;
+	return ((UINT64_C(1) << (32 - pressure_host_bits[1][level])) + PRESSURE_COARSE_LOADS - 1) /
+	       PRESSURE_COARSE_LOADS;
 }
 
 int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const struct hash_key *key,
@@ -55,7 +58,8 @@ int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const
 	table->lines = memory->allocate(memory->context, table->n_lines * sizeof(*table->lines));
 	complete = table->lines != NULL;
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++) {
-		table->coarse[level] = memory->allocate(memory->context, coarse_lines(level) * sizeof(*table->coarse[level]));
+		table->coarse[level] = memory->allocate(
+			memory->context, coarse_lines(level) * sizeof(*table->coarse[level]));
 		complete = complete && table->coarse[level];
 	}
 	if (!complete) {
@@ -75,7 +79,8 @@ void pressure_table_destroy(struct pressure_table *table)
 	memory = table->memory;
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++)
 		if (table->coarse[level])
-			memory.free(memory.context, table->coarse[level], coarse_lines(level) * sizeof(*table->coarse[level]));
+			memory.free(memory.context, table->coarse[level],
+				coarse_lines(level) * sizeof(*table->coarse[level]));
 	if (table->lines)
 		memory.free(memory.context, table->lines, table->n_lines * sizeof(*table->lines));
 	memory.free(memory.context, table, sizeof(*table));
@@ -90,15 +95,17 @@ size_t pressure_table_bytes(const struct pressure_table *table)
 	return bytes;
 }
 
-/* A source at constant rate r adds r dt and loses ln 2 / H of its load dt, so it settles at r * H / ln 2. One that keeps to the
- * rate must pass for ever and may have `burst` attempts at once on top: limit = burst + rate * H / ln 2. The price of a counter that
- * knows no arrival times: from rest a prefix may spend at once what it could have used in the last H / ln 2, and one that always
- * pushes against its limit gets rate + burst * ln 2 / H. Exact limits, of hosts, are token buckets. */
+/* A source at constant rate r adds r dt and loses ln 2 / H of its load dt, so it settles at r * H / ln 2. One
+ * that keeps to the rate must pass for ever and may have `burst` attempts at once on top: limit = burst +
+ * rate * H / ln 2. The price of a counter that knows no arrival times: from rest a prefix may spend at once
+ * what it could have used in the last H / ln 2, and one that always pushes against its limit gets rate +
+ * burst * ln 2 / H. Exact limits, of hosts, are token buckets. */
 static uint32_t limit_make(const struct pressure_table *table, struct image_rate rate)
 {
-	/* units = 16 * per_1000_s / 1000 * half_life_ms / 1000 * 1.442695; the parts stay below 2^64: 16 * 1e9 * 6e5 / 1e3 * 1442695
-	 * = 1.4e19. */
-	uint64_t settled = (uint64_t)PRESSURE_UNITS * rate.per_1000_s * table->half_life_ms / 1000 * 1442695 / 1000000000;
+	/* units = 16 * per_1000_s / 1000 * half_life_ms / 1000 * 1.442695; the parts stay below 2^64: 16 *
+	 * 1e9 * 6e5 / 1e3 * 1442695 = 1.4e19. */
+	uint64_t settled = (uint64_t)PRESSURE_UNITS * rate.per_1000_s * table->half_life_ms / 1000 * 1442695 /
+			   1000000000;
 	uint64_t units = (uint64_t)PRESSURE_UNITS * rate.burst + settled;
 
 	if (rate.burst == 0)
@@ -106,7 +113,8 @@ static uint32_t limit_make(const struct pressure_table *table, struct image_rate
 	return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX - 1;
 }
 
-struct pressure_limits pressure_limits_make(const struct pressure_table *table, const struct image_rate rates[IMAGE_LEVEL_COUNT])
+struct pressure_limits pressure_limits_make(
+	const struct pressure_table *table, const struct image_rate rates[IMAGE_LEVEL_COUNT])
 {
 	struct pressure_limits limits;
 
@@ -115,9 +123,10 @@ struct pressure_limits pressure_limits_make(const struct pressure_table *table, 
 	return limits;
 }
 
-/* The two lines of a hashed key and its id. Both halves mixed give an id that is still random among the keys of one line; a
- * key meets a foreign id that looks like its own with 30 / 65536. */
-static void key_find(const struct pressure_table *table, uint64_t prefix, bool v4, int level, struct pressure_handle *handle)
+/* The two lines of a hashed key and its id. Both halves mixed give an id that is still random among the keys
+ * of one line; a key meets a foreign id that looks like its own with 30 / 65536. */
+static void key_find(const struct pressure_table *table, uint64_t prefix, bool v4, int level,
+	struct pressure_handle *handle)
 {
 	uint64_t hash = keyed_hash_2(&table->key, prefix, (uint64_t)v4 << 8 | (unsigned)level);
 
@@ -128,7 +137,8 @@ static void key_find(const struct pressure_table *table, uint64_t prefix, bool v
 	__builtin_prefetch(&table->lines[handle->slots[level][1]], 1);
 }
 
-void pressure_table_prefetch(const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle)
+void pressure_table_prefetch(
+	const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle)
 {
 	bool v4 = address_is_v4(address);
 
@@ -156,7 +166,9 @@ void pressure_table_prefetch(const struct pressure_table *table, const struct ad
 
 static uint32_t load_now(const struct pressure_table *table, uint32_t load, uint32_t line_ms, uint32_t now_ms)
 {
-	return load ? decay_apply(decay_factor_make(&table->decay, pressure_elapsed_ms(line_ms, now_ms)), load) : 0;
+	return load ? decay_apply(
+			      decay_factor_make(&table->decay, pressure_elapsed_ms(line_ms, now_ms)), load)
+		    : 0;
 }
 
 /* The index of the key in its line, or PRESSURE_KEYS. */
@@ -171,9 +183,11 @@ static unsigned line_find(const struct pressure_key_line *line, uint16_t id)
 	return PRESSURE_KEYS;
 }
 
-/* What a level holds now, in the units of limits; shifted first, so that a coarse unit does not round its decay. Two lcores may have made the same key in both lines at once, or a
- * decay may have brought an evicted one back: the larger counts, for attempts are only ever missed, never invented. */
-static uint32_t level_load(const struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t now_ms)
+/* What a level holds now, in the units of limits; shifted first, so that a coarse unit does not round its
+ * decay. Two lcores may have made the same key in both lines at once, or a decay may have brought an evicted
+ * one back: the larger counts, for attempts are only ever missed, never invented. */
+static uint32_t level_load(
+	const struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t now_ms)
 {
 	uint32_t shift = pressure_price_shifts[handle->family == 4][level];
 	uint32_t highest = 0;
@@ -181,7 +195,9 @@ static uint32_t level_load(const struct pressure_table *table, const struct pres
 	if (handle->family == 4 && level != IMAGE_LEVEL_HOST) {
 		const struct pressure_coarse_line *line = &table->coarse[level][handle->slots[level][0]];
 
-		return load_now(table, (uint32_t)atomic_load_explicit(&line->loads[handle->ids[level]], memory_order_relaxed) << shift,
+		return load_now(table,
+			(uint32_t)atomic_load_explicit(&line->loads[handle->ids[level]], memory_order_relaxed)
+				<< shift,
 			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 	}
 	for (unsigned choice = 0; choice < 2; choice++) {
@@ -191,7 +207,8 @@ static uint32_t level_load(const struct pressure_table *table, const struct pres
 
 		if (i == PRESSURE_KEYS)
 			continue;
-		load = load_now(table, (atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff) << shift,
+		load = load_now(table,
+			(atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff) << shift,
 			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 		if (load > highest)
 			highest = load;
@@ -199,8 +216,8 @@ static uint32_t level_load(const struct pressure_table *table, const struct pres
 	return highest;
 }
 
-enum image_level pressure_table_check(const struct pressure_table *table, const struct pressure_handle *handle,
-	const struct pressure_limits *limits, uint64_t now_ns)
+enum image_level pressure_table_check(const struct pressure_table *table,
+	const struct pressure_handle *handle, const struct pressure_limits *limits, uint64_t now_ns)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
 	const uint8_t *price_shifts = pressure_price_shifts[handle->family == 4];
@@ -211,8 +228,10 @@ enum image_level pressure_table_check(const struct pressure_table *table, const 
 		if (limits->load[level] == UINT32_MAX)
 			continue;
 		load = level_load(table, handle, level, now_ms);
-		/* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody counted. */
-		if (load >= (uint32_t)PRESSURE_LIMIT_MAX << price_shifts[level] || load + PRESSURE_UNITS > limits->load[level])
+		/* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody
+		 * counted. */
+		if (load >= (uint32_t)PRESSURE_LIMIT_MAX << price_shifts[level] ||
+			load + PRESSURE_UNITS > limits->load[level])
 			return (enum image_level)level;
 	}
 	return IMAGE_LEVEL_COUNT;
@@ -225,9 +244,10 @@ struct pressure_place {
 	bool found;
 };
 
-static struct pressure_place place_find(struct pressure_key_line *const lines[2], const uint32_t elapsed_ms[2], uint16_t id)
+static struct pressure_place place_find(
+	struct pressure_key_line *const lines[2], const uint32_t elapsed_ms[2], uint16_t id)
 {
-	struct pressure_place place = { .word = NULL };
+	struct pressure_place place = {.word = NULL};
 	uint32_t weakest = UINT32_MAX;
 
 	for (unsigned choice = 0; choice < 2; choice++)
@@ -236,52 +256,62 @@ static struct pressure_place place_find(struct pressure_key_line *const lines[2]
 			uint32_t value = atomic_load_explicit(word, memory_order_relaxed);
 
 			if (value && value >> 16 == id)
-				return (struct pressure_place){ word, value, elapsed_ms[choice], true };
-			/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a load. */
+				return (struct pressure_place){word, value, elapsed_ms[choice], true};
+			/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a
+			 * load. */
 			if ((value & 0xffff) < weakest) {
 				weakest = value & 0xffff;
-				place = (struct pressure_place){ word, value, elapsed_ms[choice], false };
+				place = (struct pressure_place){word, value, elapsed_ms[choice], false};
 			}
 		}
 	return place;
 }
 
-/* The newcomer takes the weakest place with its own price only. (KRU lets it inherit the load, and so never under-estimates; but then a
- * flood of random sources raises every newcomer up to any limit. Here a source may lose the count of its few attempts to such
- * a flood, and its wider prefixes still count them.) */
-static unsigned key_charge(struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t price, uint32_t now_ms, uint64_t *random)
+/* The newcomer takes the weakest place with its own price only. (KRU lets it inherit the load, and so never
+ * under-estimates; but then a flood of random sources raises every newcomer up to any limit. Here a source
+ * may lose the count of its few attempts to such a flood, and its wider prefixes still count them.) */
+static unsigned key_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t price, uint32_t now_ms, uint64_t *random)
 {
-	struct pressure_key_line *lines[2] = { &table->lines[handle->slots[level][0]], &table->lines[handle->slots[level][1]] };
+	struct pressure_key_line *lines[2] = {
+		&table->lines[handle->slots[level][0]], &table->lines[handle->slots[level][1]]};
 	uint32_t elapsed_ms[2];
 	struct pressure_place place;
 
 	for (unsigned choice = 0; choice < 2; choice++)
-		elapsed_ms[choice] = pressure_key_refresh(table, lines[choice], now_ms, pressure_random_next(random));
+		elapsed_ms[choice] =
+			pressure_key_refresh(table, lines[choice], now_ms, pressure_random_next(random));
 	place = place_find(lines, elapsed_ms, handle->ids[level]);
 	price = pressure_price(table, price, place.elapsed_ms, pressure_random_next(random));
 	if (place.found) {
-		/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a limit's rounding error. */
+		/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a
+		 * limit's rounding error. */
 		if ((place.value & 0xffff) < PRESSURE_LOAD_MAX)
 			atomic_fetch_add_explicit(place.word, price, memory_order_relaxed);
 		return 0;
 	}
 	/* Lost to another newcomer: then this attempt is not counted at this level. */
-	return atomic_compare_exchange_strong_explicit(place.word, &place.value, (uint32_t)handle->ids[level] << 16 | price,
-		       memory_order_relaxed, memory_order_relaxed) && place.value != 0;
+	return atomic_compare_exchange_strong_explicit(place.word, &place.value,
+		       (uint32_t)handle->ids[level] << 16 | price, memory_order_relaxed,
+		       memory_order_relaxed) &&
+	       place.value != 0;
 }
 
-static void coarse_charge(struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t price, uint32_t now_ms, uint64_t *random)
+static void coarse_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t price, uint32_t now_ms, uint64_t *random)
 {
 	struct pressure_coarse_line *line = &table->coarse[level][handle->slots[level][0]];
 	uint32_t elapsed_ms = pressure_coarse_refresh(table, line, now_ms, pressure_random_next(random));
 	_Atomic uint16_t *load = &line->loads[handle->ids[level]];
 
 	if (atomic_load_explicit(load, memory_order_relaxed) < PRESSURE_LOAD_MAX)
-		atomic_fetch_add_explicit(
-			load, (uint16_t)pressure_price(table, price, elapsed_ms, pressure_random_next(random)), memory_order_relaxed);
+		atomic_fetch_add_explicit(load,
+			(uint16_t)pressure_price(table, price, elapsed_ms, pressure_random_next(random)),
+			memory_order_relaxed);
 }
 
-unsigned pressure_table_charge(struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random)
+unsigned pressure_table_charge(
+	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
 	uint64_t state = (uint64_t)random << 32 | (uint32_t)~random;

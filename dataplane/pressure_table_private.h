@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Layout of the pressure tables, shared by pressure_table.c (life, limits, the three phases) and pressure_table_line.c (lines).
- * Lcores read and write all of it with relaxed atomics. Not for others.
+ * Layout of the pressure tables, shared by pressure_table.c (life, limits, the three phases) and
+ * pressure_table_line.c (lines). Lcores read and write all of it with relaxed atomics. Not for others.
  *
- * A line's loads are all as of its one time stamp. Between two decays the time stands still: a reader scales what it reads down by 2^(-dt/H), and
- * a charge at dt adds its price scaled up by 2^(dt/H), so both are exact although nothing was rewritten. Only when dt reaches
- * H/32 does the lcore that wins the compare and swap of the time rewrite the line, so a hot line is rewritten
- * 32 times a half-life and not once a millisecond. Rounding of both is stochastic: the mean is exact.
+ * A line's loads are all as of its one time stamp. Between two decays the time stands still: a reader scales
+ * what it reads down by 2^(-dt/H), and a charge at dt adds its price scaled up by 2^(dt/H), so both are exact
+ * although nothing was rewritten. Only when dt reaches H/32 does the lcore that wins the compare and swap of
+ * the time rewrite the line, so a hot line is rewritten 32 times a half-life and not once a millisecond.
+ * Rounding of both is stochastic: the mean is exact.
  *
- * Lossy on purpose: the winner rewrites with plain stores, so an attempt that another lcore counts between its load and its store of one
- * word, some nanoseconds 32 times a half-life, is forgotten. Nothing is ever counted that did not happen.
+ * Lossy on purpose: the winner rewrites with plain stores, so an attempt that another lcore counts between
+ * its load and its store of one word, some nanoseconds 32 times a half-life, is forgotten. Nothing is ever
+ * counted that did not happen.
  */
 #ifndef WEIR_DATAPLANE_PRESSURE_TABLE_PRIVATE_H
 #define WEIR_DATAPLANE_PRESSURE_TABLE_PRIVATE_H
@@ -21,8 +23,9 @@
 enum {
 	PRESSURE_COARSE_LOADS = 30,
 	PRESSURE_KEYS = 15,
-	/* Loads are 16 bits. An addition is one atomic add without a look back, so the highest load leaves room for 128 lcores that all
-	 * saw it just below and add at once: 16 units times 2^(1/32), rounded up, is 17; 128 * 17 < 4096. */
+	/* Loads are 16 bits. An addition is one atomic add without a look back, so the highest load leaves
+	 * room for 128 lcores that all saw it just below and add at once: 16 units times 2^(1/32), rounded
+	 * up, is 17; 128 * 17 < 4096. */
 	PRESSURE_LOAD_MAX = 0xffff - 4096,
 	/* Limits stay below, so that a saturated prefix is over every limit even after some decay. */
 	PRESSURE_LIMIT_MAX = PRESSURE_LOAD_MAX - PRESSURE_LOAD_MAX / 32,
@@ -35,7 +38,8 @@ struct pressure_coarse_line {
 };
 struct pressure_key_line {
 	_Atomic uint32_t time_ms;
-	_Atomic uint32_t keys[PRESSURE_KEYS]; /* id << 16 | load: one word, so a replaced id never keeps the old load; 0 = empty */
+	_Atomic uint32_t keys[PRESSURE_KEYS]; /* id << 16 | load: one word, so a replaced id never keeps the
+						 old load; 0 = empty */
 };
 _Static_assert(sizeof(struct pressure_coarse_line) == 64, "one cache line");
 _Static_assert(sizeof(struct pressure_key_line) == 64, "one cache line");
@@ -50,8 +54,9 @@ struct pressure_table {
 	struct table_memory memory;
 };
 
-/** Time that passed since the line's stamp. The lcores' clocks differ by less than a burst; what looks up to a second ahead is now. A line
- * untouched for 49 days comes round and shows its loads of then, for a second at most: attempts, not verdicts. */
+/** Time that passed since the line's stamp. The lcores' clocks differ by less than a burst; what looks up to
+ * a second ahead is now. A line untouched for 49 days comes round and shows its loads of then, for a second
+ * at most: attempts, not verdicts. */
 static inline uint32_t pressure_elapsed_ms(uint32_t line_ms, uint32_t now_ms)
 {
 	uint32_t elapsed_ms = now_ms - line_ms;
@@ -60,10 +65,14 @@ static inline uint32_t pressure_elapsed_ms(uint32_t line_ms, uint32_t now_ms)
 }
 
 /** The price at dt < H/32 after the line's stamp, as of that stamp: price * 2^(dt/H), rounded at random. */
-uint32_t pressure_price(const struct pressure_table *table, uint32_t price, uint32_t elapsed_ms, uint64_t random);
-/** Bring the line to now if a quantum has passed and no other lcore does it. Returns what has passed since its stamp, 0..quantum. */
-uint32_t pressure_coarse_refresh(const struct pressure_table *table, struct pressure_coarse_line *line, uint32_t now_ms, uint64_t random);
-uint32_t pressure_key_refresh(const struct pressure_table *table, struct pressure_key_line *line, uint32_t now_ms, uint64_t random);
+uint32_t pressure_price(
+	const struct pressure_table *table, uint32_t price, uint32_t elapsed_ms, uint64_t random);
+/** Bring the line to now if a quantum has passed and no other lcore does it. Returns what has passed since
+ * its stamp, 0..quantum. */
+uint32_t pressure_coarse_refresh(const struct pressure_table *table, struct pressure_coarse_line *line,
+	uint32_t now_ms, uint64_t random);
+uint32_t pressure_key_refresh(
+	const struct pressure_table *table, struct pressure_key_line *line, uint32_t now_ms, uint64_t random);
 
 /** Next of a cheap sequence of random words; only rounding depends on it. */
 static inline uint64_t pressure_random_next(uint64_t *random)

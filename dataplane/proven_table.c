@@ -2,9 +2,10 @@
 /* Proven sources (proven_table.h). Writers and readers: all lcores, lock-free. An entry is two words:
  *	grant: tag 28 | fingerprint 8 | end 28	what makes a source proven, and nothing else does
  *	spent: ticket port 16 | time 48		its budget and ticket
- * Two loads of an entry may come from two tenants when another lcore replaces it in between. Then the grant word, which was checked
- * first and whole, belongs to the source that asks, so it is proven; only its budget or ticket is another's. No mix of
- * words proves a source that has not shown to hear, and a lost update costs or gives one attempt.
+ * Two loads of an entry may come from two tenants when another lcore replaces it in between. Then the grant
+ *word, which was checked first and whole, belongs to the source that asks, so it is proven; only its budget
+ *or ticket is another's. No mix of words proves a source that has not shown to hear, and a lost update costs
+ *or gives one attempt.
  */
 #include "dataplane/proven_table.h"
 
@@ -20,11 +21,12 @@ enum {
 	PROVEN_END_BITS = 28, /* seconds of CLOCK_MONOTONIC: 8.5 years of uptime, so it does not wrap */
 	PROVEN_FINGERPRINT_BITS = 8,
 	PROVEN_TAG_BITS = 28,
-	/* One source may hold so many fingerprints: a quarter of its 8 candidates is left to it for each pair of stacks behind
-	 * one address, and no proven source fills its buckets alone. */
+	/* One source may hold so many fingerprints: a quarter of its 8 candidates is left to it for each pair
+	 * of stacks behind one address, and no proven source fills its buckets alone. */
 	PROVEN_FINGERPRINTS_MAX = 4,
-	/* Budget times are kept in units of 64 ns, modulo 2^48: 208 days, half of which lie ahead. An entry lives 49 days at
-	 * most, so its time is never so old that it looks new; a burst worth more than 52 days is cut to that. */
+	/* Budget times are kept in units of 64 ns, modulo 2^48: 208 days, half of which lie ahead. An entry
+	 * lives 49 days at most, so its time is never so old that it looks new; a burst worth more than 52
+	 * days is cut to that. */
 	PROVEN_TIME_SHIFT = 6,
 	PROVEN_TIME_BITS = 48,
 	PROVEN_CHARGE_ATTEMPTS = 8, /* of a compare and swap; lost that often, the source counts as spent */
@@ -32,7 +34,7 @@ enum {
 _Static_assert(PROVEN_END_BITS + PROVEN_FINGERPRINT_BITS + PROVEN_TAG_BITS == 64, "the grant is one word");
 _Static_assert(PROVEN_TIME_BITS + 16 == 64, "budget and ticket are one word");
 
-#define PROVEN_END_MASK ((UINT64_C(1) << PROVEN_END_BITS) - 1)
+#define PROVEN_END_MASK  ((UINT64_C(1) << PROVEN_END_BITS) - 1)
 #define PROVEN_TIME_MASK ((UINT64_C(1) << PROVEN_TIME_BITS) - 1)
 
 struct proven_entry {
@@ -91,7 +93,8 @@ size_t proven_table_bytes(const struct proven_table *table)
 	return table->n_buckets * sizeof(struct proven_bucket) + sizeof(*table);
 }
 
-static void candidates_find(const struct proven_table *table, uint64_t hash, struct proven_entry *ret_entries[PROVEN_CANDIDATES])
+static void candidates_find(
+	const struct proven_table *table, uint64_t hash, struct proven_entry *ret_entries[PROVEN_CANDIDATES])
 {
 	struct proven_bucket *first = &table->buckets[((hash >> 32) * table->n_buckets) >> 32];
 	struct proven_bucket *second = &table->buckets[((hash & 0xffffffff) * table->n_buckets) >> 32];
@@ -113,8 +116,8 @@ void proven_table_prefetch(const struct proven_table *table, const struct addres
 	*ret_hash = hash;
 }
 
-/* Both halves mixed: within a bucket, whose number fixes the top of one half, the tag is still 28 random bits. A stranger
- * who guesses addresses meets a living tag of another source once in 2^25 attempts. */
+/* Both halves mixed: within a bucket, whose number fixes the top of one half, the tag is still 28 random
+ * bits. A stranger who guesses addresses meets a living tag of another source once in 2^25 attempts. */
 static uint64_t hash_tag(uint64_t hash)
 {
 	return (hash ^ (hash >> 32)) & ((UINT64_C(1) << PROVEN_TAG_BITS) - 1);
@@ -152,7 +155,8 @@ static uint64_t spent_state_ns(uint64_t spent, uint64_t now_ns)
 
 	if (ahead == 0 || ahead >> (PROVEN_TIME_BITS - 1))
 		return 0;
-	/* The bits below a unit were cut off both times; rounding down by less than 64 ns never refuses an exact client. */
+	/* The bits below a unit were cut off both times; rounding down by less than 64 ns never refuses an
+	 * exact client. */
 	return ((now_ns >> PROVEN_TIME_SHIFT) + ahead) << PROVEN_TIME_SHIFT;
 }
 
@@ -161,8 +165,10 @@ static uint16_t spent_ticket(uint64_t spent)
 	return (uint16_t)(spent >> PROVEN_TIME_BITS);
 }
 
-/* The living entry that proves this source with this fingerprint; one whose ticket is this port comes first. */
-static struct proven_entry *entry_find(const struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t port, uint64_t now_ns)
+/* The living entry that proves this source with this fingerprint; one whose ticket is this port comes first.
+ */
+static struct proven_entry *entry_find(
+	const struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t port, uint64_t now_ns)
 {
 	struct proven_entry *entries[PROVEN_CANDIDATES], *found = NULL;
 	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000);
@@ -175,7 +181,8 @@ static struct proven_entry *entry_find(const struct proven_table *table, uint64_
 			continue;
 		if (fingerprint && grant_fingerprint(grant) && grant_fingerprint(grant) != fingerprint)
 			continue;
-		if (port && spent_ticket(atomic_load_explicit(&entries[i]->spent, memory_order_relaxed)) == port)
+		if (port &&
+			spent_ticket(atomic_load_explicit(&entries[i]->spent, memory_order_relaxed)) == port)
 			return entries[i];
 		if (!found)
 			found = entries[i];
@@ -183,8 +190,8 @@ static struct proven_entry *entry_find(const struct proven_table *table, uint64_
 	return found;
 }
 
-enum proven_answer proven_table_charge(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t port,
-	const struct token_bucket_profile *budget, uint64_t now_ns)
+enum proven_answer proven_table_charge(struct proven_table *table, uint64_t hash, uint8_t fingerprint,
+	uint16_t port, const struct token_bucket_profile *budget, uint64_t now_ns)
 {
 	struct proven_entry *entry = entry_find(table, hash, fingerprint, port, now_ns);
 	uint64_t spent;
@@ -201,7 +208,8 @@ enum proven_answer proven_table_charge(struct proven_table *table, uint64_t hash
 		} else {
 			if (!budget->interval_ns)
 				return PROVEN_YES;
-			if (!token_bucket_take(budget, &state_ns, now_ns) || state_ns - now_ns > PROVEN_TIME_MASK / 4 << PROVEN_TIME_SHIFT)
+			if (!token_bucket_take(budget, &state_ns, now_ns) ||
+				state_ns - now_ns > PROVEN_TIME_MASK / 4 << PROVEN_TIME_SHIFT)
 				return PROVEN_SPENT;
 			next = (spent & ~PROVEN_TIME_MASK) | time_from_ns(state_ns);
 		}
@@ -212,8 +220,8 @@ enum proven_answer proven_table_charge(struct proven_table *table, uint64_t hash
 	return PROVEN_SPENT;
 }
 
-enum proven_answer proven_table_peek(const struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t port,
-	const struct token_bucket_profile *budget, uint64_t now_ns)
+enum proven_answer proven_table_peek(const struct proven_table *table, uint64_t hash, uint8_t fingerprint,
+	uint16_t port, const struct token_bucket_profile *budget, uint64_t now_ns)
 {
 	const struct proven_entry *entry = entry_find(table, hash, fingerprint, port, now_ns);
 	uint64_t spent;
@@ -238,7 +246,8 @@ static uint64_t end_make(uint32_t lifetime_ms, uint64_t now_ns)
 	return end_s > PROVEN_END_MASK ? PROVEN_END_MASK : end_s;
 }
 
-/* Another proof of an entry that exists: its budget stays as it is, or a new handshake would buy a new burst. */
+/* Another proof of an entry that exists: its budget stays as it is, or a new handshake would buy a new burst.
+ */
 static void entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end_s, uint16_t ticket_port)
 {
 	uint64_t spent = atomic_load_explicit(&entry->spent, memory_order_relaxed);
@@ -246,23 +255,25 @@ static void entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end
 	if (ticket_port)
 		for (unsigned i = 0; i < PROVEN_CHARGE_ATTEMPTS; i++)
 			if (atomic_compare_exchange_strong_explicit(&entry->spent, &spent,
-				    (spent & PROVEN_TIME_MASK) | (uint64_t)ticket_port << PROVEN_TIME_BITS, memory_order_relaxed,
-				    memory_order_relaxed))
+				    (spent & PROVEN_TIME_MASK) | (uint64_t)ticket_port << PROVEN_TIME_BITS,
+				    memory_order_relaxed, memory_order_relaxed))
 				break;
 	/* Failure means that another lcore renewed or replaced it; either is a good state. */
 	if (end_s > (grant & PROVEN_END_MASK))
-		atomic_compare_exchange_strong_explicit(&entry->grant, &grant, (grant & ~PROVEN_END_MASK) | end_s,
-			memory_order_release, memory_order_relaxed);
+		atomic_compare_exchange_strong_explicit(&entry->grant, &grant,
+			(grant & ~PROVEN_END_MASK) | end_s, memory_order_release, memory_order_relaxed);
 }
 
-/* Where a new proof may go: the entry of each bucket that expires soonest, how many there are free, and what the source has already. */
+/* Where a new proof may go: the entry of each bucket that expires soonest, how many there are free, and what
+ * the source has already. */
 struct proven_survey {
 	struct proven_entry *soonest[2], *own_soonest;
 	uint64_t soonest_end_s[2], own_end_s;
 	unsigned n_free[2], n_own;
 };
 
-static void survey_take(struct proven_survey *survey, unsigned bucket, struct proven_entry *entry, uint64_t grant, uint64_t tag, uint64_t now_s)
+static void survey_take(struct proven_survey *survey, unsigned bucket, struct proven_entry *entry,
+	uint64_t grant, uint64_t tag, uint64_t now_s)
 {
 	uint64_t end_s = grant & PROVEN_END_MASK;
 
@@ -293,18 +304,20 @@ static struct proven_entry *survey_choose(const struct proven_survey *survey)
 	return survey->soonest[survey->soonest_end_s[1] < survey->soonest_end_s[0]];
 }
 
-bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port, uint32_t lifetime_ms,
-	uint64_t now_ns)
+bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
+	uint32_t lifetime_ms, uint64_t now_ns)
 {
 	struct proven_entry *entries[PROVEN_CANDIDATES], *entry;
-	struct proven_survey survey = { .n_own = 0 };
-	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000), end_s = end_make(lifetime_ms, now_ns), replaced;
+	struct proven_survey survey = {.n_own = 0};
+	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000),
+		 end_s = end_make(lifetime_ms, now_ns), replaced;
 
 	candidates_find(table, hash, entries);
 	for (unsigned i = 0; i < PROVEN_CANDIDATES; i++) {
 		uint64_t grant = atomic_load_explicit(&entries[i]->grant, memory_order_acquire);
 
-		if (grant_has_tag(grant, tag) && grant_fingerprint(grant) == fingerprint && grant_is_alive(grant, now_s)) {
+		if (grant_has_tag(grant, tag) && grant_fingerprint(grant) == fingerprint &&
+			grant_is_alive(grant, now_s)) {
 			entry_renew(entries[i], grant, end_s, ticket_port);
 			return false;
 		}
@@ -313,8 +326,8 @@ bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerp
 	entry = survey_choose(&survey);
 	replaced = atomic_load_explicit(&entry->grant, memory_order_relaxed);
 	/* Budget and ticket first: whoever sees the new grant sees them too. */
-	atomic_store_explicit(
-		&entry->spent, (uint64_t)ticket_port << PROVEN_TIME_BITS | time_from_ns(now_ns), memory_order_relaxed);
+	atomic_store_explicit(&entry->spent, (uint64_t)ticket_port << PROVEN_TIME_BITS | time_from_ns(now_ns),
+		memory_order_relaxed);
 	atomic_store_explicit(&entry->grant, grant_make(tag, fingerprint, end_s), memory_order_release);
 	return grant_is_alive(replaced, now_s);
 }

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Exact token buckets (token_bucket.h) by the generic cell rate algorithm: an attempt conforms when the theoretical arrival
- * time lies no more than the tolerance ahead of now. Pure, any thread that owns the state.
+/* Exact token buckets (token_bucket.h) by the generic cell rate algorithm: an attempt conforms when the
+ * theoretical arrival time lies no more than the tolerance ahead of now. Pure, any thread that owns the
+ * state.
  */
 #include "dataplane/token_bucket.h"
 
 enum { TOKEN_BURST_MAX = 1000000 };
 static const uint64_t TOKEN_INTERVAL_MAX_NS = UINT64_C(1000000000000); /* 1 attempt per 1000 s */
-_Static_assert(UINT64_C(1000000000000) * TOKEN_BURST_MAX < UINT64_C(1) << 60, "tolerance + clock never overflow");
+_Static_assert(
+	UINT64_C(1000000000000) * TOKEN_BURST_MAX < UINT64_C(1) << 60, "tolerance + clock never overflow");
 
 struct token_bucket_profile token_bucket_profile_make(struct image_rate rate)
 {
-	struct token_bucket_profile profile = { 0, 0 };
+	struct token_bucket_profile profile = {0, 0};
 	uint64_t burst = rate.burst > TOKEN_BURST_MAX ? TOKEN_BURST_MAX : rate.burst;
 
 	if (burst == 0)
 		return profile;
 	/* Rounded down: a client that keeps to the rate exactly is never refused. */
-	profile.interval_ns = rate.per_1000_s ? TOKEN_INTERVAL_MAX_NS / rate.per_1000_s : TOKEN_INTERVAL_MAX_NS;
+	profile.interval_ns =
+		rate.per_1000_s ? TOKEN_INTERVAL_MAX_NS / rate.per_1000_s : TOKEN_INTERVAL_MAX_NS;
 	if (profile.interval_ns == 0)
 		profile.interval_ns = 1;
 	profile.tolerance_ns = (burst - 1) * profile.interval_ns;

@@ -10,9 +10,9 @@
 #include "shm/prefix.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define MS_NS UINT64_C(1000000)
+#define MS_NS     UINT64_C(1000000)
 
-static const struct hash_key test_key = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+static const struct hash_key test_key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
 
 /* splitmix64: every state gives a good word, so 0 is a fine start. */
 static inline uint64_t random_next(uint64_t *state)

@@ -10,13 +10,14 @@ static struct concurrency_table *table_make(uint64_t capacity)
 {
 	struct concurrency_table *table = NULL;
 
-	CHECK_EQ("a table is made", concurrency_table_create(capacity, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made", concurrency_table_create(capacity, &test_key, &table_memory_heap, &table),
+		0);
 	return table;
 }
 
 static struct address parse(const char *text)
 {
-	struct address address = { { 0 } };
+	struct address address = {{0}};
 
 	CHECK_EQ(text, address_parse(text, &address), 0);
 	return address;
@@ -28,21 +29,21 @@ static void test_levels(void)
 		const char *name, *counted, *asked;
 		uint32_t counts[IMAGE_LEVEL_COUNT];
 	} cases[] = {
-		{ "the same IPv4 address", "192.0.2.1", "192.0.2.1", { 1, 1, 1, 1 } },
-		{ "its neighbour shares the /24", "192.0.2.1", "192.0.2.0", { 0, 1, 1, 1 } },
-		{ "the last of the /24", "192.0.2.1", "192.0.2.255", { 0, 1, 1, 1 } },
-		{ "the next /24 shares the /20", "192.0.2.1", "192.0.3.0", { 0, 0, 1, 1 } },
-		{ "the last of the /20", "192.0.2.1", "192.0.15.255", { 0, 0, 1, 1 } },
-		{ "the next /20 shares the /18", "192.0.2.1", "192.0.16.0", { 0, 0, 0, 1 } },
-		{ "the last of the /18", "192.0.2.1", "192.0.63.255", { 0, 0, 0, 1 } },
-		{ "the next /18 shares nothing", "192.0.2.1", "192.0.64.0", { 0, 0, 0, 0 } },
-		{ "an IPv6 source is its /64", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", { 1, 1, 1, 1 } },
-		{ "the next /64 shares the /56", "2001:db8:1:2::1", "2001:db8:1:3::", { 0, 1, 1, 1 } },
-		{ "the last of the /56", "2001:db8:1:2::1", "2001:db8:1:ff::", { 0, 1, 1, 1 } },
-		{ "the next /56 shares the /48", "2001:db8:1:2::1", "2001:db8:1:100::", { 0, 0, 1, 1 } },
-		{ "the next /48 shares the /32", "2001:db8:1:2::1", "2001:db8:2::", { 0, 0, 0, 1 } },
-		{ "the next /32 shares nothing", "2001:db8:1:2::1", "2001:db9::", { 0, 0, 0, 0 } },
-		{ "the families are apart", "0.0.0.1", "::1", { 0, 0, 0, 0 } },
+		{"the same IPv4 address", "192.0.2.1", "192.0.2.1", {1, 1, 1, 1}},
+		{"its neighbour shares the /24", "192.0.2.1", "192.0.2.0", {0, 1, 1, 1}},
+		{"the last of the /24", "192.0.2.1", "192.0.2.255", {0, 1, 1, 1}},
+		{"the next /24 shares the /20", "192.0.2.1", "192.0.3.0", {0, 0, 1, 1}},
+		{"the last of the /20", "192.0.2.1", "192.0.15.255", {0, 0, 1, 1}},
+		{"the next /20 shares the /18", "192.0.2.1", "192.0.16.0", {0, 0, 0, 1}},
+		{"the last of the /18", "192.0.2.1", "192.0.63.255", {0, 0, 0, 1}},
+		{"the next /18 shares nothing", "192.0.2.1", "192.0.64.0", {0, 0, 0, 0}},
+		{"an IPv6 source is its /64", "2001:db8:1:2::1", "2001:db8:1:2:ffff::9", {1, 1, 1, 1}},
+		{"the next /64 shares the /56", "2001:db8:1:2::1", "2001:db8:1:3::", {0, 1, 1, 1}},
+		{"the last of the /56", "2001:db8:1:2::1", "2001:db8:1:ff::", {0, 1, 1, 1}},
+		{"the next /56 shares the /48", "2001:db8:1:2::1", "2001:db8:1:100::", {0, 0, 1, 1}},
+		{"the next /48 shares the /32", "2001:db8:1:2::1", "2001:db8:2::", {0, 0, 0, 1}},
+		{"the next /32 shares nothing", "2001:db8:1:2::1", "2001:db9::", {0, 0, 0, 0}},
+		{"the families are apart", "0.0.0.1", "::1", {0, 0, 0, 0}},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -51,24 +52,27 @@ static void test_levels(void)
 
 		CHECK_EQ("all levels have room", concurrency_table_add(table, &counted), 0);
 		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
-			CHECK_EQ(cases[i].name, concurrency_table_count(table, &asked, (enum image_level)level),
+			CHECK_EQ(cases[i].name,
+				concurrency_table_count(table, &asked, (enum image_level)level),
 				cases[i].counts[level]);
 		concurrency_table_remove(table, &counted, 0);
 		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
-			CHECK_EQ("nothing is left", concurrency_table_count(table, &counted, (enum image_level)level), 0u);
+			CHECK_EQ("nothing is left",
+				concurrency_table_count(table, &counted, (enum image_level)level), 0u);
 		concurrency_table_destroy(table);
 	}
 }
 
-static unsigned admit(struct concurrency_table *table, const char *format_base, unsigned n, unsigned step_bits, const uint32_t *limits,
-	enum image_level *ret_refused)
+static unsigned admit(struct concurrency_table *table, const char *format_base, unsigned n,
+	unsigned step_bits, const uint32_t *limits, enum image_level *ret_refused)
 {
 	struct address base = parse(format_base);
 	uint64_t site = address_v6_site(&base);
 	unsigned admitted = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct address client = address_is_v4(&base) ? base : address_v6_make(site + ((uint64_t)i << step_bits), i);
+		struct address client =
+			address_is_v4(&base) ? base : address_v6_make(site + ((uint64_t)i << step_bits), i);
 		enum image_level level = concurrency_table_check(table, &client, limits);
 
 		if (level == IMAGE_LEVEL_COUNT) {
@@ -89,11 +93,12 @@ static void test_limits(void)
 		uint32_t limits[IMAGE_LEVEL_COUNT];
 		enum image_level refused;
 	} cases[] = {
-		{ "V29: of one IPv4 address 8 pass and the 9th does not", "192.0.2.1", 9, 0, 8, { 8, 0, 0, 0 }, IMAGE_LEVEL_HOST },
-		{ "V29: 8 of an IPv6 /56", "2001:db8::", 20, 0, 8, { 0, 8, 64, 0 }, IMAGE_LEVEL_NEAR },
-		{ "V29: 64 of an IPv6 /48", "2001:db8::", 100, 8, 64, { 0, 8, 64, 0 }, IMAGE_LEVEL_MID },
-		{ "the most specific level is named", "192.0.2.1", 5, 0, 2, { 2, 2, 2, 2 }, IMAGE_LEVEL_HOST },
-		{ "0 is no limit", "192.0.2.1", 500, 0, 500, { 0, 0, 0, 0 }, IMAGE_LEVEL_COUNT },
+		{"V29: of one IPv4 address 8 pass and the 9th does not", "192.0.2.1", 9, 0, 8, {8, 0, 0, 0},
+			IMAGE_LEVEL_HOST},
+		{"V29: 8 of an IPv6 /56", "2001:db8::", 20, 0, 8, {0, 8, 64, 0}, IMAGE_LEVEL_NEAR},
+		{"V29: 64 of an IPv6 /48", "2001:db8::", 100, 8, 64, {0, 8, 64, 0}, IMAGE_LEVEL_MID},
+		{"the most specific level is named", "192.0.2.1", 5, 0, 2, {2, 2, 2, 2}, IMAGE_LEVEL_HOST},
+		{"0 is no limit", "192.0.2.1", 500, 0, 500, {0, 0, 0, 0}, IMAGE_LEVEL_COUNT},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -101,9 +106,12 @@ static void test_limits(void)
 		enum image_level refused = IMAGE_LEVEL_COUNT;
 
 		CHECK_EQ(cases[i].name,
-			admit(table, cases[i].base, cases[i].attempts, cases[i].step_bits, cases[i].limits, &refused), cases[i].admitted);
+			admit(table, cases[i].base, cases[i].attempts, cases[i].step_bits, cases[i].limits,
+				&refused),
+			cases[i].admitted);
 		CHECK_EQ(cases[i].name, (int)refused, (int)cases[i].refused);
-		CHECK_EQ("every connection is one of the total", concurrency_table_total(table), cases[i].admitted);
+		CHECK_EQ("every connection is one of the total", concurrency_table_total(table),
+			cases[i].admitted);
 		concurrency_table_destroy(table);
 	}
 }
@@ -112,14 +120,15 @@ static void test_model(void)
 {
 	enum { CLIENTS = 200, STEPS = 100000 };
 	struct concurrency_table *table = table_make(CLIENTS * IMAGE_LEVEL_COUNT);
-	uint32_t model[CLIENTS] = { 0 };
+	uint32_t model[CLIENTS] = {0};
 	uint64_t random = 4, total = 0;
 	unsigned wrong = 0;
 
 	for (int step = 0; step < STEPS; step++) {
 		uint64_t pick = random_next(&random);
 		unsigned i = (unsigned)(pick % CLIENTS);
-		struct address client = address_v6_make((uint64_t)i << 33, pick); /* a /32 each, so levels do not mix */
+		struct address client =
+			address_v6_make((uint64_t)i << 33, pick); /* a /32 each, so levels do not mix */
 
 		if (pick >> 63) {
 			wrong += concurrency_table_add(table, &client) != 0;
@@ -130,7 +139,8 @@ static void test_model(void)
 			model[i]--;
 			total--;
 		}
-		wrong += concurrency_table_count(table, &client, (enum image_level)(pick >> 32 & 3)) != model[i];
+		wrong += concurrency_table_count(table, &client, (enum image_level)(pick >> 32 & 3)) !=
+			 model[i];
 		wrong += concurrency_table_total(table) != total;
 	}
 	CHECK_EQ("100,000 births and deaths are counted exactly", wrong, 0u);
@@ -141,17 +151,20 @@ static void test_saturation(void)
 {
 	struct concurrency_table *table = table_make(1000);
 	struct address client = parse("192.0.2.1");
-	static const uint32_t limits[IMAGE_LEVEL_COUNT] = { 100000, 0, 0, 0 };
+	static const uint32_t limits[IMAGE_LEVEL_COUNT] = {100000, 0, 0, 0};
 	unsigned uncounted = 0;
 
 	for (int i = 0; i < 65535; i++)
 		uncounted += concurrency_table_add(table, &client);
 	CHECK_EQ("65535 connections are counted", uncounted, 0u);
-	CHECK_EQ("a saturated count is at any limit", (int)concurrency_table_check(table, &client, limits), IMAGE_LEVEL_HOST);
-	CHECK_EQ("the next is not, and it says so at each level", concurrency_table_add(table, &client), 0x0f);
+	CHECK_EQ("a saturated count is at any limit", (int)concurrency_table_check(table, &client, limits),
+		IMAGE_LEVEL_HOST);
+	CHECK_EQ(
+		"the next is not, and it says so at each level", concurrency_table_add(table, &client), 0x0f);
 	CHECK_EQ("it is in the total", concurrency_table_total(table), 65536u);
 	concurrency_table_remove(table, &client, 0x0f);
-	CHECK_EQ("its end leaves the count", concurrency_table_count(table, &client, IMAGE_LEVEL_WIDE), 65535u);
+	CHECK_EQ("its end leaves the count", concurrency_table_count(table, &client, IMAGE_LEVEL_WIDE),
+		65535u);
 	for (int i = 0; i < 65535; i++)
 		concurrency_table_remove(table, &client, 0);
 	CHECK_EQ("at last nothing is left", concurrency_table_count(table, &client, IMAGE_LEVEL_HOST), 0u);
@@ -205,17 +218,18 @@ static void test_capacity(void)
 		uncounted += concurrency_table_add(table, &client) != 0;
 	}
 	CHECK_TRUE("at capacity at most 1 in 1000 finds no room", uncounted <= 25);
-	CHECK_EQ("no capacity is refused", concurrency_table_create(0, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("no capacity is refused", concurrency_table_create(0, &test_key, &table_memory_heap, &table),
+		-EINVAL);
 	concurrency_table_destroy(table);
 	concurrency_table_destroy(NULL);
 }
 
 static const struct check_test tests[] = {
-	{ "connections count at their four prefixes", test_levels },
-	{ "V29: limits per prefix", test_limits },
-	{ "counts are exact", test_model },
-	{ "a count saturates visibly", test_saturation },
-	{ "a full table says what it did not count", test_full },
-	{ "the capacity fits", test_capacity },
+	{"connections count at their four prefixes", test_levels},
+	{"V29: limits per prefix", test_limits},
+	{"counts are exact", test_model},
+	{"a count saturates visibly", test_saturation},
+	{"a full table says what it did not count", test_full},
+	{"the capacity fits", test_capacity},
 };
 CHECK_MAIN("concurrency_table", tests)

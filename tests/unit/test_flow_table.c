@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/flow_table.h: against a naive model, full, at take-over of garbage, killed in the middle, and walks. */
+/* Tests of dataplane/flow_table.h: against a naive model, full, at take-over of garbage, killed in the
+ * middle, and walks. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -22,8 +23,8 @@ static struct flow_key key_make(uint64_t number)
 	uint64_t state = number;
 
 	return (struct flow_key){
-		.client = number & 1 ? address_from_v4((uint32_t)random_next(&state)) :
-				       address_v6_make(random_next(&state), random_next(&state)),
+		.client = number & 1 ? address_from_v4((uint32_t)random_next(&state))
+				     : address_v6_make(random_next(&state), random_next(&state)),
 		.client_port = (uint16_t)random_next(&state),
 		.node_port = 30303,
 		.node = (uint8_t)(number % 3),
@@ -31,9 +32,11 @@ static struct flow_key key_make(uint64_t number)
 	};
 }
 
-static struct flow *insert(struct flow_table *table, const struct flow_key *key, uint32_t now_ms, bool proven, struct flow *evicted)
+static struct flow *insert(struct flow_table *table, const struct flow_key *key, uint32_t now_ms, bool proven,
+	struct flow *evicted)
 {
-	struct flow *flow = flow_table_insert(table, key, flow_table_prefetch(table, key), now_ms, proven, evicted);
+	struct flow *flow =
+		flow_table_insert(table, key, flow_table_prefetch(table, key), now_ms, proven, evicted);
 
 	if (flow) {
 		flow->flags = proven ? FLOW_FLAG_PROVEN : 0;
@@ -55,11 +58,12 @@ static void test_model(void)
 	enum { KEYS = 1000, CAPACITY = 1024, STEPS = 100000 };
 	struct flow *storage = storage_make(CAPACITY), evicted;
 	struct flow_table *table = NULL;
-	struct flow *model[KEYS] = { NULL };
+	struct flow *model[KEYS] = {NULL};
 	uint64_t random = 11;
 	unsigned wrong = 0, live = 0;
 
-	CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 	for (int step = 0; step < STEPS; step++) {
 		uint64_t i = random_next(&random) % KEYS;
 		struct flow_key key = key_make(i);
@@ -95,11 +99,14 @@ static void test_fields(void)
 	flow = flow_table_insert(table, &key, flow_table_prefetch(table, &key), 1234, false, &evicted);
 	CHECK_EQ("until the caller sets it the state is FREE", flow->state, (uint8_t)FLOW_STATE_FREE);
 	CHECK_EQ("nothing was evicted", evicted.state, (uint8_t)FLOW_STATE_FREE);
-	CHECK_TRUE("what the last tenant left is gone", flow->flags == 0 && flow->client_next == 0 && flow->node_next == 0);
+	CHECK_TRUE("what the last tenant left is gone",
+		flow->flags == 0 && flow->client_next == 0 && flow->node_next == 0);
 	CHECK_EQ("birth is noted", flow->born_ms, 1234u);
 	back = flow_key_of(flow);
-	CHECK_TRUE("the key comes back", address_compare(&back.client, &key.client) == 0 && back.client_port == key.client_port &&
-						  back.node_port == key.node_port && back.node == key.node && back.protocol == key.protocol);
+	CHECK_TRUE("the key comes back", address_compare(&back.client, &key.client) == 0 &&
+						 back.client_port == key.client_port &&
+						 back.node_port == key.node_port && back.node == key.node &&
+						 back.protocol == key.protocol);
 	flow->state = FLOW_STATE_SYN_SENT;
 	for (int field = 0; field < 5; field++) {
 		other = key;
@@ -118,7 +125,8 @@ static void test_fields(void)
 	storage_free(storage, 64);
 }
 
-/* Ten times the capacity of random sources: the table stays full of the youngest, and the proven ones stay whole. */
+/* Ten times the capacity of random sources: the table stays full of the youngest, and the proven ones stay
+ * whole. */
 static void test_eviction(void)
 {
 	enum { CAPACITY = 4096, PROVEN = CAPACITY / 2, FLOOD = 10 * CAPACITY };
@@ -127,7 +135,8 @@ static void test_eviction(void)
 	unsigned lost = 0, proven_evicted = 0, evictions = 0, refused = 0, old_kept = 0;
 	uint64_t age_sum = 0;
 
-	CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 	for (uint64_t i = 0; i < PROVEN; i++) {
 		struct flow_key key = key_make(i);
 
@@ -149,7 +158,8 @@ static void test_eviction(void)
 	CHECK_TRUE("nearly every newcomer finds a place", refused < FLOOD / 1000);
 	CHECK_TRUE("by eviction", evictions > FLOOD - CAPACITY - refused - 1);
 	CHECK_EQ("the table is full and not more", flow_table_count(table), (uint32_t)CAPACITY);
-	/* Random victims would be PROVEN insertions old in the mean; the oldest of about 6 unproven candidates is older. */
+	/* Random victims would be PROVEN insertions old in the mean; the oldest of about 6 unproven
+	 * candidates is older. */
 	CHECK_TRUE("victims are older than random ones would be", age_sum / evictions >= PROVEN * 9 / 10);
 	for (uint64_t i = 0; i < PROVEN; i++) {
 		struct flow_key key = key_make(i);
@@ -174,7 +184,8 @@ static void test_all_proven(void)
 	struct flow_table *table = NULL;
 	uint64_t i = 0;
 
-	CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 	while (flow_table_count(table) < CAPACITY && i < 3 * CAPACITY) {
 		struct flow_key key = key_make(i++);
 
@@ -191,24 +202,27 @@ static void test_all_proven(void)
 	storage_free(storage, CAPACITY);
 }
 
-/* Candidates' order of age decides, also across the wrap of the clock; one that became proven meanwhile is skipped. */
+/* Candidates' order of age decides, also across the wrap of the clock; one that became proven meanwhile is
+ * skipped. */
 static void test_oldest_first(void)
 {
 	enum { CAPACITY = 64 };
-	static const uint32_t starts[] = { 0, UINT32_MAX - 2000, 0x001fffff - 500 };
+	static const uint32_t starts[] = {0, UINT32_MAX - 2000, 0x001fffff - 500};
 
 	for (size_t s = 0; s < CHECK_COUNT(starts); s++) {
 		struct flow *storage = storage_make(CAPACITY), evicted, *flow;
 		struct flow_table *table = NULL;
 		unsigned wrong = 0;
 
-		CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+		CHECK_EQ("a table is made",
+			flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 		for (uint32_t i = 0; i < CAPACITY; i++) {
 			struct flow_key key = key_make(i);
 
 			flow = insert(table, &key, starts[s] + i * 64, false, &evicted);
 			if (flow && i < CAPACITY / 2)
-				flow->flags |= FLOW_FLAG_PROVEN; /* proven after birth, and older than the others */
+				flow->flags |=
+					FLOW_FLAG_PROVEN; /* proven after birth, and older than the others */
 		}
 		for (uint32_t i = 0; i < 20; i++) {
 			struct flow_key key = key_make(5000 + i);
@@ -232,19 +246,21 @@ static bool keep_even_ports(void *context, const struct flow *flow)
 static void test_take_over(void)
 {
 	enum { CAPACITY = 2048, LIVE = 1500 };
-	struct hash_key other_key = { 1, 2 };
+	struct hash_key other_key = {1, 2};
 	struct flow *storage = storage_make(CAPACITY), evicted;
 	struct flow_table *table = NULL;
 	unsigned asked = 0, even = 0, wrong = 0;
 
-	CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 	for (uint64_t i = 0; i < LIVE; i++) {
 		struct flow_key key = key_make(i);
 
 		insert(table, &key, 1, i % 2, &evicted);
 	}
 	flow_table_destroy(table);
-	CHECK_EQ("another process opens it", flow_table_create(storage, CAPACITY, &other_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("another process opens it",
+		flow_table_create(storage, CAPACITY, &other_key, &table_memory_heap, &table), 0);
 	CHECK_EQ("it keeps every flow", flow_table_adopt_all(table, NULL, NULL), (uint32_t)LIVE);
 	for (uint64_t i = 0; i < LIVE; i++) {
 		struct flow_key key = key_make(i);
@@ -283,13 +299,15 @@ static void test_garbage(void)
 
 		for (size_t i = 0; i < CAPACITY * sizeof(*storage) / 8; i++)
 			((uint64_t *)storage)[i] = random_next(&random);
-		for (int i = 0; i < CAPACITY && round % 2; i++) { /* half of the rounds: plausible enough to be kept */
+		for (int i = 0; i < CAPACITY && round % 2;
+			i++) { /* half of the rounds: plausible enough to be kept */
 			storage[i].state = (uint8_t)(random_next(&random) % (FLOW_STATE_COUNT + 2));
 			storage[i].protocol = random_next(&random) & 1 ? 6 : 17;
 			if (random_next(&random) % 4 == 0 && i > 0)
 				memcpy(storage[i].client, storage[i - 1].client, 22);
 		}
-		CHECK_EQ("garbage is opened", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+		CHECK_EQ("garbage is opened",
+			flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 		flow_table_adopt_all(table, NULL, NULL);
 		for (int i = 0; i < CAPACITY; i++) {
 			struct flow_key key = flow_key_of(&storage[i]);
@@ -297,7 +315,8 @@ static void test_garbage(void)
 			if (storage[i].state == FLOW_STATE_FREE)
 				continue;
 			live++;
-			insane += storage[i].state >= FLOW_STATE_COUNT || (storage[i].protocol != 6 && storage[i].protocol != 17);
+			insane += storage[i].state >= FLOW_STATE_COUNT ||
+				  (storage[i].protocol != 6 && storage[i].protocol != 17);
 			lost += look(table, &key) != &storage[i];
 		}
 		CHECK_EQ("what is kept is counted", flow_table_count(table), live);
@@ -323,10 +342,10 @@ static void test_duplicates(void)
 		uint32_t born_first, born_second;
 		int kept;
 	} cases[] = {
-		{ "the second is younger", 10, 20, 1 },
-		{ "the first is younger", 20, 10, 0 },
-		{ "younger across the clock's wrap", UINT32_MAX - 5, 3, 1 },
-		{ "the same age keeps the first", 7, 7, 0 },
+		{"the second is younger", 10, 20, 1},
+		{"the first is younger", 20, 10, 0},
+		{"younger across the clock's wrap", UINT32_MAX - 5, 3, 1},
+		{"the same age keeps the first", 7, 7, 0},
 	};
 
 	for (size_t c = 0; c < CHECK_COUNT(cases); c++) {
@@ -334,7 +353,8 @@ static void test_duplicates(void)
 		struct flow_table *table = NULL;
 		struct flow_key key = key_make(1);
 
-		CHECK_EQ("a table is made", flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
+		CHECK_EQ("a table is made",
+			flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
 		insert(table, &key, cases[c].born_first, false, &evicted);
 		storage[1] = storage[0];
 		storage[1].born_ms = cases[c].born_second;
@@ -354,9 +374,11 @@ static void test_killed_in_insert(void)
 	struct flow_key key = key_make(1);
 
 	CHECK_EQ("a table is made", flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
-	CHECK_TRUE("a flow is begun", flow_table_insert(table, &key, flow_table_prefetch(table, &key), 1, false, &evicted) != NULL);
+	CHECK_TRUE("a flow is begun",
+		flow_table_insert(table, &key, flow_table_prefetch(table, &key), 1, false, &evicted) != NULL);
 	flow_table_destroy(table);
-	CHECK_EQ("another process opens it", flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("another process opens it",
+		flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
 	CHECK_EQ("and sees no half flow", flow_table_adopt_all(table, NULL, NULL), 0u);
 	for (uint64_t i = 0; i < 64; i++) {
 		key = key_make(i);
@@ -387,10 +409,11 @@ static void test_walk(void)
 	enum { CAPACITY = 128, LIVE = 100 };
 	struct flow *storage = storage_make(CAPACITY), evicted;
 	struct flow_table *table = NULL;
-	struct walk_state state = { 0 };
+	struct walk_state state = {0};
 	uint32_t cursor = 120;
 
-	CHECK_EQ("a table is made", flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
 	for (uint64_t i = 0; i < LIVE; i++) {
 		struct flow_key key = key_make(i);
 
@@ -401,12 +424,14 @@ static void test_walk(void)
 	CHECK_EQ("and wraps", cursor, 2u);
 	CHECK_EQ("it visits the live ones", state.visits, 2u);
 	state.visits = 0;
-	CHECK_EQ("at most once around", flow_table_walk(table, &cursor, 1000, walk_visit, &state), (uint32_t)CAPACITY);
+	CHECK_EQ("at most once around", flow_table_walk(table, &cursor, 1000, walk_visit, &state),
+		(uint32_t)CAPACITY);
 	CHECK_EQ("once around is every flow once", state.visits, (unsigned)LIVE);
 	cursor = UINT32_MAX;
 	state.remove = true;
 	flow_table_walk(table, &cursor, CAPACITY, walk_visit, &state);
-	CHECK_EQ("a visit may remove its flow, and a foreign cursor is harmless", flow_table_count(table), 0u);
+	CHECK_EQ(
+		"a visit may remove its flow, and a foreign cursor is harmless", flow_table_count(table), 0u);
 	flow_table_destroy(table);
 	storage_free(storage, CAPACITY);
 }
@@ -417,25 +442,28 @@ static void test_arguments(void)
 	struct flow_table *table = NULL;
 
 	CHECK_EQ("too small", flow_table_create(storage, 63, &test_key, &table_memory_heap, &table), -EINVAL);
-	CHECK_EQ("too large", flow_table_create(storage, (1 << 26) + 1, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("too large",
+		flow_table_create(storage, (1 << 26) + 1, &test_key, &table_memory_heap, &table), -EINVAL);
 	CHECK_EQ("misaligned",
-		flow_table_create((struct flow *)((char *)storage + 8), 64, &test_key, &table_memory_heap, &table), -EINVAL);
+		flow_table_create(
+			(struct flow *)((char *)storage + 8), 64, &test_key, &table_memory_heap, &table),
+		-EINVAL);
 	CHECK_PTR_EQ("a failure leaves the pointer", table, NULL);
 	flow_table_destroy(NULL);
 	storage_free(storage, 64);
 }
 
 static const struct check_test tests[] = {
-	{ "a table behaves like a list of flows", test_model },
-	{ "a new flow is clean and its whole key counts", test_fields },
-	{ "unproven flows are evicted, proven ones never", test_eviction },
-	{ "a table full of proven flows refuses", test_all_proven },
-	{ "a flow that became proven is not evicted", test_oldest_first },
-	{ "flows survive their process", test_take_over },
-	{ "garbage is survived", test_garbage },
-	{ "of two flows with one key the younger stays", test_duplicates },
-	{ "a kill during an insert leaves a free place", test_killed_in_insert },
-	{ "walks see every flow once", test_walk },
-	{ "wrong arguments are refused", test_arguments },
+	{"a table behaves like a list of flows", test_model},
+	{"a new flow is clean and its whole key counts", test_fields},
+	{"unproven flows are evicted, proven ones never", test_eviction},
+	{"a table full of proven flows refuses", test_all_proven},
+	{"a flow that became proven is not evicted", test_oldest_first},
+	{"flows survive their process", test_take_over},
+	{"garbage is survived", test_garbage},
+	{"of two flows with one key the younger stays", test_duplicates},
+	{"a kill during an insert leaves a free place", test_killed_in_insert},
+	{"walks see every flow once", test_walk},
+	{"wrong arguments are refused", test_arguments},
 };
 CHECK_MAIN("flow_table", tests)

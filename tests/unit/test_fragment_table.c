@@ -25,24 +25,28 @@ static void test_follow(void)
 		uint64_t after_ms;
 		bool passes;
 	} cases[] = {
-		{ "a later fragment of the datagram", 1, 2, 3, 0, true },
-		{ "just before its time is over", 1, 2, 3, FRAGMENT_LIFETIME_MS - 1, true },
-		{ "when its time is over", 1, 2, 3, FRAGMENT_LIFETIME_MS, false },
-		{ "another source", 9, 2, 3, 0, false },
-		{ "another destination", 1, 9, 3, 0, false },
-		{ "another datagram", 1, 2, 9, 0, false },
-		{ "the opposite direction", 2, 1, 3, 0, false },
+		{"a later fragment of the datagram", 1, 2, 3, 0, true},
+		{"just before its time is over", 1, 2, 3, FRAGMENT_LIFETIME_MS - 1, true},
+		{"when its time is over", 1, 2, 3, FRAGMENT_LIFETIME_MS, false},
+		{"another source", 9, 2, 3, 0, false},
+		{"another destination", 1, 9, 3, 0, false},
+		{"another datagram", 1, 2, 9, 0, false},
+		{"the opposite direction", 2, 1, 3, 0, false},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct fragment_table *table = NULL;
-		struct packet first = packet_make(1, 2, 3), later = packet_make(cases[i].source, cases[i].destination, cases[i].id);
+		struct packet first = packet_make(1, 2, 3),
+			      later = packet_make(cases[i].source, cases[i].destination, cases[i].id);
 
-		CHECK_EQ("a table is made", fragment_table_create(1, &test_key, &table_memory_heap, &table), 0);
+		CHECK_EQ("a table is made", fragment_table_create(1, &test_key, &table_memory_heap, &table),
+			0);
 		CHECK_FALSE("nothing follows nothing", fragment_table_has(table, &later, 0));
 		fragment_table_add(table, &first, 5 * SECOND_NS);
 		later.protocol = 17; /* later fragments may show another protocol behind extension headers */
-		CHECK_EQ(cases[i].name, fragment_table_has(table, &later, 5 * SECOND_NS + cases[i].after_ms * MS_NS), cases[i].passes);
+		CHECK_EQ(cases[i].name,
+			fragment_table_has(table, &later, 5 * SECOND_NS + cases[i].after_ms * MS_NS),
+			cases[i].passes);
 		fragment_table_destroy(table);
 	}
 }
@@ -69,12 +73,13 @@ static void test_bounded(void)
 	CHECK_TRUE("a flood leaves as many as fit", found > 900 && found <= 1000);
 	CHECK_EQ("and strangers none", false_hits, 0u);
 	fragment_table_destroy(table);
-	CHECK_EQ("no capacity is refused", fragment_table_create(0, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("no capacity is refused", fragment_table_create(0, &test_key, &table_memory_heap, &table),
+		-EINVAL);
 	fragment_table_destroy(NULL);
 }
 
 static const struct check_test tests[] = {
-	{ "later fragments follow their first", test_follow },
-	{ "the table is bounded", test_bounded },
+	{"later fragments follow their first", test_follow},
+	{"the table is bounded", test_bounded},
 };
 CHECK_MAIN("fragment_table", tests)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/pressure_table.h and decay.h: precision of decay and rounding, each prefix boundary, limits, replacement under a
- * flood of random sources, saturation, clock wrap.
+/* Tests of dataplane/pressure_table.h and decay.h: precision of decay and rounding, each prefix boundary,
+ * limits, replacement under a flood of random sources, saturation, clock wrap.
  */
 #include <errno.h>
 #include <math.h>
@@ -18,7 +18,8 @@ static struct pressure_table *table_make(uint64_t capacity, uint32_t half_life_m
 {
 	struct pressure_table *table = NULL;
 
-	CHECK_EQ("a table is made", pressure_table_create(capacity, half_life_ms, &test_key, &table_memory_heap, &table), 0);
+	CHECK_EQ("a table is made",
+		pressure_table_create(capacity, half_life_ms, &test_key, &table_memory_heap, &table), 0);
 	return table;
 }
 
@@ -30,7 +31,8 @@ static unsigned charge(struct pressure_table *table, const struct address *addre
 	return pressure_table_charge(table, &handle, now_ns, (uint32_t)random_next(&random_state));
 }
 
-static enum image_level check(const struct pressure_table *table, const struct address *address, const struct image_rate rates[IMAGE_LEVEL_COUNT], uint64_t now_ns)
+static enum image_level check(const struct pressure_table *table, const struct address *address,
+	const struct image_rate rates[IMAGE_LEVEL_COUNT], uint64_t now_ns)
 {
 	struct pressure_limits limits = pressure_limits_make(table, rates);
 	struct pressure_handle handle;
@@ -41,7 +43,7 @@ static enum image_level check(const struct pressure_table *table, const struct a
 
 static struct address parse(const char *text)
 {
-	struct address address = { { 0 } };
+	struct address address = {{0}};
 
 	CHECK_EQ(text, address_parse(text, &address), 0);
 	return address;
@@ -49,7 +51,7 @@ static struct address parse(const char *text)
 
 static void test_decay(void)
 {
-	static const uint32_t half_lives[] = { 1, 100, 999, 10000, 600000, 1u << 30 };
+	static const uint32_t half_lives[] = {1, 100, 999, 10000, 600000, 1u << 30};
 
 	for (size_t h = 0; h < CHECK_COUNT(half_lives); h++) {
 		struct decay decay = decay_make(half_lives[h]);
@@ -65,12 +67,15 @@ static void test_decay(void)
 		}
 		CHECK_TRUE("a factor is right to 2^-15", worst < 1.0 / 32768);
 		CHECK_EQ("no time leaves all", decay_apply(decay_factor_make(&decay, 0), 12345), 12345u);
-		CHECK_EQ("a half-life leaves half", decay_apply(decay_factor_make(&decay, half_lives[h]), 12346), 6173u);
+		CHECK_EQ("a half-life leaves half",
+			decay_apply(decay_factor_make(&decay, half_lives[h]), 12346), 6173u);
 	}
 	struct decay decay = decay_make(1000);
 
-	CHECK_EQ("32 half-lives leave nothing", decay_apply(decay_factor_make(&decay, 32000), UINT32_MAX), 0u);
-	CHECK_EQ("nor does all of the clock", decay_apply(decay_factor_make(&decay, UINT32_MAX), UINT32_MAX), 0u);
+	CHECK_EQ(
+		"32 half-lives leave nothing", decay_apply(decay_factor_make(&decay, 32000), UINT32_MAX), 0u);
+	CHECK_EQ("nor does all of the clock", decay_apply(decay_factor_make(&decay, UINT32_MAX), UINT32_MAX),
+		0u);
 }
 
 /* anchors.md's examples: decayed a millisecond at a time, truncation turns 1500 into 1213 and 212 into 0. */
@@ -81,9 +86,9 @@ static void test_rounding(void)
 		uint32_t load, steps;
 		double exact, tolerance; /* five sigma of the mean over all runs */
 	} cases[] = {
-		{ "3000 after one half-life", 3000, 1000, 1500, 10 },
-		{ "300 after half of one", 300, 500, 212.13, 5 },
-		{ "20 after one", 20, 1000, 10, 2 },
+		{"3000 after one half-life", 3000, 1000, 1500, 10},
+		{"300 after half of one", 300, 500, 212.13, 5},
+		{"20 after one", 20, 1000, 10, 2},
 	};
 	enum { RUNS = 200 };
 	struct decay decay = decay_make(1000);
@@ -96,7 +101,8 @@ static void test_rounding(void)
 			uint32_t load = cases[c].load;
 
 			for (uint32_t i = 0; i < cases[c].steps; i++)
-				load = decay_apply_random(decay_factor_make(&decay, 1), load, random_next(&random));
+				load = decay_apply_random(
+					decay_factor_make(&decay, 1), load, random_next(&random));
 			sum += load;
 		}
 		CHECK_NEAR(cases[c].name, sum / RUNS, cases[c].exact, cases[c].tolerance);
@@ -111,45 +117,49 @@ static void test_boundaries(void)
 		enum image_level limited;
 		bool over;
 	} cases[] = {
-		{ "the address itself", "192.0.2.1", "192.0.2.1", IMAGE_LEVEL_HOST, true },
-		{ "not its neighbour", "192.0.2.1", "192.0.2.0", IMAGE_LEVEL_HOST, false },
-		{ "first of the /24", "192.0.2.1", "192.0.2.0", IMAGE_LEVEL_NEAR, true },
-		{ "last of the /24", "192.0.2.1", "192.0.2.255", IMAGE_LEVEL_NEAR, true },
-		{ "below the /24", "192.0.2.1", "192.0.1.255", IMAGE_LEVEL_NEAR, false },
-		{ "above the /24", "192.0.2.1", "192.0.3.0", IMAGE_LEVEL_NEAR, false },
-		{ "first of the /20", "192.0.18.1", "192.0.16.0", IMAGE_LEVEL_MID, true },
-		{ "last of the /20", "192.0.18.1", "192.0.31.255", IMAGE_LEVEL_MID, true },
-		{ "below the /20", "192.0.18.1", "192.0.15.255", IMAGE_LEVEL_MID, false },
-		{ "above the /20", "192.0.18.1", "192.0.32.0", IMAGE_LEVEL_MID, false },
-		{ "first of the /18", "192.0.66.1", "192.0.64.0", IMAGE_LEVEL_WIDE, true },
-		{ "last of the /18", "192.0.66.1", "192.0.127.255", IMAGE_LEVEL_WIDE, true },
-		{ "below the /18", "192.0.66.1", "192.0.63.255", IMAGE_LEVEL_WIDE, false },
-		{ "above the /18", "192.0.66.1", "192.0.128.0", IMAGE_LEVEL_WIDE, false },
-		{ "the highest address has a place", "255.255.255.255", "255.255.255.255", IMAGE_LEVEL_NEAR, true },
-		{ "the lowest address has another", "0.0.0.0", "255.255.255.255", IMAGE_LEVEL_WIDE, false },
-		{ "an IPv6 source is its /64", "2001:db8:0:1::1", "2001:db8:0:1:ffff::", IMAGE_LEVEL_HOST, true },
-		{ "not the next /64", "2001:db8:0:1::1", "2001:db8:0:2::", IMAGE_LEVEL_HOST, false },
-		{ "last of the /56", "2001:db8:0:101::1", "2001:db8:0:1ff:ffff::", IMAGE_LEVEL_NEAR, true },
-		{ "below the /56", "2001:db8:0:101::1", "2001:db8:0:ff::", IMAGE_LEVEL_NEAR, false },
-		{ "above the /56", "2001:db8:0:101::1", "2001:db8:0:200::", IMAGE_LEVEL_NEAR, false },
-		{ "last of the /48", "2001:db8:1:1::1", "2001:db8:1:ffff::", IMAGE_LEVEL_MID, true },
-		{ "above the /48", "2001:db8:1:1::1", "2001:db8:2::", IMAGE_LEVEL_MID, false },
-		{ "last of the /32", "2001:db8:1:1::1", "2001:db8:ffff:ffff::", IMAGE_LEVEL_WIDE, true },
-		{ "above the /32", "2001:db8:1:1::1", "2001:db9::", IMAGE_LEVEL_WIDE, false },
-		{ "below the /32", "2001:db8:1:1::1", "2001:db7:ffff:ffff::", IMAGE_LEVEL_WIDE, false },
+		{"the address itself", "192.0.2.1", "192.0.2.1", IMAGE_LEVEL_HOST, true},
+		{"not its neighbour", "192.0.2.1", "192.0.2.0", IMAGE_LEVEL_HOST, false},
+		{"first of the /24", "192.0.2.1", "192.0.2.0", IMAGE_LEVEL_NEAR, true},
+		{"last of the /24", "192.0.2.1", "192.0.2.255", IMAGE_LEVEL_NEAR, true},
+		{"below the /24", "192.0.2.1", "192.0.1.255", IMAGE_LEVEL_NEAR, false},
+		{"above the /24", "192.0.2.1", "192.0.3.0", IMAGE_LEVEL_NEAR, false},
+		{"first of the /20", "192.0.18.1", "192.0.16.0", IMAGE_LEVEL_MID, true},
+		{"last of the /20", "192.0.18.1", "192.0.31.255", IMAGE_LEVEL_MID, true},
+		{"below the /20", "192.0.18.1", "192.0.15.255", IMAGE_LEVEL_MID, false},
+		{"above the /20", "192.0.18.1", "192.0.32.0", IMAGE_LEVEL_MID, false},
+		{"first of the /18", "192.0.66.1", "192.0.64.0", IMAGE_LEVEL_WIDE, true},
+		{"last of the /18", "192.0.66.1", "192.0.127.255", IMAGE_LEVEL_WIDE, true},
+		{"below the /18", "192.0.66.1", "192.0.63.255", IMAGE_LEVEL_WIDE, false},
+		{"above the /18", "192.0.66.1", "192.0.128.0", IMAGE_LEVEL_WIDE, false},
+		{"the highest address has a place", "255.255.255.255", "255.255.255.255", IMAGE_LEVEL_NEAR,
+			true},
+		{"the lowest address has another", "0.0.0.0", "255.255.255.255", IMAGE_LEVEL_WIDE, false},
+		{"an IPv6 source is its /64", "2001:db8:0:1::1", "2001:db8:0:1:ffff::", IMAGE_LEVEL_HOST,
+			true},
+		{"not the next /64", "2001:db8:0:1::1", "2001:db8:0:2::", IMAGE_LEVEL_HOST, false},
+		{"last of the /56", "2001:db8:0:101::1", "2001:db8:0:1ff:ffff::", IMAGE_LEVEL_NEAR, true},
+		{"below the /56", "2001:db8:0:101::1", "2001:db8:0:ff::", IMAGE_LEVEL_NEAR, false},
+		{"above the /56", "2001:db8:0:101::1", "2001:db8:0:200::", IMAGE_LEVEL_NEAR, false},
+		{"last of the /48", "2001:db8:1:1::1", "2001:db8:1:ffff::", IMAGE_LEVEL_MID, true},
+		{"above the /48", "2001:db8:1:1::1", "2001:db8:2::", IMAGE_LEVEL_MID, false},
+		{"last of the /32", "2001:db8:1:1::1", "2001:db8:ffff:ffff::", IMAGE_LEVEL_WIDE, true},
+		{"above the /32", "2001:db8:1:1::1", "2001:db9::", IMAGE_LEVEL_WIDE, false},
+		{"below the /32", "2001:db8:1:1::1", "2001:db7:ffff:ffff::", IMAGE_LEVEL_WIDE, false},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct pressure_table *table = table_make(1024, HALF_LIFE_MS);
 		struct address attacker = parse(cases[i].attacker), asked = parse(cases[i].asked);
-		struct image_rate rates[IMAGE_LEVEL_COUNT] = { { 0, 0 } };
+		struct image_rate rates[IMAGE_LEVEL_COUNT] = {{0, 0}};
 
-		rates[cases[i].limited] = (struct image_rate){ 3, 1 };
+		rates[cases[i].limited] = (struct image_rate){3, 1};
 		for (int n = 0; n < 3; n++) {
-			CHECK_EQ("the burst passes", (int)check(table, &attacker, rates, SECOND_NS), IMAGE_LEVEL_COUNT);
+			CHECK_EQ("the burst passes", (int)check(table, &attacker, rates, SECOND_NS),
+				IMAGE_LEVEL_COUNT);
 			charge(table, &attacker, SECOND_NS);
 		}
-		CHECK_EQ("then the attacker is over", (int)check(table, &attacker, rates, SECOND_NS), (int)cases[i].limited);
+		CHECK_EQ("then the attacker is over", (int)check(table, &attacker, rates, SECOND_NS),
+			(int)cases[i].limited);
 		CHECK_EQ(cases[i].name, (int)check(table, &asked, rates, SECOND_NS),
 			cases[i].over ? (int)cases[i].limited : IMAGE_LEVEL_COUNT);
 		pressure_table_destroy(table);
@@ -160,7 +170,7 @@ static void test_most_specific(void)
 {
 	struct pressure_table *table = table_make(1024, HALF_LIFE_MS);
 	struct address address = parse("192.0.2.1");
-	struct image_rate rates[IMAGE_LEVEL_COUNT] = { { 2, 1 }, { 2, 1 }, { 2, 1 }, { 2, 1 } };
+	struct image_rate rates[IMAGE_LEVEL_COUNT] = {{2, 1}, {2, 1}, {2, 1}, {2, 1}};
 
 	charge(table, &address, 0);
 	charge(table, &address, 0);
@@ -179,9 +189,9 @@ static void test_rates(void)
 		const char *name, *address;
 		uint32_t burst, per_s;
 	} cases[] = {
-		{ "an IPv4 address", "192.0.2.1", 16, 20 },
-		{ "an IPv6 site", "2001:db8::1", 16, 20 },
-		{ "with a large burst", "192.0.2.1", 1000, 100 },
+		{"an IPv4 address", "192.0.2.1", 16, 20},
+		{"an IPv6 site", "2001:db8::1", 16, 20},
+		{"with a large burst", "192.0.2.1", 1000, 100},
 	};
 
 	for (size_t c = 0; c < CHECK_COUNT(cases); c++)
@@ -189,10 +199,10 @@ static void test_rates(void)
 			for (unsigned factor = 1; factor <= 2; factor++) {
 				struct pressure_table *table = table_make(1024, HALF_LIFE_MS);
 				struct address address = parse(cases[c].address);
-				struct image_rate rates[IMAGE_LEVEL_COUNT] = { { 0, 0 } };
+				struct image_rate rates[IMAGE_LEVEL_COUNT] = {{0, 0}};
 				unsigned passed = 0, attempts = 200 * cases[c].per_s * factor, late = 0;
 
-				rates[level] = (struct image_rate){ cases[c].burst, cases[c].per_s * 1000 };
+				rates[level] = (struct image_rate){cases[c].burst, cases[c].per_s * 1000};
 				for (unsigned i = 0; i < attempts; i++) {
 					uint64_t now = i * (SECOND_NS / (cases[c].per_s * factor));
 
@@ -204,14 +214,17 @@ static void test_rates(void)
 				}
 				if (factor == 1)
 					CHECK_EQ(cases[c].name, passed, attempts);
-				else /* late, when what rest had saved is spent: the rate, and burst * ln 2 / half-life */
+				else /* late, when what rest had saved is spent: the rate, and burst * ln 2 /
+					half-life */
 					CHECK_NEAR(cases[c].name, late / 100.0,
-						cases[c].per_s + cases[c].burst * M_LN2 * 1000 / HALF_LIFE_MS, cases[c].per_s * 0.02);
+						cases[c].per_s + cases[c].burst * M_LN2 * 1000 / HALF_LIFE_MS,
+						cases[c].per_s * 0.02);
 				pressure_table_destroy(table);
 			}
 }
 
-/* A load is the sum of its attempts, each halved every half-life: compared with floating point over random times and long pauses. */
+/* A load is the sum of its attempts, each halved every half-life: compared with floating point over random
+ * times and long pauses. */
 static void test_model(void)
 {
 	struct pressure_table *table = table_make(1 << 16, HALF_LIFE_MS);
@@ -222,7 +235,8 @@ static void test_model(void)
 	for (int i = 0; i < 100000; i++) {
 		struct pressure_limits limits;
 		struct pressure_handle handle;
-		uint64_t pick = random_next(&random), pause_ms = pick % 1000 == 0 ? pick >> 48 : (pick >> 32) % 40;
+		uint64_t pick = random_next(&random),
+			 pause_ms = pick % 1000 == 0 ? pick >> 48 : (pick >> 32) % 40;
 		uint32_t low = 0, high = 1 << 20;
 
 		now += pause_ms * MS_NS;
@@ -232,7 +246,8 @@ static void test_model(void)
 		if (i % 500)
 			continue;
 		pressure_table_prefetch(table, &address, &handle);
-		while (low < high) { /* the lowest limit that it is not over is what it holds, and this attempt */
+		while (low <
+			high) { /* the lowest limit that it is not over is what it holds, and this attempt */
 			uint32_t middle = (low + high) / 2;
 
 			for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
@@ -255,27 +270,31 @@ static void test_clock(void)
 		uint64_t first_ms, second_ms;
 		bool over;
 	} cases[] = {
-		{ "nothing decays at once", 1000, 1000, true },
-		{ "a half-life later half of the burst is there", 1000, 1000 + HALF_LIFE_MS, false },
-		{ "across the wrap of the clock", UINT64_C(0xffffff00), UINT64_C(0x100000010), true },
-		{ "another lcore's clock is a little behind", 1000, 990, true },
-		{ "33 days later", 1000, UINT64_C(2851200000), false },
-		{ "48 days later", 1000, UINT64_C(4147200000), false },
+		{"nothing decays at once", 1000, 1000, true},
+		{"a half-life later half of the burst is there", 1000, 1000 + HALF_LIFE_MS, false},
+		{"across the wrap of the clock", UINT64_C(0xffffff00), UINT64_C(0x100000010), true},
+		{"another lcore's clock is a little behind", 1000, 990, true},
+		{"33 days later", 1000, UINT64_C(2851200000), false},
+		{"48 days later", 1000, UINT64_C(4147200000), false},
 	};
 
 	for (size_t c = 0; c < CHECK_COUNT(cases); c++)
 		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
 			struct pressure_table *table = table_make(1024, HALF_LIFE_MS);
 			struct address address = parse("192.0.2.1");
-			struct image_rate rates[IMAGE_LEVEL_COUNT] = { { 0, 0 } };
+			struct image_rate rates[IMAGE_LEVEL_COUNT] = {{0, 0}};
 
-			rates[level] = (struct image_rate){ 40, 1 };
+			rates[level] = (struct image_rate){40, 1};
 			for (int i = 0; i < 40; i++)
 				charge(table, &address, cases[c].first_ms * MS_NS);
-			CHECK_EQ(cases[c].name, check(table, &address, rates, cases[c].second_ms * MS_NS) != IMAGE_LEVEL_COUNT,
+			CHECK_EQ(cases[c].name,
+				check(table, &address, rates, cases[c].second_ms * MS_NS) !=
+					IMAGE_LEVEL_COUNT,
 				cases[c].over);
 			charge(table, &address, cases[c].second_ms * MS_NS);
-			CHECK_EQ(cases[c].name, check(table, &address, rates, cases[c].second_ms * MS_NS) != IMAGE_LEVEL_COUNT,
+			CHECK_EQ(cases[c].name,
+				check(table, &address, rates, cases[c].second_ms * MS_NS) !=
+					IMAGE_LEVEL_COUNT,
 				cases[c].over);
 			pressure_table_destroy(table);
 		}
@@ -283,31 +302,34 @@ static void test_clock(void)
 
 static void test_saturation(void)
 {
-	static const char *const texts[] = { "192.0.2.1", "2001:db8::1" };
+	static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
 
 	for (size_t t = 0; t < CHECK_COUNT(texts); t++)
 		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
 			struct pressure_table *table = table_make(1024, 600000);
 			struct address address = parse(texts[t]);
-			struct image_rate rates[IMAGE_LEVEL_COUNT] = { { 0, 0 } };
+			struct image_rate rates[IMAGE_LEVEL_COUNT] = {{0, 0}};
 
-			rates[level] = (struct image_rate){ 1000000, 1000000000 };
+			rates[level] = (struct image_rate){1000000, 1000000000};
 			for (int i = 0; i < 70000; i++)
 				charge(table, &address, SECOND_NS);
-			CHECK_EQ("a saturated prefix is over every limit", (int)check(table, &address, rates, SECOND_NS), level);
-			CHECK_EQ("it decays like others", (int)check(table, &address, rates, SECOND_NS + 600 * SECOND_NS), IMAGE_LEVEL_COUNT);
+			CHECK_EQ("a saturated prefix is over every limit",
+				(int)check(table, &address, rates, SECOND_NS), level);
+			CHECK_EQ("it decays like others",
+				(int)check(table, &address, rates, SECOND_NS + 600 * SECOND_NS),
+				IMAGE_LEVEL_COUNT);
 			pressure_table_destroy(table);
 		}
 }
 
-/* A flood of random sources, ten times as many as the table holds: the heavy source stays, newcomers inherit nothing, and
- * each charge replaces one entry at most, in the two lines that it looks at anyway. */
+/* A flood of random sources, ten times as many as the table holds: the heavy source stays, newcomers inherit
+ * nothing, and each charge replaces one entry at most, in the two lines that it looks at anyway. */
 static void test_flood(void)
 {
 	enum { CAPACITY = 1024, FLOOD = 10 * CAPACITY };
 	struct pressure_table *table = table_make(CAPACITY, HALF_LIFE_MS);
 	struct address heavy = parse("192.0.2.1");
-	struct image_rate host_only[IMAGE_LEVEL_COUNT] = { { 20, 1 } }, pair_only[IMAGE_LEVEL_COUNT] = { { 2, 1 } };
+	struct image_rate host_only[IMAGE_LEVEL_COUNT] = {{20, 1}}, pair_only[IMAGE_LEVEL_COUNT] = {{2, 1}};
 	unsigned replaced = 0, collateral = 0, most = 0;
 	uint64_t random = 5;
 
@@ -322,9 +344,11 @@ static void test_flood(void)
 		replaced += n;
 		most = n > most ? n : most;
 	}
-	CHECK_EQ("the heavy source is still over its limit", (int)check(table, &heavy, host_only, SECOND_NS), IMAGE_LEVEL_HOST);
+	CHECK_EQ("the heavy source is still over its limit", (int)check(table, &heavy, host_only, SECOND_NS),
+		IMAGE_LEVEL_HOST);
 	/* Two lines of 15 hold foreign ids equal to one's own for 30 / 65536 of the sources. */
-	CHECK_TRUE("sources that came once are not over a limit of 2", collateral < FLOOD * 30 / 65536 * 4 + 4);
+	CHECK_TRUE(
+		"sources that came once are not over a limit of 2", collateral < FLOOD * 30 / 65536 * 4 + 4);
 	CHECK_TRUE("the table is full and replaces", replaced > FLOOD - 2 * CAPACITY);
 	CHECK_EQ("one entry a charge at most", most, 1u);
 	pressure_table_destroy(table);
@@ -334,29 +358,34 @@ static void test_sizes(void)
 {
 	struct pressure_table *table = NULL, *small;
 
-	CHECK_EQ("too few keys", pressure_table_create(1023, 1000, &test_key, &table_memory_heap, &table), -EINVAL);
-	CHECK_EQ("too many keys", pressure_table_create((1 << 26) + 1, 1000, &test_key, &table_memory_heap, &table), -EINVAL);
-	CHECK_EQ("too short a half-life", pressure_table_create(1024, 99, &test_key, &table_memory_heap, &table), -EINVAL);
-	CHECK_EQ("too long a half-life", pressure_table_create(1024, 600001, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("too few keys", pressure_table_create(1023, 1000, &test_key, &table_memory_heap, &table),
+		-EINVAL);
+	CHECK_EQ("too many keys",
+		pressure_table_create((1 << 26) + 1, 1000, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("too short a half-life",
+		pressure_table_create(1024, 99, &test_key, &table_memory_heap, &table), -EINVAL);
+	CHECK_EQ("too long a half-life",
+		pressure_table_create(1024, 600001, &test_key, &table_memory_heap, &table), -EINVAL);
 	CHECK_PTR_EQ("a failure leaves the pointer", table, NULL);
 	small = table_make(1024, 1000);
 	table = table_make(1 << 20, 1000);
-	CHECK_EQ("8 bytes a hashed prefix", pressure_table_bytes(table) - pressure_table_bytes(small), (size_t)8 * ((1 << 20) - 1024));
+	CHECK_EQ("8 bytes a hashed prefix", pressure_table_bytes(table) - pressure_table_bytes(small),
+		(size_t)8 * ((1 << 20) - 1024));
 	pressure_table_destroy(small);
 	pressure_table_destroy(table);
 	pressure_table_destroy(NULL);
 }
 
 static const struct check_test tests[] = {
-	{ "decay is exact", test_decay },
-	{ "rounding keeps the mean", test_rounding },
-	{ "each prefix ends where it should", test_boundaries },
-	{ "the most specific level is named first", test_most_specific },
-	{ "rates are kept", test_rates },
-	{ "loads follow the exact model", test_model },
-	{ "clocks wrap and differ", test_clock },
-	{ "counters saturate over every limit", test_saturation },
-	{ "random sources raise nobody", test_flood },
-	{ "sizes are bounded", test_sizes },
+	{"decay is exact", test_decay},
+	{"rounding keeps the mean", test_rounding},
+	{"each prefix ends where it should", test_boundaries},
+	{"the most specific level is named first", test_most_specific},
+	{"rates are kept", test_rates},
+	{"loads follow the exact model", test_model},
+	{"clocks wrap and differ", test_clock},
+	{"counters saturate over every limit", test_saturation},
+	{"random sources raise nobody", test_flood},
+	{"sizes are bounded", test_sizes},
 };
 CHECK_MAIN("pressure_table", tests)
