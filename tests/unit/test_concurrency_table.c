@@ -207,6 +207,23 @@ static void test_full(void)
 	concurrency_table_destroy(table);
 }
 
+/* Ten thousand clients, one after the other, through a table for 64 prefixes: a word that reaches 0 is free. */
+static void test_reuse(void)
+{
+	struct concurrency_table *table = table_make(64);
+	unsigned uncounted = 0;
+
+	for (uint64_t i = 0; i < 10000; i++) {
+		struct address client = address_v6_make(i << 33, 0);
+		uint8_t levels = concurrency_table_add(table, &client);
+
+		uncounted += levels != 0;
+		concurrency_table_remove(table, &client, levels);
+	}
+	CHECK_EQ("each finds room", uncounted, 0u);
+	concurrency_table_destroy(table);
+}
+
 static void test_capacity(void)
 {
 	struct concurrency_table *table = table_make(100000);
@@ -230,6 +247,7 @@ static const struct check_test tests[] = {
 	{"counts are exact", test_model},
 	{"a count saturates visibly", test_saturation},
 	{"a full table says what it did not count", test_full},
+	{"an ended connection leaves its room to others", test_reuse},
 	{"the capacity fits", test_capacity},
 };
 CHECK_MAIN("concurrency_table", tests)
