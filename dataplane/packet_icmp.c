@@ -112,7 +112,7 @@ static void parse_quoted_ipv6(struct packet_parser *parser, uint32_t offset)
 		return;
 	protocol = ip[6];
 	offset += IPV6_HEADER_BYTES;
-	for (unsigned n = 0; n < EXTENSION_HEADERS_MAX; n++) {
+	for (unsigned n = 0; n <= EXTENSION_HEADERS_MAX; n++) {
 		uint32_t bytes;
 
 		if (protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP ||

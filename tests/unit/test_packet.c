@@ -78,6 +78,9 @@ static void test_infrastructure(void)
 		CHECK_EQ(cases[i].name, packet.infrastructure, cases[i].expected);
 		CHECK_EQ(cases[i].name, packet.family, 0);
 	}
+	frame_cut(&frame, 14);
+	CHECK_EQ("nothing behind the Ethernet header", frame_parse(&frame, FRAME_CHECK_ALL, &packet),
+		REASON_COUNT);
 	frame_make_arp("192.0.2.1", "192.0.2.2", &frame);
 	CHECK_EQ("an ARP request", frame_parse(&frame, FRAME_CHECK_ALL, &packet), REASON_COUNT);
 	CHECK_EQ("an ARP request", packet.infrastructure, INFRASTRUCTURE_ARP);
@@ -220,6 +223,7 @@ static void test_checksum_segments(void)
 {
 	const uint8_t data[6] = {1, 2, 3, 4, 5, 6};
 	struct packet_segment segments[2] = {{data, 3}, {data + 3, 3}};
+	struct packet_segment many[PACKET_SEGMENTS_MAX + 1];
 	uint64_t sum = 5;
 
 	CHECK_FALSE("segments that end too early are said so",
@@ -228,6 +232,12 @@ static void test_checksum_segments(void)
 	CHECK_FALSE("an offset behind them all", packet_checksum_add_segments(segments, 2, 7, 1, &sum));
 	CHECK_TRUE("no bytes are always there", packet_checksum_add_segments(segments, 2, 6, 0, &sum));
 	CHECK_EQ("and add nothing", sum, 5);
+	for (unsigned i = 0; i < CHECK_COUNT(many); i++)
+		many[i] = (struct packet_segment){data, 1};
+	CHECK_TRUE("as many segments as there may be",
+		packet_checksum_add_segments(many, CHECK_COUNT(many), 0, PACKET_SEGMENTS_MAX, &sum));
+	CHECK_FALSE("one more is not looked at",
+		packet_checksum_add_segments(many, CHECK_COUNT(many), 0, PACKET_SEGMENTS_MAX + 1, &sum));
 }
 
 static const struct check_test tests[] = {

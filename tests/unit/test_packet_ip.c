@@ -180,6 +180,7 @@ static void test_ipv4_options(void)
 		{"rubbish behind the end of options", {0, 131, 99, 99}, 4, REASON_COUNT},
 		{"loose source routing", {131, 7, 4, 10, 0, 0, 1, 0}, 8, REASON_BAD_IP_OPTIONS},
 		{"strict source routing", {1, 137, 7, 4, 10, 0, 0, 1}, 8, REASON_BAD_IP_OPTIONS},
+		{"an option that is nothing but its header ends the options", {1, 1, 77, 2}, 4, REASON_COUNT},
 		{"an option of length 0", {7, 0, 0, 0}, 4, REASON_BAD_IP_OPTIONS},
 		{"an option of length 1", {7, 1, 0, 0}, 4, REASON_BAD_IP_OPTIONS},
 		{"an option one longer than the header", {7, 5, 4, 0}, 4, REASON_BAD_IP_OPTIONS},
@@ -382,6 +383,7 @@ static void test_extensions(void)
 		{"segment routing on its way", 1, {{.type = 43, .units = 4, .body = "\4\1", .body_bytes = 2}},
 			REASON_BAD_EXTENSION_CHAIN},
 		{"an authentication header is skipped", 1, {{.type = 51, .units = 4}}, REASON_COUNT},
+		{"the shortest authentication header", 1, {{.type = 51, .units = 1}}, REASON_COUNT},
 		{"an authentication header of 8 bytes is none", 1, {{.type = 51, .units = 0}},
 			REASON_BAD_EXTENSION_CHAIN},
 		{"headers that reach out of sight", 1, {{.type = 60, .units = 60}},
@@ -415,6 +417,11 @@ static void test_extension_out_of_sight(void)
 		&frame);
 	CHECK_EQ("the chain ends in the head, TCP begins behind it",
 		frame_parse(&frame, FRAME_CHECK_ALL, &packet), REASON_BAD_EXTENSION_CHAIN);
+	/* 14 + 40 + 440 = 494: TCP would end at 514, which is the end of the datagram too. */
+	frame_make(&(struct frame_spec){V6, .n_extensions = 1, .extensions = {{.type = 60, .units = 54}}},
+		&frame);
+	CHECK_EQ("the same without a payload", frame_parse(&frame, FRAME_CHECK_ALL, &packet),
+		REASON_BAD_EXTENSION_CHAIN);
 	frame_make(&(struct frame_spec){V6, .n_extensions = 1, .extensions = {{.type = 60}}}, &frame);
 	frame.bytes[frame.l4 - 7] = 200;
 	CHECK_EQ("an extension longer than the payload", frame_parse(&frame, FRAME_CHECK_ALL, &packet),

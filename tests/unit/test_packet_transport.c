@@ -176,6 +176,10 @@ static void test_tcp_options(void)
 			false},
 		{"an option one longer than the header", {77, 5, 0, 0}, 4, S, REASON_BAD_TCP_HEADER, 0, 0,
 			false, false, false},
+		{"a wrong option in an ACK as long as the usual ones", {1, 1, 5, 11, 0, 0, 0, 1, 0, 0, 0, 2},
+			12, A, REASON_BAD_TCP_HEADER, 0, 0, false, false, false},
+		{"a wrong option behind the usual ones", {1, 1, 8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 77, 5, 0, 0},
+			16, A, REASON_BAD_TCP_HEADER, 0, 0, false, false, false},
 		{"an option without a length", {1, 1, 1, 2}, 4, S, REASON_BAD_TCP_HEADER, 0, 0, false, false,
 			false},
 		{"the same in an ACK", {1, 1, 1, 2}, 4, A, REASON_BAD_TCP_HEADER, 0, 0, false, false, false},
@@ -221,6 +225,9 @@ static void test_fingerprint(void)
 	static const char other_scale[] = "\2\4\5\xb4\4\2\10\12\0\0\0\7\0\0\0\0\1\3\3\10";
 	static const char other_mss[] = "\2\4\5\xa0\4\2\10\12\0\0\0\7\0\0\0\0\1\3\3\7";
 	static const char fast_open[] = "\2\4\5\xb4\4\2\10\12\0\0\0\7\0\0\0\0\1\3\3\7\42\2\1\1";
+	static const char fast_open_experiment[] =
+		"\2\4\5\xb4\4\2\10\12\0\0\0\7\0\0\0\0\1\3\3\7\376\4\371\211";
+	static const char experiment[] = "\2\4\5\xb4\4\2\10\12\0\0\0\7\0\0\0\0\1\3\3\7\376\4\371\210";
 	uint8_t plain = fingerprint_of(linux_options, 20, 64);
 	bool seen[256] = {false};
 	unsigned n_seen = 0;
@@ -228,6 +235,8 @@ static void test_fingerprint(void)
 	CHECK_EQ("the timestamp's value does not count", fingerprint_of(linux_later, 20, 64), plain);
 	CHECK_EQ("the path's length does not count", fingerprint_of(linux_options, 20, 33), plain);
 	CHECK_EQ("a resent SYN without Fast Open is the same", fingerprint_of(fast_open, 24, 50), plain);
+	CHECK_EQ("nor without its experiment", fingerprint_of(fast_open_experiment, 24, 50), plain);
+	CHECK_TRUE("another experiment", fingerprint_of(experiment, 24, 50) != plain);
 	CHECK_TRUE("another initial TTL", fingerprint_of(linux_options, 20, 65) != plain);
 	CHECK_TRUE("a shorter one", fingerprint_of(linux_options, 20, 32) != plain);
 	CHECK_TRUE("the longest",
@@ -391,6 +400,12 @@ static void test_short_headers(void)
 		CHECK_EQ("padding does not complete a header", frame_parse(&frame, FRAME_CHECK_ALL, &packet),
 			REASON_TRUNCATED);
 	}
+	frame_make(
+		&(struct frame_spec){
+			.destination = "224.0.0.5", .protocol = 89, .ttl = 1, .payload_bytes = 24},
+		&frame);
+	CHECK_EQ("OSPF is no IGMP", frame_parse(&frame, FRAME_CHECK_ALL, &packet), REASON_COUNT);
+	CHECK_EQ("OSPF is no IGMP", packet.kind, PACKET_KIND_OTHER);
 	frame_make(&(struct frame_spec){.protocol = 132, .payload_bytes = 12}, &frame);
 	CHECK_EQ("SCTP is another protocol", frame_parse(&frame, FRAME_CHECK_ALL, &packet), REASON_COUNT);
 	CHECK_EQ("SCTP is another protocol", packet.kind, PACKET_KIND_OTHER);

@@ -228,6 +228,10 @@ static void test_silence(void)
 		CHECK_EQ(cases[i].name, reply_rst(q.frame.bytes, &q.packet, out), 0);
 		CHECK_EQ(cases[i].name, reply_syn_ack(q.frame.bytes, &q.packet, 1, 2, 3, 4, out), 0);
 	}
+	ask("a SYN", &(struct frame_spec){0}, &q);
+	q.packet.wire_bytes--;
+	CHECK_EQ(
+		"a SYN shorter than any answer", reply_syn_ack(q.frame.bytes, &q.packet, 1, 2, 3, 0, out), 0);
 	ask("a RST", &(struct frame_spec){.tcp_flags = R}, &q);
 	CHECK_EQ("a RST is not answered by a RST", reply_rst(q.frame.bytes, &q.packet, out), 0);
 	ask("a fragment",
