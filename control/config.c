@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Entry points of the configuration library: defaults, loading, and what other parts derive from a configuration.
+ * Entry points of the configuration library: defaults, loading, and what other parts derive from a
+ * configuration.
  */
 #include "control/config.h"
 
@@ -46,8 +47,8 @@ void config_free(struct config *config)
 	}
 }
 
-int config_load_text(
-	const char *name, const char *text, size_t bytes, struct config *ret_config, char *error_text, size_t error_bytes)
+int config_load_text(const char *name, const char *text, size_t bytes, struct config *ret_config,
+	char *error_text, size_t error_bytes)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	if (config == NULL) {
@@ -73,8 +74,10 @@ static int file_read(const char *path, char **ret_text, size_t *ret_bytes)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	int error = fstat(fd, &status) != 0 ? -errno : !S_ISREG(status.st_mode) ? -EISDIR :
-		status.st_size > CONFIG_FILE_BYTES_MAX ? -EFBIG : 0;
+	int error = fstat(fd, &status) != 0                  ? -errno
+		    : !S_ISREG(status.st_mode)               ? -EISDIR
+		    : status.st_size > CONFIG_FILE_BYTES_MAX ? -EFBIG
+							     : 0;
 	char *text = error == 0 ? malloc((size_t)status.st_size + 1) : NULL;
 	if (error == 0 && text == NULL)
 		error = -ENOMEM;
@@ -104,8 +107,9 @@ int config_load(const char *path, struct config *ret_config, char *error_text, s
 	int error = file_read(path, &text, &bytes);
 	if (error != 0) {
 		snprintf(error_text, error_bytes, "%s:1:1: file: cannot be read: %s", path,
-			error == -EISDIR ? "it is not a regular file" : error == -EFBIG ? "it is larger than 64 MiB"
-										       : strerror(-error));
+			error == -EISDIR  ? "it is not a regular file"
+			: error == -EFBIG ? "it is larger than 64 MiB"
+					  : strerror(-error));
 		return error;
 	}
 	error = config_load_text(path, text, bytes, ret_config, error_text, error_bytes);
@@ -124,19 +128,23 @@ static const char *next_piece(const char *from, char *piece, size_t bytes)
 	return from + length;
 }
 
-static int option_service(const char *piece, struct config_service *service, char *error_text, size_t error_bytes)
+static int option_service(
+	const char *piece, struct config_service *service, char *error_text, size_t error_bytes)
 {
 	unsigned port;
 	char end;
 	memset(service, 0, sizeof(*service));
 	for (size_t i = 0; i < config_n_rows; i++) {
 		char why[256];
-		if (strncmp(config_rows[i].path, "services[].", 11) == 0 && config_rows[i].default_text != NULL)
-			(void)config_value_parse(&config_rows[i], config_rows[i].default_text, service, why, sizeof(why));
+		if (strncmp(config_rows[i].path, "services[].", 11) == 0 &&
+			config_rows[i].default_text != NULL)
+			(void)config_value_parse(
+				&config_rows[i], config_rows[i].default_text, service, why, sizeof(why));
 	}
 	if (sscanf(piece + 3, "/%5u%c", &port, &end) != 1 || port == 0 || port > 65535 ||
 		(strncmp(piece, "tcp/", 4) != 0 && strncmp(piece, "udp/", 4) != 0)) {
-		snprintf(error_text, error_bytes, "--service: \"%s\" is not a service (allowed: tcp/PORT or udp/PORT)", piece);
+		snprintf(error_text, error_bytes,
+			"--service: \"%s\" is not a service (allowed: tcp/PORT or udp/PORT)", piece);
 		return -EINVAL;
 	}
 	service->port = port;
@@ -144,8 +152,8 @@ static int option_service(const char *piece, struct config_service *service, cha
 	return 0;
 }
 
-int config_from_options(
-	const char *node, const char *services, struct config *ret_config, char *error_text, size_t error_bytes)
+int config_from_options(const char *node, const char *services, struct config *ret_config, char *error_text,
+	size_t error_bytes)
 {
 	char piece[PREFIX_TEXT_MAX];
 	struct config *config = calloc(1, sizeof(*config));
@@ -158,9 +166,11 @@ int config_from_options(
 	for (at = node; error == 0; at++) {
 		at = next_piece(at, piece, sizeof(piece));
 		if (at == NULL || config->n_node_addresses == IMAGE_NODE_ADDRESSES_MAX ||
-			address_parse(piece, &config->node_addresses[config->n_node_addresses].address) != 0) {
-			snprintf(error_text, error_bytes, "--node: \"%s\" is not ADDRESS[,ADDRESS...] with at most %d addresses",
-				node, IMAGE_NODE_ADDRESSES_MAX);
+			address_parse(piece, &config->node_addresses[config->n_node_addresses].address) !=
+				0) {
+			snprintf(error_text, error_bytes,
+				"--node: \"%s\" is not ADDRESS[,ADDRESS...] with at most %d addresses", node,
+				IMAGE_NODE_ADDRESSES_MAX);
 			error = -EINVAL;
 			break;
 		}
@@ -171,12 +181,14 @@ int config_from_options(
 	for (at = services; error == 0; at++) {
 		at = next_piece(at, piece, sizeof(piece));
 		if (at == NULL || strlen(piece) < 5 || config->n_services == IMAGE_SERVICES_MAX) {
-			snprintf(error_text, error_bytes, "--service: \"%s\" is not tcp/PORT or udp/PORT, with commas between",
+			snprintf(error_text, error_bytes,
+				"--service: \"%s\" is not tcp/PORT or udp/PORT, with commas between",
 				services);
 			error = -EINVAL;
 			break;
 		}
-		error = option_service(piece, &config->services[config->n_services++], error_text, error_bytes);
+		error = option_service(
+			piece, &config->services[config->n_services++], error_text, error_bytes);
 		if (*at == '\0')
 			break;
 	}
@@ -188,7 +200,8 @@ int config_from_options(
 	return error;
 }
 
-int config_set(struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes)
+int config_set(
+	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes)
 {
 	char why[384];
 	const struct config_row *row = config_row_find(key);
@@ -204,7 +217,8 @@ int config_set(struct config *config, const char *key, const char *value, char *
 	return config_check(config, error_text, error_bytes);
 }
 
-static const char *path_make(char *text, size_t bytes, const char *dir, const char *instance, const char *suffix)
+static const char *path_make(
+	char *text, size_t bytes, const char *dir, const char *instance, const char *suffix)
 {
 	snprintf(text, bytes, "%s/%s%s", dir, instance, suffix);
 	return text;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The configuration: one YAML file, read against one schema table (config_schema.c), so that every error is one
- * sentence with file, line and column. A library without threads or clocks, linked by weir-control, weirctl and
- * weir-replay. Uses libyaml and shm only; must not log, open sockets or change anything on disk.
+ * The configuration: one YAML file, read against one schema table (config_schema.c), so that every error is
+ * one sentence with file, line and column. A library without threads or clocks, linked by weir-control,
+ * weirctl and weir-replay. Uses libyaml and shm only; must not log, open sockets or change anything on disk.
  */
 #ifndef WEIR_CONTROL_CONFIG_H
 #define WEIR_CONTROL_CONFIG_H
@@ -18,7 +18,7 @@ enum {
 	CONFIG_PAIRS_MAX = 16,
 	CONFIG_LCORES_MAX = 64,
 	CONFIG_ARGUMENTS_MAX = 64,
-	CONFIG_KEYS_MAX = 192,	      /* rows of the schema */
+	CONFIG_KEYS_MAX = 192,        /* rows of the schema */
 	CONFIG_ELEMENT_KEYS_MAX = 24, /* rows of one list's element */
 	CONFIG_ERROR_MAX = 512,
 	CONFIG_FILE_BYTES_MAX = 64 << 20, /* a million listed prefixes are 20 MB */
@@ -46,7 +46,8 @@ struct config_address {
 };
 
 struct config_service {
-	struct config_position at[CONFIG_ELEMENT_KEYS_MAX]; /* by row of the element; [0] is the element's own */
+	struct config_position
+		at[CONFIG_ELEMENT_KEYS_MAX]; /* by row of the element; [0] is the element's own */
 	char name[CONFIG_TEXT_MAX];
 	uint64_t port;
 	uint64_t protocol;  /* 6 or 17 */
@@ -69,7 +70,7 @@ struct config_word {
 };
 
 struct config_rate {
-	uint64_t burst;	     /* 0: no limit */
+	uint64_t burst;      /* 0: no limit */
 	uint64_t per_1000_s; /* attempts per 1000 s */
 };
 
@@ -78,12 +79,12 @@ enum config_soft_mode { CONFIG_SOFT_LINEAR, CONFIG_SOFT_FIXED, CONFIG_SOFT_NONE 
 enum config_start_fail { CONFIG_START_FAIL_CLOSED, CONFIG_START_FAIL_OPEN };
 
 struct config {
-	char file[256]; /* as given; "" without a file */
+	char file[256];                             /* as given; "" without a file */
 	struct config_position at[CONFIG_KEYS_MAX]; /* by row of the schema */
 
 	char instance[CONFIG_TEXT_MAX];
 	uint64_t profile; /* enum config_profile */
-	uint64_t mode;	  /* enum image_mode */
+	uint64_t mode;    /* enum image_mode */
 	char run_dir[CONFIG_TEXT_MAX], shm_dir[CONFIG_TEXT_MAX], state_dir[CONFIG_TEXT_MAX];
 	uint64_t log_level; /* 0 error, 1 warning, 2 info, 3 debug */
 
@@ -128,20 +129,24 @@ struct config {
 /** The profile's values, no node, no service. Allocates nothing. */
 void config_default(struct config *config, enum config_profile profile);
 
-/** Read and check a file. 0, or -EINVAL (the file is wrong), -errno (it cannot be read), -ENOMEM; `error_text` then
- * holds one sentence "FILE:LINE:COLUMN: key: what is wrong (allowed: ...)". The caller frees a config that was filled. */
+/** Read and check a file. 0, or -EINVAL (the file is wrong), -errno (it cannot be read), -ENOMEM;
+ * `error_text` then holds one sentence "FILE:LINE:COLUMN: key: what is wrong (allowed: ...)". The caller
+ * frees a config that was filled. */
 int config_load(const char *path, struct config *ret_config, char *error_text, size_t error_bytes);
 
 /** The same from memory; `name` stands for the file in sentences. */
-int config_load_text(
-	const char *name, const char *text, size_t bytes, struct config *ret_config, char *error_text, size_t error_bytes);
+int config_load_text(const char *name, const char *text, size_t bytes, struct config *ret_config,
+	char *error_text, size_t error_bytes);
 
-/** For weir-replay: defaults with `node` "ADDRESS[,ADDRESS...]" and `services` "tcp/30303,udp/30303". -EINVAL. */
-int config_from_options(
-	const char *node, const char *services, struct config *ret_config, char *error_text, size_t error_bytes);
+/** For weir-replay: defaults with `node` "ADDRESS[,ADDRESS...]" and `services` "tcp/30303,udp/30303".
+ * -EINVAL. */
+int config_from_options(const char *node, const char *services, struct config *ret_config, char *error_text,
+	size_t error_bytes);
 
-/** Set one scalar key as the file would ("limits.hard", "600"), then check all. -ENOENT: no such key; -EINVAL. */
-int config_set(struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes);
+/** Set one scalar key as the file would ("limits.hard", "600"), then check all. -ENOENT: no such key;
+ * -EINVAL. */
+int config_set(
+	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes);
 
 void config_free(struct config *config);
 
@@ -152,13 +157,14 @@ size_t config_to_services(const struct config *config, struct image_service *ret
 size_t config_to_node_addresses(const struct config *config, struct address *ret_addresses);
 
 /** One line of the effective configuration: key, value as text, origin ("default", "profile lighthouse",
- * "FILE:LINE"), help and range from the schema (NULL for elements of lists). Stops when visit returns false. */
-typedef bool (*config_visit)(
-	void *context, const char *key, const char *value, const char *origin, const char *help, const char *range);
+ * "FILE:LINE"), help and range from the schema (NULL for elements of lists). Stops when visit returns false.
+ */
+typedef bool (*config_visit)(void *context, const char *key, const char *value, const char *origin,
+	const char *help, const char *range);
 void config_show(const struct config *config, config_visit visit, void *context);
 
-/** argv of weir-dataplane, argv[0] included and NULL at the end. `words` is filled with the texts that argv points into.
- * Returns argc, or -E2BIG. */
+/** argv of weir-dataplane, argv[0] included and NULL at the end. `words` is filled with the texts that argv
+ * points into. Returns argc, or -E2BIG. */
 struct config_arguments {
 	char *argv[256];
 	char words[32768];

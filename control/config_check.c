@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Checks that need more than one key: overlaps, contradictions, values derived from others. Pure functions of the
- * configuration. Lists are compared by sorting, so a million entries take a second and not a day.
+ * Checks that need more than one key: overlaps, contradictions, values derived from others. Pure functions of
+ * the configuration. Lists are compared by sorting, so a million entries take a second and not a day.
  */
 #include "control/config_schema.h"
 
@@ -17,14 +17,16 @@ struct check {
 	size_t error_bytes;
 };
 
-#define FAIL(check, at, key, ...) config_error((check)->config, at, key, (check)->error_text, (check)->error_bytes, __VA_ARGS__)
+#define FAIL(check, at, key, ...) \
+	config_error((check)->config, at, key, (check)->error_text, (check)->error_bytes, __VA_ARGS__)
 
 int config_error(const struct config *config, struct config_position at, const char *key, char *error_text,
 	size_t error_bytes, const char *format, ...)
 {
 	va_list arguments;
-	size_t n = (size_t)snprintf(error_text, error_bytes, "%s:%u:%u: %s: ", config->file[0] != '\0' ? config->file : "-",
-		at.line == 0 ? 1 : at.line, at.column == 0 ? 1 : at.column, key);
+	size_t n = (size_t)snprintf(error_text, error_bytes,
+		"%s:%u:%u: %s: ", config->file[0] != '\0' ? config->file : "-", at.line == 0 ? 1 : at.line,
+		at.column == 0 ? 1 : at.column, key);
 	if (n < error_bytes) {
 		va_start(arguments, format);
 		vsnprintf(error_text + n, error_bytes - n, format, arguments);
@@ -62,12 +64,14 @@ static int check_service(struct check *check, struct config_service *service, si
 		const struct config_service *other = &config->services[i];
 		if (other->protocol == service->protocol && other->port == service->port)
 			return FAIL(check, service->at[service_key("port")], "services[].port",
-				"%s/%" PRIu64 " is a service already (line %u)", protocol, service->port, other->at[0].line);
-		if (strcmp(other->name, service->name) == 0)
-			return FAIL(check, service->at[service_key("name")].line != 0 ? service->at[service_key("name")]
-									       : service->at[0],
-				"services[].name", "\"%s\" names another service already (line %u)", service->name,
+				"%s/%" PRIu64 " is a service already (line %u)", protocol, service->port,
 				other->at[0].line);
+		if (strcmp(other->name, service->name) == 0)
+			return FAIL(check,
+				service->at[service_key("name")].line != 0 ? service->at[service_key("name")]
+									   : service->at[0],
+				"services[].name", "\"%s\" names another service already (line %u)",
+				service->name, other->at[0].line);
 	}
 	if (service->protocol == 17) {
 		if (service->at[challenge].line != 0 && service->challenge != IMAGE_CHALLENGE_OFF)
@@ -75,8 +79,8 @@ static int check_service(struct check *check, struct config_service *service, si
 				"Weir cannot challenge UDP sources (allowed: off)");
 		service->challenge = IMAGE_CHALLENGE_OFF;
 	} else if (service->at[service_key("udp_unanswered_packets")].line != 0) {
-		return FAIL(check, service->at[service_key("udp_unanswered_packets")], "services[].udp_unanswered_packets",
-			"this service is TCP, and the key is for UDP");
+		return FAIL(check, service->at[service_key("udp_unanswered_packets")],
+			"services[].udp_unanswered_packets", "this service is TCP, and the key is for UDP");
 	} else if (service->at[service_key("idle")].line != 0) {
 		return FAIL(check, service->at[service_key("idle")], "services[].idle",
 			"this service is TCP, whose idle time is timeouts.tcp_idle");
@@ -85,7 +89,8 @@ static int check_service(struct check *check, struct config_service *service, si
 		unsigned leave = service_key("pressure.leave_per_s");
 		unsigned key = service->at[leave].line != 0 ? leave : service_key("pressure.enter_per_s");
 		return FAIL(check, service->at[key], "services[].pressure.leave_per_s",
-			"%" PRIu64 " is above enter_per_s, so pressure would never settle (allowed: 0..%" PRIu64 ")",
+			"%" PRIu64
+			" is above enter_per_s, so pressure would never settle (allowed: 0..%" PRIu64 ")",
 			service->pressure_leave_per_s, service->pressure_enter_per_s);
 	}
 	return 0;
@@ -102,21 +107,25 @@ static int check_node(struct check *check)
 		const struct config_address *address = &config->node_addresses[i];
 		static const struct address unspecified;
 		struct address unspecified_v4 = address_from_v4(0);
-		bool multicast = address_is_v4(&address->address) ? (address_v4(&address->address) >> 28) == 14
-								   : address->address.bytes[0] == 0xff;
+		bool multicast = address_is_v4(&address->address)
+					 ? (address_v4(&address->address) >> 28) == 14
+					 : address->address.bytes[0] == 0xff;
 		if (multicast || address_compare(&address->address, &unspecified) == 0 ||
 			address_compare(&address->address, &unspecified_v4) == 0)
 			return FAIL(check, address->at, "node.addresses", "%s is not the address of one host",
 				address_format(&address->address, text));
 		for (size_t j = 0; j < i; j++) {
 			if (address_compare(&address->address, &config->node_addresses[j].address) == 0)
-				return FAIL(check, address->at, "node.addresses", "%s is given twice (first at line %u)",
-					address_format(&address->address, text), config->node_addresses[j].at.line);
+				return FAIL(check, address->at, "node.addresses",
+					"%s is given twice (first at line %u)",
+					address_format(&address->address, text),
+					config->node_addresses[j].at.line);
 		}
 	}
 	if (config->n_services == 0)
 		return FAIL(check, position_of(check, "services"), "services",
-			"at least one service of the node must be given (allowed: {port: PORT, protocol: tcp | udp})");
+			"at least one service of the node must be given (allowed: {port: PORT, protocol: tcp "
+			"| udp})");
 	for (size_t i = 0; i < config->n_services; i++) {
 		int error = check_service(check, &config->services[i], i);
 		if (error != 0)
@@ -142,7 +151,9 @@ static int listed_compare(const void *a, const void *b)
 	if (order == 0)
 		order = (int)left->list - (int)right->list;
 	if (order == 0)
-		order = left->entry->at.line < right->entry->at.line ? -1 : left->entry->at.line > right->entry->at.line;
+		order = left->entry->at.line < right->entry->at.line
+				? -1
+				: left->entry->at.line > right->entry->at.line;
 	return order;
 }
 
@@ -158,16 +169,19 @@ static int check_covered(struct check *check, const struct listed *outer, const 
 	prefix_format(&inner->entry->prefix, text);
 	prefix_format(&outer->entry->prefix, other);
 	if (same && outer->list == inner->list)
-		return FAIL(check, late->entry->at, late_name, "%s is given twice (first at line %u)", text, early->entry->at.line);
+		return FAIL(check, late->entry->at, late_name, "%s is given twice (first at line %u)", text,
+			early->entry->at.line);
 	if (same && (outer->list == LISTED_DENY || inner->list == LISTED_DENY))
-		return FAIL(check, late->entry->at, late_name, "%s is also in %s (line %u), which contradicts it", text,
-			listed_names[early->list], early->entry->at.line);
+		return FAIL(check, late->entry->at, late_name,
+			"%s is also in %s (line %u), which contradicts it", text, listed_names[early->list],
+			early->entry->at.line);
 	if (inner->list == LISTED_DENY && outer->list == LISTED_ALLOW)
-		return FAIL(check, inner->entry->at, "deny", "%s lies in %s of allow (line %u), so it would never act", text,
-			other, outer->entry->at.line);
+		return FAIL(check, inner->entry->at, "deny",
+			"%s lies in %s of allow (line %u), so it would never act", text, other,
+			outer->entry->at.line);
 	if (outer->list == LISTED_DENY && inner->list == LISTED_OWN)
-		return FAIL(check, outer->entry->at, "deny", "%s covers own network %s (line %u)", other, text,
-			inner->entry->at.line);
+		return FAIL(check, outer->entry->at, "deny", "%s covers own network %s (line %u)", other,
+			text, inner->entry->at.line);
 	return 0;
 }
 
@@ -206,7 +220,8 @@ static int check_lists(struct check *check)
 	}
 	struct listed *all = calloc(n + 1, sizeof(*all));
 	if (all == NULL)
-		return FAIL(check, position_of(check, "allow"), "allow", "not enough memory to compare %zu prefixes", n);
+		return FAIL(check, position_of(check, "allow"), "allow",
+			"not enough memory to compare %zu prefixes", n);
 	for (int list = LISTED_OWN; list <= LISTED_DENY; list++) {
 		for (size_t i = 0; i < lists[list]->n; i++) {
 			all[used].entry = &lists[list]->items[i];
@@ -234,16 +249,21 @@ static int check_limits(struct check *check)
 		config->reserved_slots = (config->limit_hard + 19) / 20; /* the floor of 5.5, 2: ceil(5 %) */
 	if (config->limit_soft > config->limit_hard)
 		return FAIL(check, position_of(check, "limits.soft"), "limits.soft",
-			"%" PRIu64 " is above limits.hard (allowed: 0..%" PRIu64 ")", config->limit_soft, config->limit_hard);
+			"%" PRIu64 " is above limits.hard (allowed: 0..%" PRIu64 ")", config->limit_soft,
+			config->limit_hard);
 	if (config->limit_hard + config->reserved_slots > UINT64_C(1) << config->flows_log2)
-		return FAIL(check, given(check, "limits.hard") ? position_of(check, "limits.hard")
-							       : position_of(check, "dataplane.flows_log2"),
-			"limits.hard", "%" PRIu64 " and %" PRIu64 " reserved do not fit the flow table of 2^%" PRIu64,
+		return FAIL(check,
+			given(check, "limits.hard") ? position_of(check, "limits.hard")
+						    : position_of(check, "dataplane.flows_log2"),
+			"limits.hard",
+			"%" PRIu64 " and %" PRIu64 " reserved do not fit the flow table of 2^%" PRIu64,
 			config->limit_hard, config->reserved_slots, config->flows_log2);
 	if (config->score_ban >= config->score_disconnect)
-		return FAIL(check, given(check, "score.ban") ? position_of(check, "score.ban")
-							     : position_of(check, "score.disconnect"),
-			"score.ban", "%g is not below score.disconnect (%g)", config->score_ban, config->score_disconnect);
+		return FAIL(check,
+			given(check, "score.ban") ? position_of(check, "score.ban")
+						  : position_of(check, "score.disconnect"),
+			"score.ban", "%g is not below score.disconnect (%g)", config->score_ban,
+			config->score_disconnect);
 	return 0;
 }
 
@@ -253,20 +273,23 @@ static int check_dataplane(struct check *check)
 	for (size_t i = 0; i < config->n_pairs; i++) {
 		const struct config_pair *pair = &config->pairs[i];
 		if (strcmp(pair->outside, pair->inside) == 0)
-			return FAIL(check, pair->at[0], "dataplane.pairs", "\"%s\" is both sides of one pair", pair->outside);
+			return FAIL(check, pair->at[0], "dataplane.pairs", "\"%s\" is both sides of one pair",
+				pair->outside);
 		for (size_t j = 0; j < i; j++) {
 			const struct config_pair *other = &config->pairs[j];
-			if (strcmp(pair->outside, other->outside) == 0 || strcmp(pair->inside, other->inside) == 0 ||
-				strcmp(pair->outside, other->inside) == 0 || strcmp(pair->inside, other->outside) == 0)
-				return FAIL(check, pair->at[0], "dataplane.pairs", "a device is in another pair already (line %u)",
-					other->at[0].line);
+			if (strcmp(pair->outside, other->outside) == 0 ||
+				strcmp(pair->inside, other->inside) == 0 ||
+				strcmp(pair->outside, other->inside) == 0 ||
+				strcmp(pair->inside, other->outside) == 0)
+				return FAIL(check, pair->at[0], "dataplane.pairs",
+					"a device is in another pair already (line %u)", other->at[0].line);
 		}
 	}
 	for (size_t i = 0; i < config->n_lcores; i++) {
 		for (size_t j = 0; j < i; j++) {
 			if (strcmp(config->lcores[i].text, config->lcores[j].text) == 0)
-				return FAIL(check, config->lcores[i].at, "dataplane.lcores", "%s is given twice",
-					config->lcores[i].text);
+				return FAIL(check, config->lcores[i].at, "dataplane.lcores",
+					"%s is given twice", config->lcores[i].text);
 		}
 	}
 	size_t lcores = config->n_lcores == 0 ? 2 : config->n_lcores;
@@ -281,13 +304,15 @@ static int check_paths(struct check *check)
 	struct config *config = check->config;
 	if (strlen(config->run_dir) + strlen(config->instance) + sizeof("/.dataplane.sock") > 107)
 		return FAIL(check, position_of(check, "run_dir"), "run_dir",
-			"with the instance's name it is longer than a socket's path may be (allowed: 107 bytes)");
+			"with the instance's name it is longer than a socket's path may be (allowed: 107 "
+			"bytes)");
 	return 0;
 }
 
 int config_check(struct config *config, char *error_text, size_t error_bytes)
 {
-	static int (*const checks[])(struct check *) = {check_node, check_lists, check_limits, check_dataplane, check_paths};
+	static int (*const checks[])(struct check *) = {
+		check_node, check_lists, check_limits, check_dataplane, check_paths};
 	struct check check = {config, error_text, error_bytes};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int error = checks[i](&check);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What other programs take from a configuration: the image's policy and services, the dataplane's argv, and the
- * effective values with their origin. Pure functions, any thread.
+ * What other programs take from a configuration: the image's policy and services, the dataplane's argv, and
+ * the effective values with their origin. Pure functions, any thread.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -9,10 +9,12 @@
 
 #include "control/config_schema.h"
 
-static void rates_copy(const struct config_rate from[IMAGE_LEVEL_COUNT], struct image_rate to[IMAGE_LEVEL_COUNT])
+static void rates_copy(
+	const struct config_rate from[IMAGE_LEVEL_COUNT], struct image_rate to[IMAGE_LEVEL_COUNT])
 {
 	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
-		to[level] = (struct image_rate){(uint32_t)from[level].burst, (uint32_t)from[level].per_1000_s};
+		to[level] =
+			(struct image_rate){(uint32_t)from[level].burst, (uint32_t)from[level].per_1000_s};
 }
 
 void config_to_policy(const struct config *config, struct image_policy *ret_policy)
@@ -96,7 +98,8 @@ static void word_add(struct words *words, const char *text)
 	struct config_arguments *arguments = words->arguments;
 	size_t bytes = strlen(text) + 1;
 	size_t places = sizeof(arguments->argv) / sizeof(arguments->argv[0]);
-	if (words->error != 0 || words->used + bytes > sizeof(arguments->words) || (size_t)words->n + 1 >= places) {
+	if (words->error != 0 || words->used + bytes > sizeof(arguments->words) ||
+		(size_t)words->n + 1 >= places) {
 		words->error = -E2BIG;
 		return;
 	}
@@ -149,26 +152,28 @@ int config_dataplane_args(const struct config *config, struct config_arguments *
 	return words.error != 0 ? words.error : words.n;
 }
 
-static const char *origin_of(const struct config *config, const struct config_row *row, struct config_position at, char *text,
-	size_t bytes)
+static const char *origin_of(const struct config *config, const struct config_row *row,
+	struct config_position at, char *text, size_t bytes)
 {
 	if (at.line != 0) {
 		snprintf(text, bytes, "%s:%u", config->file, at.line);
 		return text;
 	}
-	for (const struct config_preset *preset = config_presets((enum config_profile)config->profile); preset->key != NULL;
-		preset++) {
+	for (const struct config_preset *preset = config_presets((enum config_profile)config->profile);
+		preset->key != NULL; preset++) {
 		if (strcmp(preset->key, row->path) == 0) {
 			snprintf(text, bytes, "profile %s",
 				config->profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap");
 			return text;
 		}
 	}
-	snprintf(text, bytes, "%s", row->default_text == NULL && row->type < CONFIG_TYPE_ADDRESSES ? "computed" : "default");
+	snprintf(text, bytes, "%s",
+		row->default_text == NULL && row->type < CONFIG_TYPE_ADDRESSES ? "computed" : "default");
 	return text;
 }
 
-static bool show_prefixes(const struct config *config, const struct config_row *row, config_visit visit, void *context)
+static bool show_prefixes(
+	const struct config *config, const struct config_row *row, config_visit visit, void *context)
 {
 	const struct config_prefixes *list = (const void *)((const char *)config + row->offset);
 	char key[64], value[PREFIX_TEXT_MAX], origin[300];
@@ -181,8 +186,8 @@ static bool show_prefixes(const struct config *config, const struct config_row *
 	return true;
 }
 
-static bool show_object(const struct config *config, const struct config_row *list, size_t index, config_visit visit,
-	void *context)
+static bool show_object(const struct config *config, const struct config_row *list, size_t index,
+	config_visit visit, void *context)
 {
 	const char *element = (const char *)config + list->offset + index * list->element_bytes;
 	const struct config_position *at = (const void *)element;
@@ -201,7 +206,8 @@ static bool show_object(const struct config *config, const struct config_row *li
 	return true;
 }
 
-static bool show_list(const struct config *config, const struct config_row *row, config_visit visit, void *context)
+static bool show_list(
+	const struct config *config, const struct config_row *row, config_visit visit, void *context)
 {
 	if (row->type == CONFIG_TYPE_PREFIXES)
 		return show_prefixes(config, row, visit, context);
@@ -219,8 +225,8 @@ static bool show_list(const struct config *config, const struct config_row *row,
 			more = visit(context, key, address_format(&address->address, value),
 				origin_of(config, row, address->at, origin, sizeof(origin)), NULL, NULL);
 		else
-			more = visit(context, key, word->text, origin_of(config, row, word->at, origin, sizeof(origin)), NULL,
-				NULL);
+			more = visit(context, key, word->text,
+				origin_of(config, row, word->at, origin, sizeof(origin)), NULL, NULL);
 		if (!more)
 			return false;
 	}
@@ -238,7 +244,8 @@ void config_show(const struct config *config, config_visit visit, void *context)
 		if (row->type >= CONFIG_TYPE_ADDRESSES)
 			more = show_list(config, row, visit, context);
 		else
-			more = visit(context, row->path, config_value_format(row, config, value, sizeof(value)),
+			more = visit(context, row->path,
+				config_value_format(row, config, value, sizeof(value)),
 				origin_of(config, row, config->at[i], origin, sizeof(origin)), row->help,
 				config_range_format(row, range, sizeof(range)));
 		if (!more)

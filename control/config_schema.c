@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The schema table of the configuration. Each number is followed by where it comes from: "LH-n" and the like are
- * rules of the policy reference (5.4 is its table of profiles). Constant data, any thread.
+ * The schema table of the configuration. Each number is followed by where it comes from: "LH-n" and the like
+ * are rules of the policy reference (5.4 is its table of profiles). Constant data, any thread.
  */
 #include "control/config_schema.h"
 
@@ -9,15 +9,17 @@
 
 #include "shm/paths.h"
 
-static const struct config_choice choices_bool[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
+static const struct config_choice choices_bool[] = {
+	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
 static const struct config_choice choices_profile[] = {
 	{"bootstrap", CONFIG_PROFILE_BOOTSTRAP}, {"lighthouse", CONFIG_PROFILE_LIGHTHOUSE}, {NULL, 0}};
 static const struct config_choice choices_mode[] = {
 	{"enforce", IMAGE_MODE_ENFORCE}, {"monitor", IMAGE_MODE_MONITOR}, {NULL, 0}};
-static const struct config_choice choices_log[] = {{"error", 0}, {"warning", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
+static const struct config_choice choices_log[] = {
+	{"error", 0}, {"warning", 1}, {"info", 2}, {"debug", 3}, {NULL, 0}};
 static const struct config_choice choices_protocol[] = {{"tcp", 6}, {"udp", 17}, {NULL, 0}};
-static const struct config_choice choices_challenge[] = {{"off", IMAGE_CHALLENGE_OFF}, {"auto", IMAGE_CHALLENGE_AUTO},
-	{"always", IMAGE_CHALLENGE_ALWAYS}, {NULL, 0}};
+static const struct config_choice choices_challenge[] = {{"off", IMAGE_CHALLENGE_OFF},
+	{"auto", IMAGE_CHALLENGE_AUTO}, {"always", IMAGE_CHALLENGE_ALWAYS}, {NULL, 0}};
 static const struct config_choice choices_method[] = {{"reset", IMAGE_METHOD_RESET}, {NULL, 0}};
 static const struct config_choice choices_refuse[] = {{"rst", 1}, {"silent", 0}, {NULL, 0}};
 static const struct config_choice choices_soft[] = {
@@ -29,10 +31,10 @@ static const struct config_choice choices_fail[] = {
 	{"open", CONFIG_START_FAIL_OPEN}, {"closed", CONFIG_START_FAIL_CLOSED}, {NULL, 0}};
 
 /* Ranges that repeat, in milliseconds or plain. */
-#define SECOND INT64_C(1000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
+#define SECOND    INT64_C(1000)
+#define MINUTE    (60 * SECOND)
+#define HOUR      (60 * MINUTE)
+#define DAY       (24 * HOUR)
 #define PER_S_MAX 1000000000 /* image_rate.per_1000_s: 1e6 attempts a second */
 
 #define AT(field) .offset = offsetof(struct config, field)
@@ -41,107 +43,224 @@ static const struct config_choice choices_fail[] = {
 	.offset = offsetof(struct config, field), .count_offset = offsetof(struct config, counter), \
 	.element_bytes = (size), .element_max = (maximum)
 #define COUNT(key, field, lowest, highest, value, text) \
-	{.path = (key), .type = CONFIG_TYPE_COUNT, AT(field), .min = (lowest), .max = (highest), \
-		.default_text = (value), .help = (text)}
+	{ \
+		.path = (key), .type = CONFIG_TYPE_COUNT, AT(field), .min = (lowest), .max = (highest), \
+		.default_text = (value), .help = (text) \
+	}
 #define DURATION(key, field, lowest, highest, value, text) \
-	{.path = (key), .type = CONFIG_TYPE_DURATION, AT(field), .min = (lowest), .max = (highest), \
-		.default_text = (value), .help = (text)}
+	{ \
+		.path = (key), .type = CONFIG_TYPE_DURATION, AT(field), .min = (lowest), .max = (highest), \
+		.default_text = (value), .help = (text) \
+	}
 #define CHOICE(key, field, set, value, text) \
-	{.path = (key), .type = CONFIG_TYPE_CHOICE, AT(field), .choices = (set), .default_text = (value), .help = (text)}
+	{ \
+		.path = (key), .type = CONFIG_TYPE_CHOICE, AT(field), .choices = (set), \
+		.default_text = (value), .help = (text) \
+	}
 #define RATE(key, field, level, burst_value, per_s_value, text) \
-	{.path = "rate." key ".burst", .type = CONFIG_TYPE_COUNT, AT(field[level].burst), .max = 1000000, \
-		.default_text = (burst_value), .help = text ": attempts at once, 0 = no limit"}, \
-	{.path = "rate." key ".per_s", .type = CONFIG_TYPE_RATE, AT(field[level].per_1000_s), .min = 1, \
-		.max = PER_S_MAX, .default_text = (per_s_value), .help = text ": attempts a second"}
+	{.path = "rate." key ".burst", \
+		.type = CONFIG_TYPE_COUNT, \
+		AT(field[level].burst), \
+		.max = 1000000, \
+		.default_text = (burst_value), \
+		.help = text ": attempts at once, 0 = no limit"}, \
+	{ \
+		.path = "rate." key ".per_s", .type = CONFIG_TYPE_RATE, AT(field[level].per_1000_s), \
+		.min = 1, .max = PER_S_MAX, .default_text = (per_s_value), \
+		.help = text ": attempts a second" \
+	}
 
 const struct config_row config_rows[] = {
-	{.path = "instance", .type = CONFIG_TYPE_NAME, AT(instance), .max = PATHS_INSTANCE_MAX, .default_text = PATHS_INSTANCE_DEFAULT,
+	{.path = "instance",
+		.type = CONFIG_TYPE_NAME,
+		AT(instance),
+		.max = PATHS_INSTANCE_MAX,
+		.default_text = PATHS_INSTANCE_DEFAULT,
 		.help = "names the sockets and segments of this Weir; several may run on one host"},
 	CHOICE("profile", profile, choices_profile, "bootstrap", "preset of all values below"),
 	CHOICE("mode", mode, choices_mode, "enforce", "monitor decides and counts but enforces nothing"),
-	{.path = "run_dir", .type = CONFIG_TYPE_PATH, AT(run_dir), .max = PATHS_DIRECTORY_MAX, .default_text = PATHS_RUN_DIR_DEFAULT,
+	{.path = "run_dir",
+		.type = CONFIG_TYPE_PATH,
+		AT(run_dir),
+		.max = PATHS_DIRECTORY_MAX,
+		.default_text = PATHS_RUN_DIR_DEFAULT,
 		.help = "sockets"},
-	{.path = "shm_dir", .type = CONFIG_TYPE_PATH, AT(shm_dir), .max = PATHS_DIRECTORY_MAX, .default_text = PATHS_SHM_DIR_DEFAULT,
+	{.path = "shm_dir",
+		.type = CONFIG_TYPE_PATH,
+		AT(shm_dir),
+		.max = PATHS_DIRECTORY_MAX,
+		.default_text = PATHS_SHM_DIR_DEFAULT,
 		.help = "segments and images shared by the two processes; a memory file system"},
-	{.path = "state_dir", .type = CONFIG_TYPE_PATH, AT(state_dir), .max = 64, .default_text = "/var/lib/weir",
+	{.path = "state_dir",
+		.type = CONFIG_TYPE_PATH,
+		AT(state_dir),
+		.max = 64,
+		.default_text = "/var/lib/weir",
 		.help = "the store of bans, strikes and lists"},
 	CHOICE("log_level", log_level, choices_log, "info", "least urgent message that is written"),
 
-	{.path = "socket.path", .type = CONFIG_TYPE_PATH, AT(socket_path), .max = 95, .default_text = "",
+	{.path = "socket.path",
+		.type = CONFIG_TYPE_PATH,
+		AT(socket_path),
+		.max = 95,
+		.default_text = "",
 		.help = "the JSON-RPC socket; empty: RUN_DIR/INSTANCE.sock"},
-	{.path = "socket.group", .type = CONFIG_TYPE_NAME, AT(socket_group), .max = 32, .default_text = "",
+	{.path = "socket.group",
+		.type = CONFIG_TYPE_NAME,
+		AT(socket_group),
+		.max = 32,
+		.default_text = "",
 		.help = "group whose members may connect and read; empty: root only"},
-	{.path = "socket.admin_group", .type = CONFIG_TYPE_NAME, AT(socket_admin_group), .max = 32, .default_text = "",
+	{.path = "socket.admin_group",
+		.type = CONFIG_TYPE_NAME,
+		AT(socket_admin_group),
+		.max = 32,
+		.default_text = "",
 		.help = "group whose members may also change; empty: root only"},
 	/* 64 subscribers and tools at once; 64 x 4 MiB bounds what slow ones can cost to 256 MiB */
 	COUNT("socket.clients", socket_clients_max, 1, 1024, "64", "connections at once"),
 	COUNT("socket.output_bytes", socket_output_bytes_max, 65536, 67108864, "4194304",
 		"bytes that may wait for one client before it is disconnected"),
 
-	{.path = "node.addresses", .type = CONFIG_TYPE_ADDRESSES,
-		LIST(node_addresses, n_node_addresses, sizeof(struct config_address), IMAGE_NODE_ADDRESSES_MAX),
+	{.path = "node.addresses",
+		.type = CONFIG_TYPE_ADDRESSES,
+		LIST(node_addresses, n_node_addresses, sizeof(struct config_address),
+			IMAGE_NODE_ADDRESSES_MAX),
 		.help = "addresses of the node that Weir protects"},
-	CHOICE("node.accept_inbound", accept_inbound, choices_bool, "yes", "no: every attempt is refused (DU-9)"),
+	CHOICE("node.accept_inbound", accept_inbound, choices_bool, "yes",
+		"no: every attempt is refused (DU-9)"),
 	CHOICE("node.verify_checksums", verify_checksums, choices_bool, "yes",
 		"check TCP, UDP and ICMP checksums of packets from outside"),
 
-	{.path = "services", .type = CONFIG_TYPE_OBJECTS,
+	{.path = "services",
+		.type = CONFIG_TYPE_OBJECTS,
 		LIST(services, n_services, sizeof(struct config_service), IMAGE_SERVICES_MAX),
 		.help = "what the node offers to strangers"},
-	{.path = "services[].name", .type = CONFIG_TYPE_NAME, IN(name), .max = IMAGE_SERVICE_NAME_BYTES - 1,
-		.default_text = "", .help = "for people; empty: PROTOCOL/PORT"},
-	{.path = "services[].port", .type = CONFIG_TYPE_COUNT, IN(port), .min = 1, .max = 65535, .help = "port"},
-	{.path = "services[].protocol", .type = CONFIG_TYPE_CHOICE, IN(protocol), .choices = choices_protocol,
+	{.path = "services[].name",
+		.type = CONFIG_TYPE_NAME,
+		IN(name),
+		.max = IMAGE_SERVICE_NAME_BYTES - 1,
+		.default_text = "",
+		.help = "for people; empty: PROTOCOL/PORT"},
+	{.path = "services[].port",
+		.type = CONFIG_TYPE_COUNT,
+		IN(port),
+		.min = 1,
+		.max = 65535,
+		.help = "port"},
+	{.path = "services[].protocol",
+		.type = CONFIG_TYPE_CHOICE,
+		IN(protocol),
+		.choices = choices_protocol,
 		.help = "transport"},
-	{.path = "services[].challenge", .type = CONFIG_TYPE_CHOICE, IN(challenge), .choices = choices_challenge,
-		.default_text = "auto", .help = "when unproven sources must answer a cookie; UDP has none: off"},
-	{.path = "services[].method", .type = CONFIG_TYPE_CHOICE, IN(method), .choices = choices_method,
-		.default_text = "reset", .help = "how sources are challenged"},
-	{.path = "services[].refuse", .type = CONFIG_TYPE_CHOICE, IN(refuse), .choices = choices_refuse,
-		.default_text = "rst", .help = "what a refused proven source sees"},
+	{.path = "services[].challenge",
+		.type = CONFIG_TYPE_CHOICE,
+		IN(challenge),
+		.choices = choices_challenge,
+		.default_text = "auto",
+		.help = "when unproven sources must answer a cookie; UDP has none: off"},
+	{.path = "services[].method",
+		.type = CONFIG_TYPE_CHOICE,
+		IN(method),
+		.choices = choices_method,
+		.default_text = "reset",
+		.help = "how sources are challenged"},
+	{.path = "services[].refuse",
+		.type = CONFIG_TYPE_CHOICE,
+		IN(refuse),
+		.choices = choices_refuse,
+		.default_text = "rst",
+		.help = "what a refused proven source sees"},
 	/* a QUIC or discv5 handshake sends up to 3 datagrams and resends twice before it hears anything */
-	{.path = "services[].udp_unanswered_packets", .type = CONFIG_TYPE_COUNT, IN(udp_unanswered_packets), .min = 1,
-		.max = 255, .default_text = "8", .help = "packets a UDP flow may send before the node answers"},
-	{.path = "services[].idle", .type = CONFIG_TYPE_DURATION, IN(idle_ms), .max = 30 * DAY, .default_text = "0",
+	{.path = "services[].udp_unanswered_packets",
+		.type = CONFIG_TYPE_COUNT,
+		IN(udp_unanswered_packets),
+		.min = 1,
+		.max = 255,
+		.default_text = "8",
+		.help = "packets a UDP flow may send before the node answers"},
+	{.path = "services[].idle",
+		.type = CONFIG_TYPE_DURATION,
+		IN(idle_ms),
+		.max = 30 * DAY,
+		.default_text = "0",
 		.help = "UDP flows without packets end after this; 0: timeouts.udp_idle"},
-	/* 64 half-open flows are half of the listen backlog of 128 that many nodes still use; newcomers with a round
-	 * trip of a quarter second hold so many at 256 a second. Half of it to leave, so that it does not flap. */
-	{.path = "services[].pressure.enter_per_s", .type = CONFIG_TYPE_COUNT, IN(pressure_enter_per_s), .min = 1,
-		.max = 100000000, .default_text = "256", .help = "unproven attempts a second that mean pressure"},
-	{.path = "services[].pressure.leave_per_s", .type = CONFIG_TYPE_COUNT, IN(pressure_leave_per_s), .min = 0,
-		.max = 100000000, .default_text = "128", .help = "attempts a second at which pressure ends"},
-	{.path = "services[].pressure.half_open", .type = CONFIG_TYPE_COUNT, IN(pressure_half_open), .min = 1,
-		.max = 100000000, .default_text = "64", .help = "half-open flows that mean pressure"},
+	/* 64 half-open flows are half of the listen backlog of 128 that many nodes still use; newcomers with
+	 * a round trip of a quarter second hold so many at 256 a second. Half of it to leave, so that it does
+	 * not flap. */
+	{.path = "services[].pressure.enter_per_s",
+		.type = CONFIG_TYPE_COUNT,
+		IN(pressure_enter_per_s),
+		.min = 1,
+		.max = 100000000,
+		.default_text = "256",
+		.help = "unproven attempts a second that mean pressure"},
+	{.path = "services[].pressure.leave_per_s",
+		.type = CONFIG_TYPE_COUNT,
+		IN(pressure_leave_per_s),
+		.min = 0,
+		.max = 100000000,
+		.default_text = "128",
+		.help = "attempts a second at which pressure ends"},
+	{.path = "services[].pressure.half_open",
+		.type = CONFIG_TYPE_COUNT,
+		IN(pressure_half_open),
+		.min = 1,
+		.max = 100000000,
+		.default_text = "64",
+		.help = "half-open flows that mean pressure"},
 	/* longer than the third SYN resend at 7 s, so that a client meets one regime during its handshake */
-	{.path = "services[].pressure.hold", .type = CONFIG_TYPE_DURATION, IN(pressure_hold_ms), .min = 0, .max = HOUR,
-		.default_text = "10s", .help = "pressure lasts at least so long"},
+	{.path = "services[].pressure.hold",
+		.type = CONFIG_TYPE_DURATION,
+		IN(pressure_hold_ms),
+		.min = 0,
+		.max = HOUR,
+		.default_text = "10s",
+		.help = "pressure lasts at least so long"},
 
-	{.path = "allow", .type = CONFIG_TYPE_PREFIXES, AT(allow),
+	{.path = "allow",
+		.type = CONFIG_TYPE_PREFIXES,
+		AT(allow),
 		.help = "never banned, denied or limited; uses the reserved slots"},
 	{.path = "deny", .type = CONFIG_TYPE_PREFIXES, AT(deny), .help = "always dropped"},
-	{.path = "own", .type = CONFIG_TYPE_PREFIXES, AT(own),
-		.help = "own networks: a ban that covers them needs force; the node's addresses are always here"},
+	{.path = "own",
+		.type = CONFIG_TYPE_PREFIXES,
+		AT(own),
+		.help = "own networks: a ban that covers them needs force; the node's addresses are always "
+			"here"},
 
-	/* 5.5: hard 512, soft 75 % of it, floor ceil(5 %); lighthouse: 45 in of target 50 and no soft limit (5.4) */
+	/* 5.5: hard 512, soft 75 % of it, floor ceil(5 %); lighthouse: 45 in of target 50 and no soft limit
+	   (5.4) */
 	COUNT("limits.hard", limit_hard, 0, 10000000, "512", "proven inbound connections, 0 = no limit"),
 	COUNT("limits.soft", limit_soft, 0, 10000000, NULL, "pacing begins here; default 75 % of hard"),
-	CHOICE("limits.soft_mode", soft_mode, choices_soft, "linear", "delay between accepted attempts above soft (DU-14)"),
-	DURATION("limits.soft_delay", soft_delay_max_ms, 1, MINUTE, "5s", "delay reached at the hard limit (5.4)"),
+	CHOICE("limits.soft_mode", soft_mode, choices_soft, "linear",
+		"delay between accepted attempts above soft (DU-14)"),
+	DURATION("limits.soft_delay", soft_delay_max_ms, 1, MINUTE, "5s",
+		"delay reached at the hard limit (5.4)"),
 	COUNT("limits.reserved", reserved_slots, 0, 1000000, NULL,
 		"slots beyond hard for the allow list; default 5 % of hard"),
-	/* 5.4: 8 a v4 /32 and a v6 /56, 64 a v6 /48, 32 a v4 /24; where it is silent there is no limit. A /64 lies in its
-	 * /56, so its limit is the same 8. */
-	COUNT("limits.concurrency.v4.host", concurrency_v4[IMAGE_LEVEL_HOST], 0, 10000000, "8", "a /32; 0 = no limit"),
-	COUNT("limits.concurrency.v4.near", concurrency_v4[IMAGE_LEVEL_NEAR], 0, 10000000, "32", "a /24; 0 = no limit"),
-	COUNT("limits.concurrency.v4.mid", concurrency_v4[IMAGE_LEVEL_MID], 0, 10000000, "0", "a /20; 0 = no limit"),
-	COUNT("limits.concurrency.v4.wide", concurrency_v4[IMAGE_LEVEL_WIDE], 0, 10000000, "0", "a /18; 0 = no limit"),
-	COUNT("limits.concurrency.v6.host", concurrency_v6[IMAGE_LEVEL_HOST], 0, 10000000, "8", "a /64; 0 = no limit"),
-	COUNT("limits.concurrency.v6.near", concurrency_v6[IMAGE_LEVEL_NEAR], 0, 10000000, "8", "a /56; 0 = no limit"),
-	COUNT("limits.concurrency.v6.mid", concurrency_v6[IMAGE_LEVEL_MID], 0, 10000000, "64", "a /48; 0 = no limit"),
-	COUNT("limits.concurrency.v6.wide", concurrency_v6[IMAGE_LEVEL_WIDE], 0, 10000000, "0", "a /32; 0 = no limit"),
+	/* 5.4: 8 a v4 /32 and a v6 /56, 64 a v6 /48, 32 a v4 /24; where it is silent there is no limit. A /64
+	 * lies in its /56, so its limit is the same 8. */
+	COUNT("limits.concurrency.v4.host", concurrency_v4[IMAGE_LEVEL_HOST], 0, 10000000, "8",
+		"a /32; 0 = no limit"),
+	COUNT("limits.concurrency.v4.near", concurrency_v4[IMAGE_LEVEL_NEAR], 0, 10000000, "32",
+		"a /24; 0 = no limit"),
+	COUNT("limits.concurrency.v4.mid", concurrency_v4[IMAGE_LEVEL_MID], 0, 10000000, "0",
+		"a /20; 0 = no limit"),
+	COUNT("limits.concurrency.v4.wide", concurrency_v4[IMAGE_LEVEL_WIDE], 0, 10000000, "0",
+		"a /18; 0 = no limit"),
+	COUNT("limits.concurrency.v6.host", concurrency_v6[IMAGE_LEVEL_HOST], 0, 10000000, "8",
+		"a /64; 0 = no limit"),
+	COUNT("limits.concurrency.v6.near", concurrency_v6[IMAGE_LEVEL_NEAR], 0, 10000000, "8",
+		"a /56; 0 = no limit"),
+	COUNT("limits.concurrency.v6.mid", concurrency_v6[IMAGE_LEVEL_MID], 0, 10000000, "64",
+		"a /48; 0 = no limit"),
+	COUNT("limits.concurrency.v6.wide", concurrency_v6[IMAGE_LEVEL_WIDE], 0, 10000000, "0",
+		"a /32; 0 = no limit"),
 
-	/* 5.4: .2/s burst 16 an address (go-libp2p: the same a v6 /56), .5/s burst 80 a v6 /48. The wider v4 levels are
-	 * 32, 256 and 768 times the host as in Knot's rate limiting, which also has a v6 /32 at 32 times a /64. */
+	/* 5.4: .2/s burst 16 an address (go-libp2p: the same a v6 /56), .5/s burst 80 a v6 /48. The wider v4
+	 * levels are 32, 256 and 768 times the host as in Knot's rate limiting, which also has a v6 /32 at 32
+	 * times a /64. */
 	RATE("proven.v4.host", proven_v4, IMAGE_LEVEL_HOST, "16", "0.2", "proven sources, a /32"),
 	RATE("proven.v4.near", proven_v4, IMAGE_LEVEL_NEAR, "512", "6.4", "proven sources, a /24"),
 	RATE("proven.v4.mid", proven_v4, IMAGE_LEVEL_MID, "4096", "51.2", "proven sources, a /20"),
@@ -150,89 +269,152 @@ const struct config_row config_rows[] = {
 	RATE("proven.v6.near", proven_v6, IMAGE_LEVEL_NEAR, "16", "0.2", "proven sources, a /56"),
 	RATE("proven.v6.mid", proven_v6, IMAGE_LEVEL_MID, "80", "0.5", "proven sources, a /48"),
 	RATE("proven.v6.wide", proven_v6, IMAGE_LEVEL_WIDE, "512", "6.4", "proven sources, a /32"),
-	/* Unproven sources are asked for proof at half of that: go-libp2p verifies a source at half its limit. */
-	RATE("unproven.v4.host", unproven_v4, IMAGE_LEVEL_HOST, "8", "0.1", "unproven attempts before a challenge, a /32"),
-	RATE("unproven.v4.near", unproven_v4, IMAGE_LEVEL_NEAR, "256", "3.2", "unproven attempts before a challenge, a /24"),
-	RATE("unproven.v4.mid", unproven_v4, IMAGE_LEVEL_MID, "2048", "25.6", "unproven attempts before a challenge, a /20"),
-	RATE("unproven.v4.wide", unproven_v4, IMAGE_LEVEL_WIDE, "6144", "76.8", "unproven attempts before a challenge, a /18"),
-	RATE("unproven.v6.host", unproven_v6, IMAGE_LEVEL_HOST, "8", "0.1", "unproven attempts before a challenge, a /64"),
-	RATE("unproven.v6.near", unproven_v6, IMAGE_LEVEL_NEAR, "8", "0.1", "unproven attempts before a challenge, a /56"),
-	RATE("unproven.v6.mid", unproven_v6, IMAGE_LEVEL_MID, "40", "0.25", "unproven attempts before a challenge, a /48"),
-	RATE("unproven.v6.wide", unproven_v6, IMAGE_LEVEL_WIDE, "256", "3.2", "unproven attempts before a challenge, a /32"),
-	/* a frame of 64 bytes costs 84 on the wire: 100,000 a second are 67 Mbit/s, less than what provokes them */
-	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "100000", "packets Weir itself may send, per lcore"),
+	/* Unproven sources are asked for proof at half of that: go-libp2p verifies a source at half its
+	   limit. */
+	RATE("unproven.v4.host", unproven_v4, IMAGE_LEVEL_HOST, "8", "0.1",
+		"unproven attempts before a challenge, a /32"),
+	RATE("unproven.v4.near", unproven_v4, IMAGE_LEVEL_NEAR, "256", "3.2",
+		"unproven attempts before a challenge, a /24"),
+	RATE("unproven.v4.mid", unproven_v4, IMAGE_LEVEL_MID, "2048", "25.6",
+		"unproven attempts before a challenge, a /20"),
+	RATE("unproven.v4.wide", unproven_v4, IMAGE_LEVEL_WIDE, "6144", "76.8",
+		"unproven attempts before a challenge, a /18"),
+	RATE("unproven.v6.host", unproven_v6, IMAGE_LEVEL_HOST, "8", "0.1",
+		"unproven attempts before a challenge, a /64"),
+	RATE("unproven.v6.near", unproven_v6, IMAGE_LEVEL_NEAR, "8", "0.1",
+		"unproven attempts before a challenge, a /56"),
+	RATE("unproven.v6.mid", unproven_v6, IMAGE_LEVEL_MID, "40", "0.25",
+		"unproven attempts before a challenge, a /48"),
+	RATE("unproven.v6.wide", unproven_v6, IMAGE_LEVEL_WIDE, "256", "3.2",
+		"unproven attempts before a challenge, a /32"),
+	/* a frame of 64 bytes costs 84 on the wire: 100,000 a second are 67 Mbit/s, less than what provokes
+	   them */
+	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "100000",
+		"packets Weir itself may send, per lcore"),
 	/* Linux's own icmp_msgs_per_sec */
 	COUNT("rate.icmp_per_s", icmp_per_s, 1, 10000000, "1000", "ICMP echo and errors, per lcore"),
 	/* ARP and ND of 1000 neighbours that all ask once a second */
-	COUNT("rate.infrastructure_per_s", infrastructure_per_s, 1, 10000000, "1000", "ARP, ND and the rest, per lcore and type"),
+	COUNT("rate.infrastructure_per_s", infrastructure_per_s, 1, 10000000, "1000",
+		"ARP, ND and the rest, per lcore and type"),
 
-	CHOICE("other.policy", other_policy, choices_other, "pass", "packets to the node outside the services"),
+	CHOICE("other.policy", other_policy, choices_other, "pass",
+		"packets to the node outside the services"),
 	/* 10,000 full frames a second are 120 Mbit/s: remote work and monitoring, not a flood */
-	COUNT("other.per_s", other_per_s, 1, 100000000, "10000", "packets to the node outside the services, per lcore"),
+	COUNT("other.per_s", other_per_s, 1, 100000000, "10000",
+		"packets to the node outside the services, per lcore"),
 
 	/* covers the client's SYN resends at 1, 3 and 7 s */
 	DURATION("timeouts.half_open", half_open_ms, SECOND, 2 * MINUTE, "10s", "a handshake must complete"),
 	DURATION("timeouts.auth", auth_ms, 100, 10 * MINUTE, "5s", "first payload after the handshake (5.4)"),
 	/* design.md section 4; RFC 5382 asks for at least 2 h 4 min */
-	DURATION("timeouts.tcp_idle", tcp_idle_ms, 7800 * SECOND, 30 * DAY, "7800s", "an established connection without packets"),
+	DURATION("timeouts.tcp_idle", tcp_idle_ms, 7800 * SECOND, 30 * DAY, "7800s",
+		"an established connection without packets"),
 	/* RFC 4787 REQ-5 recommends 5 minutes, and at least 2 */
 	DURATION("timeouts.udp_idle", udp_idle_ms, SECOND, DAY, "300s", "a UDP flow that the node answered"),
 	/* Linux conntrack's value for unreplied UDP */
-	DURATION("timeouts.udp_unanswered", udp_unanswered_ms, SECOND, HOUR, "30s", "a UDP flow that the node did not answer"),
+	DURATION("timeouts.udp_unanswered", udp_unanswered_ms, SECOND, HOUR, "30s",
+		"a UDP flow that the node did not answer"),
 	/* TIME_WAIT (5.4, ouroboros) */
 	DURATION("timeouts.closing", closing_ms, 100, 10 * MINUTE, "60s", "after FIN or RST"),
 	/* an address may change hands within a DHCP lease; an hour is the shortest common lease */
 	DURATION("timeouts.proven", proven_ms, SECOND, DAY, "1h", "how long a proof of source is remembered"),
-	/* both sides' keep-alives of a busy connection come within seconds; later ones are adopted from the node's side */
-	DURATION("start.adopt_window", adopt_window_ms, 0, HOUR, "10s", "running connections from outside are adopted after start"),
-	COUNT("start.adopt_per_s", adopt_per_s, 1, 10000000, "1000", "at most so many adoptions a second, per lcore"),
+	/* both sides' keep-alives of a busy connection come within seconds; later ones are adopted from the
+	   node's side */
+	DURATION("start.adopt_window", adopt_window_ms, 0, HOUR, "10s",
+		"running connections from outside are adopted after start"),
+	COUNT("start.adopt_per_s", adopt_per_s, 1, 10000000, "1000",
+		"at most so many adoptions a second, per lcore"),
 	/* a restarted control publishes an image within 5 s (design.md section 10) */
-	DURATION("start.wait", start_wait_ms, 0, HOUR, "10s", "how long the dataplane waits for a first image"),
+	DURATION("start.wait", start_wait_ms, 0, HOUR, "10s",
+		"how long the dataplane waits for a first image"),
 	CHOICE("start.fail", start_fail, choices_fail, "closed", "what it does without one"),
 
-	{.path = "score.half_life", .type = CONFIG_TYPE_SECONDS, AT(score_half_life_s), .min = SECOND, .max = 30 * DAY,
-		.default_text = "600s", .help = "penalties halve in this time (LH-15)"},
-	{.path = "score.freeze", .type = CONFIG_TYPE_SECONDS, AT(score_freeze_s), .min = 0, .max = 365 * DAY,
-		.default_text = "3600s", .help = "a banned score does not decay so long (LH-16)"},
-	{.path = "score.disconnect", .type = CONFIG_TYPE_NUMBER, AT(score_disconnect), .min = -99000, .max = -1000,
-		.default_text = "-20", .help = "at or below: disconnected and refused (LH-13)"},
-	{.path = "score.ban", .type = CONFIG_TYPE_NUMBER, AT(score_ban), .min = -100000, .max = -2000,
-		.default_text = "-50", .help = "at or below: banned (LH-13)"},
+	{.path = "score.half_life",
+		.type = CONFIG_TYPE_SECONDS,
+		AT(score_half_life_s),
+		.min = SECOND,
+		.max = 30 * DAY,
+		.default_text = "600s",
+		.help = "penalties halve in this time (LH-15)"},
+	{.path = "score.freeze",
+		.type = CONFIG_TYPE_SECONDS,
+		AT(score_freeze_s),
+		.min = 0,
+		.max = 365 * DAY,
+		.default_text = "3600s",
+		.help = "a banned score does not decay so long (LH-16)"},
+	{.path = "score.disconnect",
+		.type = CONFIG_TYPE_NUMBER,
+		AT(score_disconnect),
+		.min = -99000,
+		.max = -1000,
+		.default_text = "-20",
+		.help = "at or below: disconnected and refused (LH-13)"},
+	{.path = "score.ban",
+		.type = CONFIG_TYPE_NUMBER,
+		AT(score_ban),
+		.min = -100000,
+		.max = -2000,
+		.default_text = "-50",
+		.help = "at or below: banned (LH-13)"},
 
-	CHOICE("ban.auto", ban_auto, choices_bool, "yes", "bans from the dataplane's proven evidence (2.3, 5.5)"),
+	CHOICE("ban.auto", ban_auto, choices_bool, "yes",
+		"bans from the dataplane's proven evidence (2.3, 5.5)"),
 	DURATION("ban.throttle", throttle_ms, SECOND, DAY, "60s", "T1: wait before a reconnect (5.4)"),
 	DURATION("ban.temporary", ban_temporary_ms, SECOND, 365 * DAY, "600s", "T2: a strike's ban (5.4)"),
-	COUNT("ban.max_temp", ban_temporary_max, 1, 1000, "3", "temporary bans; the next is permanent (LO-10)"),
-	DURATION("ban.strike_life", ban_strike_life_ms, HOUR, 3650 * DAY, "30d", "strikes are remembered (5.3 D)"),
+	COUNT("ban.max_temp", ban_temporary_max, 1, 1000, "3",
+		"temporary bans; the next is permanent (LO-10)"),
+	DURATION("ban.strike_life", ban_strike_life_ms, HOUR, 3650 * DAY, "30d",
+		"strikes are remembered (5.3 D)"),
 	/* 3e5 sources with history are about 256 MB */
-	COUNT("ban.peers", peers_max, 1000, 10000000, "300000", "scored sources and peers kept; the weakest go first"),
+	COUNT("ban.peers", peers_max, 1000, 10000000, "300000",
+		"scored sources and peers kept; the weakest go first"),
 	/* 10 M restart in 5 s (design.md section 10); a safety margin above it */
 	COUNT("ban.bans", bans_max, 1000, 20000000, "12000000", "bans kept; more are refused"),
 
-	/* a sorted ban costs 97 bytes and a random one 312 (design.md section 11): 12 M random ones fit 4 GiB */
-	COUNT("store.map_bytes", store_map_bytes_max, 16777216, INT64_C(1) << 40, "4294967296", "the store may grow to this"),
-	DURATION("store.backup_interval", store_backup_interval_ms, MINUTE, 30 * DAY, "1h", "a backup is written so often when something changed"),
+	/* a sorted ban costs 97 bytes and a random one 312 (design.md section 11): 12 M random ones fit 4 GiB
+	 */
+	COUNT("store.map_bytes", store_map_bytes_max, 16777216, INT64_C(1) << 40, "4294967296",
+		"the store may grow to this"),
+	DURATION("store.backup_interval", store_backup_interval_ms, MINUTE, 30 * DAY, "1h",
+		"a backup is written so often when something changed"),
 
-	/* the log holds 65536 commands; an image at a quarter leaves three quarters for what comes while it is built */
-	DURATION("snapshot.interval", snapshot_interval_ms, SECOND, DAY, "2m", "a new image so often when something changed"),
-	COUNT("snapshot.commands", snapshot_commands, 1, 60000, "16384", "a new image after so many commands"),
+	/* the log holds 65536 commands; an image at a quarter leaves three quarters for what comes while it
+	   is built */
+	DURATION("snapshot.interval", snapshot_interval_ms, SECOND, DAY, "2m",
+		"a new image so often when something changed"),
+	COUNT("snapshot.commands", snapshot_commands, 1, 60000, "16384",
+		"a new image after so many commands"),
 
-	{.path = "dataplane.pairs", .type = CONFIG_TYPE_OBJECTS,
+	{.path = "dataplane.pairs",
+		.type = CONFIG_TYPE_OBJECTS,
 		LIST(pairs, n_pairs, sizeof(struct config_pair), CONFIG_PAIRS_MAX),
 		.help = "port pairs: a PCI address or any DPDK vdev"},
-	{.path = "dataplane.pairs[].outside", .type = CONFIG_TYPE_TEXT, .offset = offsetof(struct config_pair, outside),
-		.max = 95, .help = "the port towards the clients"},
-	{.path = "dataplane.pairs[].inside", .type = CONFIG_TYPE_TEXT, .offset = offsetof(struct config_pair, inside),
-		.max = 95, .help = "the port towards the node"},
-	{.path = "dataplane.lcores", .type = CONFIG_TYPE_CORES,
-		LIST(lcores, n_lcores, sizeof(struct config_word), CONFIG_LCORES_MAX), .min = 0, .max = 1023,
+	{.path = "dataplane.pairs[].outside",
+		.type = CONFIG_TYPE_TEXT,
+		.offset = offsetof(struct config_pair, outside),
+		.max = 95,
+		.help = "the port towards the clients"},
+	{.path = "dataplane.pairs[].inside",
+		.type = CONFIG_TYPE_TEXT,
+		.offset = offsetof(struct config_pair, inside),
+		.max = 95,
+		.help = "the port towards the node"},
+	{.path = "dataplane.lcores",
+		.type = CONFIG_TYPE_CORES,
+		LIST(lcores, n_lcores, sizeof(struct config_word), CONFIG_LCORES_MAX),
+		.min = 0,
+		.max = 1023,
 		.help = "CPU numbers that poll; none: the first two"},
 	COUNT("dataplane.queues", queues, 0, 64, "0", "queue pairs per port; 0: as many as lcores"),
-	/* 2^20 flows at 64 bytes and an index are 80 MB: 2000 times the default hard limit, for half-open ones */
+	/* 2^20 flows at 64 bytes and an index are 80 MB: 2000 times the default hard limit, for half-open
+	   ones */
 	COUNT("dataplane.flows_log2", flows_log2, 10, 28, "20", "flow table entries, as a power of two"),
 	CHOICE("dataplane.memory", memory_huge, choices_memory, "huge", "huge pages, or ordinary memory"),
-	{.path = "dataplane.eal_args", .type = CONFIG_TYPE_WORDS,
-		LIST(eal_args, n_eal_args, sizeof(struct config_word), CONFIG_ARGUMENTS_MAX), .max = 95,
+	{.path = "dataplane.eal_args",
+		.type = CONFIG_TYPE_WORDS,
+		LIST(eal_args, n_eal_args, sizeof(struct config_word), CONFIG_ARGUMENTS_MAX),
+		.max = 95,
 		.help = "further arguments for DPDK's EAL"},
 };
 
@@ -240,7 +422,8 @@ const size_t config_n_rows = sizeof(config_rows) / sizeof(config_rows[0]);
 _Static_assert(sizeof(config_rows) / sizeof(config_rows[0]) <= CONFIG_KEYS_MAX, "positions are kept per row");
 
 static const struct config_preset preset_bootstrap[] = {{NULL, NULL}};
-/* Table 5.4: freeze 43200, 45 in of target 50, no soft limit, temporary ban and reconnect 600; no automatic bans (5.5). */
+/* Table 5.4: freeze 43200, 45 in of target 50, no soft limit, temporary ban and reconnect 600; no automatic
+ * bans (5.5). */
 static const struct config_preset preset_lighthouse[] = {
 	{"limits.hard", "45"},
 	{"limits.soft_mode", "none"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The schema: one row per key with its type, unit, default, range and help. Read by the YAML walk, by `config show`
- * and by the reference page. Constant data; inside the configuration library only.
+ * The schema: one row per key with its type, unit, default, range and help. Read by the YAML walk, by `config
+ * show` and by the reference page. Constant data; inside the configuration library only.
  */
 #ifndef WEIR_CONTROL_CONFIG_SCHEMA_H
 #define WEIR_CONTROL_CONFIG_SCHEMA_H
@@ -38,7 +38,7 @@ struct config_row {
 	uint32_t element_bytes, element_max;
 	int64_t min, max;
 	const struct config_choice *choices; /* ends with name NULL */
-	const char *default_text;	     /* NULL: must be given ("list[].key") or an empty list */
+	const char *default_text;            /* NULL: must be given ("list[].key") or an empty list */
 	const char *help;
 };
 
@@ -56,8 +56,10 @@ const struct config_row *config_row_find(const char *path);
 /** Index of a "list[].key" row inside its element, from 1; 0 for others. */
 unsigned config_row_element_index(const struct config_row *row);
 
-/** Parse one scalar into the object at `base`; -EINVAL with `why` (without the key): "NAME is not a ... (allowed: ...)". */
-int config_value_parse(const struct config_row *row, const char *text, void *base, char *why, size_t why_bytes);
+/** Parse one scalar into the object at `base`; -EINVAL with `why` (without the key): "NAME is not a ...
+ * (allowed: ...)". */
+int config_value_parse(
+	const struct config_row *row, const char *text, void *base, char *why, size_t why_bytes);
 /** Print the value at `base`. Returns `text`. */
 const char *config_value_format(const struct config_row *row, const void *base, char *text, size_t bytes);
 /** "1..65535", "1s..30d", "tcp | udp". Returns `text`. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * One scalar of the configuration between text and value: parse, range check, print. Pure functions, any thread.
+ * One scalar of the configuration between text and value: parse, range check, print. Pure functions, any
+ * thread.
  */
 #include "control/config_schema.h"
 
@@ -119,7 +120,8 @@ const char *config_range_format(const struct config_row *row, char *text, size_t
 			scaled_format(row->type, row->max, high, sizeof(high)));
 		break;
 	case CONFIG_TYPE_CHOICE:
-		for (const struct config_choice *choice = row->choices; choice->name != NULL && n < bytes; choice++)
+		for (const struct config_choice *choice = row->choices; choice->name != NULL && n < bytes;
+			choice++)
 			n += (size_t)snprintf(text + n, bytes - n, "%s%s", n == 0 ? "" : " | ", choice->name);
 		break;
 	case CONFIG_TYPE_NAME:
@@ -155,7 +157,8 @@ static bool word_is_valid(const char *text, bool name)
 	return true;
 }
 
-static int number_parse(const struct config_row *row, const char *text, int64_t *ret_value, const char **ret_kind)
+static int number_parse(
+	const struct config_row *row, const char *text, int64_t *ret_value, const char **ret_kind)
 {
 	const char *rest;
 	uint64_t ms;
@@ -228,14 +231,17 @@ static bool profile_comes_later(const char *text)
 	return false;
 }
 
-static int why_not(const struct config_row *row, const char *text, const char *what, char *why, size_t why_bytes)
+static int why_not(
+	const struct config_row *row, const char *text, const char *what, char *why, size_t why_bytes)
 {
 	char range[256];
-	snprintf(why, why_bytes, "\"%.60s\" %s (allowed: %s)", text, what, config_range_format(row, range, sizeof(range)));
+	snprintf(why, why_bytes, "\"%.60s\" %s (allowed: %s)", text, what,
+		config_range_format(row, range, sizeof(range)));
 	return -EINVAL;
 }
 
-int config_value_parse(const struct config_row *row, const char *text, void *base, char *why, size_t why_bytes)
+int config_value_parse(
+	const struct config_row *row, const char *text, void *base, char *why, size_t why_bytes)
 {
 	void *field = (char *)base + row->offset;
 	const char *kind = "";
@@ -293,6 +299,6 @@ const char *config_value_format(const struct config_row *row, const void *base, 
 	case CONFIG_TYPE_SECONDS:
 		return scaled_format(row->type, llround(*(const double *)field * 1000.0), text, bytes);
 	default:
-		return scaled_format(row->type, (int64_t)*(const uint64_t *)field, text, bytes);
+		return scaled_format(row->type, (int64_t) * (const uint64_t *)field, text, bytes);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The walk of a YAML document along the schema: unknown, duplicate and mistyped keys are found here. The walk's
- * depth is the schema's, whatever the document's. Uses libyaml; must not read files itself.
+ * The walk of a YAML document along the schema: unknown, duplicate and mistyped keys are found here. The
+ * walk's depth is the schema's, whatever the document's. Uses libyaml; must not read files itself.
  */
 #include "control/config_yaml.h"
 
@@ -19,19 +19,24 @@ struct walk {
 
 static struct config_position position_of(const yaml_node_t *node)
 {
-	return (struct config_position){(uint32_t)node->start_mark.line + 1, (uint32_t)node->start_mark.column + 1};
+	return (struct config_position){
+		(uint32_t)node->start_mark.line + 1, (uint32_t)node->start_mark.column + 1};
 }
 
 #define FAIL(walk, node, key, ...) \
-	config_error((walk)->config, position_of(node), key, (walk)->error_text, (walk)->error_bytes, __VA_ARGS__)
+	config_error((walk)->config, position_of(node), key, (walk)->error_text, (walk)->error_bytes, \
+		__VA_ARGS__)
 
 static const char *kind_of(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE ? "a single value" : node->type == YAML_SEQUENCE_NODE ? "a list" : "a mapping";
+	return node->type == YAML_SCALAR_NODE     ? "a single value"
+	       : node->type == YAML_SEQUENCE_NODE ? "a list"
+						  : "a mapping";
 }
 
 /* A scalar's text if it is one without NUL bytes inside, else NULL after reporting. */
-static const char *scalar_text(struct walk *walk, const yaml_node_t *node, const char *key, const char *wanted)
+static const char *scalar_text(
+	struct walk *walk, const yaml_node_t *node, const char *key, const char *wanted)
 {
 	if (node->type != YAML_SCALAR_NODE) {
 		FAIL(walk, node, key, "this is %s, not a single value (allowed: %s)", kind_of(node), wanted);
@@ -61,11 +66,13 @@ static void list_keys(const char *path, char *text, size_t bytes)
 	text[0] = '\0';
 	for (size_t i = 0; i < config_n_rows; i++) {
 		const char *row = config_rows[i].path;
-		if (strncmp(row, path, length) != 0 || (length > 0 && row[length] != '.') || strchr(row + length, '[') != NULL)
+		if (strncmp(row, path, length) != 0 || (length > 0 && row[length] != '.') ||
+			strchr(row + length, '[') != NULL)
 			continue;
 		const char *name = row + length + (length > 0);
 		size_t name_length = strcspn(name, ".");
-		if (name_length >= sizeof(last) || (strncmp(last, name, name_length) == 0 && last[name_length] == '\0'))
+		if (name_length >= sizeof(last) ||
+			(strncmp(last, name, name_length) == 0 && last[name_length] == '\0'))
 			continue;
 		memcpy(last, name, name_length);
 		last[name_length] = '\0';
@@ -84,7 +91,8 @@ static bool has_keys_below(const char *path)
 	return false;
 }
 
-static int prefix_add(struct walk *walk, const yaml_node_t *node, const struct config_row *row, const char *text)
+static int prefix_add(
+	struct walk *walk, const yaml_node_t *node, const struct config_row *row, const char *text)
 {
 	struct config_prefixes *list = (void *)((char *)walk->config + row->offset);
 	struct config_prefix *item;
@@ -105,19 +113,25 @@ static int prefix_add(struct walk *walk, const yaml_node_t *node, const struct c
 		list->n++;
 		return 0;
 	case -ERANGE:
-		return FAIL(walk, node, row->path, "\"%.60s\" has a length out of range (allowed: /0../32 for IPv4, /0../128 for "
-			"IPv6)", text);
+		return FAIL(walk, node, row->path,
+			"\"%.60s\" has a length out of range (allowed: /0../32 for IPv4, /0../128 for "
+			"IPv6)",
+			text);
 	case -EDOM:
-		return FAIL(walk, node, row->path, "\"%.60s\" has bits set behind its length (allowed: the network's first "
-			"address)", text);
+		return FAIL(walk, node, row->path,
+			"\"%.60s\" has bits set behind its length (allowed: the network's first "
+			"address)",
+			text);
 	default:
-		return FAIL(walk, node, row->path, "\"%.60s\" is not an address or a prefix (allowed: addresses or "
-			"ADDRESS/LENGTH)", text);
+		return FAIL(walk, node, row->path,
+			"\"%.60s\" is not an address or a prefix (allowed: addresses or "
+			"ADDRESS/LENGTH)",
+			text);
 	}
 }
 
-static int word_add(struct walk *walk, const yaml_node_t *node, const struct config_row *row, const char *text,
-	struct config_word *word)
+static int word_add(struct walk *walk, const yaml_node_t *node, const struct config_row *row,
+	const char *text, struct config_word *word)
 {
 	char why[384], range[64];
 	struct config_row element = *row;
@@ -138,7 +152,8 @@ static int word_add(struct walk *walk, const yaml_node_t *node, const struct con
 	return error == 0 ? 0 : FAIL(walk, node, row->path, "%s", why);
 }
 
-static int walk_mapping(struct walk *walk, yaml_node_t *node, const char *path, void *base, struct config_position *at);
+static int walk_mapping(
+	struct walk *walk, yaml_node_t *node, const char *path, void *base, struct config_position *at);
 
 static int walk_object(struct walk *walk, yaml_node_t *node, const struct config_row *row, void *element)
 {
@@ -188,7 +203,8 @@ static int walk_item(struct walk *walk, yaml_node_t *node, const struct config_r
 	if (row->type == CONFIG_TYPE_PREFIXES)
 		return prefix_add(walk, node, row, text);
 	if (*count == row->element_max)
-		return FAIL(walk, node, row->path, "too many entries (allowed: at most %u)", row->element_max);
+		return FAIL(
+			walk, node, row->path, "too many entries (allowed: at most %u)", row->element_max);
 	void *element = (char *)walk->config + row->offset + *count * row->element_bytes;
 	int error = 0;
 	memset(element, 0, row->element_bytes);
@@ -197,7 +213,8 @@ static int walk_item(struct walk *walk, yaml_node_t *node, const struct config_r
 	} else if (row->type == CONFIG_TYPE_ADDRESSES) {
 		struct config_address *address = element;
 		if (address_parse(text, &address->address) != 0)
-			error = FAIL(walk, node, row->path, "\"%.60s\" is not an address (allowed: %s)", text, range);
+			error = FAIL(walk, node, row->path, "\"%.60s\" is not an address (allowed: %s)", text,
+				range);
 		address->at = position_of(node);
 	} else {
 		error = word_add(walk, node, row, text, element);
@@ -207,15 +224,16 @@ static int walk_item(struct walk *walk, yaml_node_t *node, const struct config_r
 	return error;
 }
 
-static int walk_value(struct walk *walk, yaml_node_t *key, yaml_node_t *node, const struct config_row *row, void *base,
-	struct config_position *position)
+static int walk_value(struct walk *walk, yaml_node_t *key, yaml_node_t *node, const struct config_row *row,
+	void *base, struct config_position *position)
 {
 	char why[384], range[256];
 	int error = 0;
 
 	*position = position_of(node);
 	if (row->type < CONFIG_TYPE_ADDRESSES) {
-		const char *text = scalar_text(walk, node, row->path, config_range_format(row, range, sizeof(range)));
+		const char *text =
+			scalar_text(walk, node, row->path, config_range_format(row, range, sizeof(range)));
 		if (text == NULL)
 			return -EINVAL;
 		if (config_value_parse(row, text, base, why, sizeof(why)) != 0)
@@ -227,14 +245,15 @@ static int walk_value(struct walk *walk, yaml_node_t *key, yaml_node_t *node, co
 	if (node->type != YAML_SEQUENCE_NODE)
 		return FAIL(walk, key, row->path, "this is %s, not a list (allowed: %s)", kind_of(node),
 			config_range_format(row, range, sizeof(range)));
-	for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top && error == 0; item++)
+	for (yaml_node_item_t *item = node->data.sequence.items.start;
+		item < node->data.sequence.items.top && error == 0; item++)
 		error = walk_item(walk, yaml_document_get_node(walk->document, *item), row);
 	return error;
 }
 
 /* Keys seen twice in one mapping, whatever their values. */
-static int refuse_duplicate(struct walk *walk, const yaml_node_t *node, const yaml_node_pair_t *pair, const char *name,
-	const char *path)
+static int refuse_duplicate(struct walk *walk, const yaml_node_t *node, const yaml_node_pair_t *pair,
+	const char *name, const char *path)
 {
 	for (const yaml_node_pair_t *other = node->data.mapping.pairs.start; other < pair; other++) {
 		const yaml_node_t *key = yaml_document_get_node(walk->document, other->key);
@@ -245,8 +264,8 @@ static int refuse_duplicate(struct walk *walk, const yaml_node_t *node, const ya
 	return 0;
 }
 
-static int walk_pair(struct walk *walk, const yaml_node_t *mapping, const yaml_node_pair_t *pair, const char *path, void *base,
-	struct config_position *at)
+static int walk_pair(struct walk *walk, const yaml_node_t *mapping, const yaml_node_pair_t *pair,
+	const char *path, void *base, struct config_position *at)
 {
 	yaml_node_t *key = yaml_document_get_node(walk->document, pair->key);
 	yaml_node_t *value = yaml_document_get_node(walk->document, pair->value);
@@ -260,10 +279,12 @@ static int walk_pair(struct walk *walk, const yaml_node_t *mapping, const yaml_n
 	error = refuse_duplicate(walk, mapping, pair, text, name);
 	if (error != 0)
 		return error;
-	const struct config_row *row = strchr(text, '.') == NULL && strchr(text, '[') == NULL ? config_row_find(name) : NULL;
+	const struct config_row *row =
+		strchr(text, '.') == NULL && strchr(text, '[') == NULL ? config_row_find(name) : NULL;
 	if (row != NULL) {
 		unsigned index = config_row_element_index(row);
-		return walk_value(walk, key, value, row, base, &at[index != 0 ? index : (unsigned)(row - config_rows)]);
+		return walk_value(
+			walk, key, value, row, base, &at[index != 0 ? index : (unsigned)(row - config_rows)]);
 	}
 	if (strchr(text, '.') != NULL || strchr(text, '[') != NULL || !has_keys_below(name)) {
 		list_keys(path, keys, sizeof(keys));
@@ -273,16 +294,18 @@ static int walk_pair(struct walk *walk, const yaml_node_t *mapping, const yaml_n
 		return 0;
 	if (value->type != YAML_MAPPING_NODE) {
 		list_keys(name, keys, sizeof(keys));
-		return FAIL(walk, value, name, "this is %s, not a mapping (allowed: %s)", kind_of(value), keys);
+		return FAIL(
+			walk, value, name, "this is %s, not a mapping (allowed: %s)", kind_of(value), keys);
 	}
 	return walk_mapping(walk, value, name, base, at);
 }
 
-static int walk_mapping(struct walk *walk, yaml_node_t *node, const char *path, void *base, struct config_position *at)
+static int walk_mapping(
+	struct walk *walk, yaml_node_t *node, const char *path, void *base, struct config_position *at)
 {
 	const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	/* the longest mapping of the schema has 20 keys; a longer one holds an unknown or a double one early on, and
-	 * stops there, so looking back at every pair is cheap */
+	/* the longest mapping of the schema has 20 keys; a longer one holds an unknown or a double one early
+	 * on, and stops there, so looking back at every pair is cheap */
 	for (; pair < node->data.mapping.pairs.top; pair++) {
 		int error = walk_pair(walk, node, pair, path, base, at);
 		if (error != 0)
@@ -296,14 +319,17 @@ static void profile_apply(struct walk *walk, const yaml_node_t *root)
 {
 	const struct config_row *row = config_row_find("profile");
 	char why[384];
-	for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
+	for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
+		pair < root->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key = yaml_document_get_node(walk->document, pair->key);
 		const yaml_node_t *value = yaml_document_get_node(walk->document, pair->value);
-		if (key->type != YAML_SCALAR_NODE || strcmp((const char *)key->data.scalar.value, "profile") != 0 ||
+		if (key->type != YAML_SCALAR_NODE ||
+			strcmp((const char *)key->data.scalar.value, "profile") != 0 ||
 			value->type != YAML_SCALAR_NODE)
 			continue;
 		struct config chosen = *walk->config;
-		if (config_value_parse(row, (const char *)value->data.scalar.value, &chosen, why, sizeof(why)) == 0) {
+		if (config_value_parse(
+			    row, (const char *)value->data.scalar.value, &chosen, why, sizeof(why)) == 0) {
 			config_default(walk->config, (enum config_profile)chosen.profile);
 			memcpy(walk->config->file, chosen.file, sizeof(chosen.file));
 		}
@@ -312,7 +338,8 @@ static void profile_apply(struct walk *walk, const yaml_node_t *root)
 
 static int syntax_error(struct walk *walk, const yaml_parser_t *parser)
 {
-	struct config_position at = {(uint32_t)parser->problem_mark.line + 1, (uint32_t)parser->problem_mark.column + 1};
+	struct config_position at = {
+		(uint32_t)parser->problem_mark.line + 1, (uint32_t)parser->problem_mark.column + 1};
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	return config_error(walk->config, at, "file", walk->error_text, walk->error_bytes, "not YAML: %s%s%s",
@@ -331,7 +358,8 @@ static int walk_document(struct walk *walk, yaml_parser_t *parser)
 	if (root != NULL && is_null(root)) {
 		error = 0;
 	} else if (root != NULL && root->type != YAML_MAPPING_NODE) {
-		error = FAIL(walk, root, "file", "this is %s, not a mapping of keys to values", kind_of(root));
+		error = FAIL(
+			walk, root, "file", "this is %s, not a mapping of keys to values", kind_of(root));
 	} else if (root != NULL) {
 		profile_apply(walk, root);
 		error = walk_mapping(walk, root, "", walk->config, walk->config->at);
@@ -342,7 +370,8 @@ static int walk_document(struct walk *walk, yaml_parser_t *parser)
 		} else {
 			yaml_node_t *more = yaml_document_get_root_node(&second);
 			if (more != NULL)
-				error = FAIL(walk, more, "file", "a second document begins here (allowed: one)");
+				error = FAIL(
+					walk, more, "file", "a second document begins here (allowed: one)");
 			yaml_document_delete(&second);
 		}
 	}
@@ -350,7 +379,8 @@ static int walk_document(struct walk *walk, yaml_parser_t *parser)
 	return error;
 }
 
-int config_yaml_read(const char *text, size_t bytes, struct config *config, char *error_text, size_t error_bytes)
+int config_yaml_read(
+	const char *text, size_t bytes, struct config *config, char *error_text, size_t error_bytes)
 {
 	struct walk walk = {.config = config, .error_text = error_text, .error_bytes = error_bytes};
 	yaml_parser_t parser;

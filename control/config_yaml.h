@@ -7,6 +7,7 @@
 #include "control/config_schema.h"
 
 /** Fill `config`, which holds the defaults and the file's name. 0, -EINVAL or -ENOMEM with a sentence. */
-int config_yaml_read(const char *text, size_t bytes, struct config *config, char *error_text, size_t error_bytes);
+int config_yaml_read(
+	const char *text, size_t bytes, struct config *config, char *error_text, size_t error_bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Opening, closing and the turns of weir-control's state. The effects of the governor are in control_effects.c.
+ * Opening, closing and the turns of weir-control's state. The effects of the governor are in
+ * control_effects.c.
  */
 #include "control/control.h"
 
@@ -64,8 +65,9 @@ static bool load_list(void *context, const struct prefix *prefix, bool allow, co
 	int error = governor_list_add(control->governor, allow ? GOVERNOR_LIST_ALLOW : GOVERNOR_LIST_DENY,
 		GOVERNOR_LIST_FROM_OPERATOR, prefix, reason, control->clock.wall_ms, &conflict);
 	if (error == -EPERM)
-		log_warning("%s stays off the %s list: it contradicts %s of the configuration", prefix_format(prefix, text),
-			allow ? "allow" : "deny", prefix_format(&conflict, other));
+		log_warning("%s stays off the %s list: it contradicts %s of the configuration",
+			prefix_format(prefix, text), allow ? "allow" : "deny",
+			prefix_format(&conflict, other));
 	return true;
 }
 
@@ -78,15 +80,19 @@ static int store_start(struct control *control, char *error_text, size_t error_b
 		.backup_interval_s = (unsigned)(control->config.store_backup_interval_ms / 1000),
 	};
 	struct store_visitor visitor = {control, load_ban, load_strike, load_strike_id, load_list};
-	int error = store_open(&store_config, control->clock.wall_ms, &control->store_report, &control->store);
+	int error =
+		store_open(&store_config, control->clock.wall_ms, &control->store_report, &control->store);
 	if (error != 0) {
 		snprintf(error_text, error_bytes, "%s: %s", path, control->store_report.text);
 		control->store = NULL;
 		return error;
 	}
 	if (control->store_report.text[0] != '\0')
-		log_write((control->store_report.flags & (STORE_QUARANTINED | STORE_EMPTY | STORE_RECORDS_LOST))
-				? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s", control->store_report.text);
+		log_write(
+			(control->store_report.flags & (STORE_QUARANTINED | STORE_EMPTY | STORE_RECORDS_LOST))
+				? LOG_LEVEL_WARNING
+				: LOG_LEVEL_INFO,
+			"%s", control->store_report.text);
 	error = store_load(control->store, &visitor, &control->loaded);
 	if (error != 0) {
 		snprintf(error_text, error_bytes, "%s: cannot be read: %s", path, strerror(-error));
@@ -121,7 +127,8 @@ static int link_start(struct control *control)
 	char socket_path[PATHS_TEXT_MAX], segment[PATHS_TEXT_MAX];
 	struct dataplane_link_callbacks callbacks;
 	control_link_callbacks(control, &callbacks);
-	return dataplane_link_create(config_link_socket_path(&control->config, socket_path, sizeof(socket_path)),
+	return dataplane_link_create(
+		config_link_socket_path(&control->config, socket_path, sizeof(socket_path)),
 		config_dataplane_segment_path(&control->config, segment, sizeof(segment)),
 		publisher_payload(control->publisher), &callbacks, &control->link);
 }
@@ -161,7 +168,8 @@ static int parts_open(struct control *control, char *error_text, size_t error_by
 	if (error == 0)
 		error = link_start(control);
 	if (error != 0)
-		snprintf(error_text, error_bytes, "the first image cannot be published: %s", strerror(-error));
+		snprintf(
+			error_text, error_bytes, "the first image cannot be published: %s", strerror(-error));
 	return error;
 }
 
@@ -202,18 +210,20 @@ static bool resync_list(struct control *control, bool allow, const struct prefix
 	return store_put_list(control->store, prefix, allow, true, reason) == 0;
 }
 
-static bool resync_allow(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+static bool resync_allow(
+	void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
 {
 	return origin != GOVERNOR_LIST_FROM_OPERATOR || resync_list(context, true, prefix, reason);
 }
 
-static bool resync_deny(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+static bool resync_deny(
+	void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
 {
 	return origin != GOVERNOR_LIST_FROM_OPERATOR || resync_list(context, false, prefix, reason);
 }
 
-/* The disk was full for so long that changes were not queued: memory is the truth, and goes there whole. Proportional to the
- * bans, and rare: once after each such disk. */
+/* The disk was full for so long that changes were not queued: memory is the truth, and goes there whole.
+ * Proportional to the bans, and rare: once after each such disk. */
 static void store_resync(struct control *control, const struct store_status *status)
 {
 	if (!status->resync || status->error != 0)

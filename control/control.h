@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The state of a running weir-control and how its parts are joined: governor, store, publisher, link. Event loop only. It
- * needs no event loop of its own, so that tests drive the real parts turn by turn. Must not speak JSON-RPC.
+ * The state of a running weir-control and how its parts are joined: governor, store, publisher, link. Event
+ * loop only. It needs no event loop of its own, so that tests drive the real parts turn by turn. Must not
+ * speak JSON-RPC.
  */
 #ifndef WEIR_CONTROL_CONTROL_H
 #define WEIR_CONTROL_CONTROL_H
@@ -42,8 +43,8 @@ struct control {
 /** Read both clocks. Each turn starts with it. */
 void control_clock(struct control *control);
 
-/** Takes the configuration over (also on failure: the caller must not free it). Opens the store, loads it, publishes the first image.
- * -errno with a sentence. `control` must stay where it is. */
+/** Takes the configuration over (also on failure: the caller must not free it). Opens the store, loads it,
+ * publishes the first image. -errno with a sentence. `control` must stay where it is. */
 int control_open(struct control *control, struct config *config, char *error_text, size_t error_bytes);
 /** Commits the store, publishes a last image. 0, or the first error. */
 int control_close(struct control *control);
@@ -55,12 +56,14 @@ bool control_advance(struct control *control);
 /** Ends a turn: rings the doorbell once if the log or the image has news. */
 void control_turn_end(struct control *control);
 
-/** A new configuration in place of the old. On error the old one is in force again and error_text says why. Keys that only a
- * restart can change keep their old value and are named in `restart_text` ("" if none). `config` is taken over when 0. */
-int control_reload(struct control *control, struct config *config, char *error_text, size_t error_bytes, char *restart_text,
-	size_t restart_bytes);
+/** A new configuration in place of the old. On error the old one is in force again and error_text says why.
+ * Keys that only a restart can change keep their old value and are named in `restart_text` ("" if none).
+ * `config` is taken over when 0. */
+int control_reload(struct control *control, struct config *config, char *error_text, size_t error_bytes,
+	char *restart_text, size_t restart_bytes);
 
-/** An operator's entry of the allow or deny list, with its command. As governor_list_add and governor_list_remove. */
+/** An operator's entry of the allow or deny list, with its command. As governor_list_add and
+ * governor_list_remove. */
 int control_list_add(struct control *control, bool allow, const struct prefix *prefix, const char *reason,
 	struct prefix *ret_conflict);
 int control_list_remove(struct control *control, bool allow, const struct prefix *prefix);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the governor wants done: to the publisher, the store and the listener. And what the dataplane says: to the
- * governor. Called in the middle of governor functions, so nothing here calls back into it.
+ * What the governor wants done: to the publisher, the store and the listener. And what the dataplane says: to
+ * the governor. Called in the middle of governor functions, so nothing here calls back into it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "control/log.h"
 #include "shm/segment.h"
 
-static void effect_enforce(void *context, const struct prefix *prefix, enum source_class class, int64_t end_ms)
+static void effect_enforce(
+	void *context, const struct prefix *prefix, enum source_class class, int64_t end_ms)
 {
 	struct control *control = context;
 	publisher_enforce(control->publisher, prefix, class, end_ms, &control->clock);
@@ -21,8 +22,8 @@ static void effect_cut(void *context, const struct address *address, uint16_t po
 	publisher_cut(control->publisher, address, port, &control->clock);
 }
 
-/* A full queue is not an error here: the store then asks for everything anew (store.h, resync). While the store is being
- * loaded there is none yet, or what comes is what it holds. */
+/* A full queue is not an error here: the store then asks for everything anew (store.h, resync). While the
+ * store is being loaded there is none yet, or what comes is what it holds. */
 static bool store_is_ready(const struct control *control)
 {
 	return control->store != NULL && control->started_ms != 0;
@@ -56,7 +57,8 @@ static void effect_store_strike_id(void *context, const char *id, unsigned strik
 		(void)store_put_strike_id(control->store, id, strikes, last_ms);
 }
 
-static void effect_store_list(void *context, const struct prefix *prefix, bool allow, bool present, const char *reason)
+static void effect_store_list(
+	void *context, const struct prefix *prefix, bool allow, bool present, const char *reason)
 {
 	struct control *control = context;
 	if (store_is_ready(control))
@@ -73,7 +75,8 @@ static void effect_event(void *context, const char *name, const char *json)
 static bool effect_event_wanted(void *context, const char *name)
 {
 	struct control *control = context;
-	return control->listener.event_wanted != NULL && control->listener.event_wanted(control->listener.context, name);
+	return control->listener.event_wanted != NULL &&
+	       control->listener.event_wanted(control->listener.context, name);
 }
 
 void control_governor_config(const struct config *config, struct governor_config *ret_config)

@@ -12,7 +12,8 @@ void control_governor_config(const struct config *config, struct governor_config
 void control_link_callbacks(struct control *control, struct dataplane_link_callbacks *ret_callbacks);
 
 /** control_reload.c: allow, deny, own and the node's addresses into the governor. -EPERM with a sentence. */
-int control_config_lists_add(struct control *control, const struct config *config, char *error_text, size_t error_bytes);
+int control_config_lists_add(
+	struct control *control, const struct config *config, char *error_text, size_t error_bytes);
 /** Give the publisher the lists as they are. -ENOMEM. */
 int control_lists_publish(struct control *control);
 

@@ -10,29 +10,32 @@
 #include "control/control_private.h"
 #include "control/log.h"
 
-static int list_add(struct control *control, enum governor_list list, const struct prefix *prefix, char *error_text,
-	size_t error_bytes)
+static int list_add(struct control *control, enum governor_list list, const struct prefix *prefix,
+	char *error_text, size_t error_bytes)
 {
 	static const char *const names[] = {"allow", "deny", "own"};
 	struct prefix conflict;
 	char text[PREFIX_TEXT_MAX], other[PREFIX_TEXT_MAX];
-	int error = governor_list_add(control->governor, list, GOVERNOR_LIST_FROM_CONFIG, prefix, "configuration",
-		control->clock.wall_ms, &conflict);
+	int error = governor_list_add(control->governor, list, GOVERNOR_LIST_FROM_CONFIG, prefix,
+		"configuration", control->clock.wall_ms, &conflict);
 	if (error == -EEXIST)
 		return 0; /* a node's address that is also written under own */
 	if (error == -EPERM)
-		snprintf(error_text, error_bytes, "%s: %s contradicts %s, which an operator put on the other list; take it off first",
+		snprintf(error_text, error_bytes,
+			"%s: %s contradicts %s, which an operator put on the other list; take it off first",
 			names[list], prefix_format(prefix, text), prefix_format(&conflict, other));
 	else if (error != 0)
-		snprintf(error_text, error_bytes, "%s: %s cannot be added: %s", names[list], prefix_format(prefix, text),
-			strerror(-error));
+		snprintf(error_text, error_bytes, "%s: %s cannot be added: %s", names[list],
+			prefix_format(prefix, text), strerror(-error));
 	return error;
 }
 
-int control_config_lists_add(struct control *control, const struct config *config, char *error_text, size_t error_bytes)
+int control_config_lists_add(
+	struct control *control, const struct config *config, char *error_text, size_t error_bytes)
 {
 	const struct config_prefixes *lists[] = {&config->own, &config->allow, &config->deny};
-	static const enum governor_list kinds[] = {GOVERNOR_LIST_OWN, GOVERNOR_LIST_ALLOW, GOVERNOR_LIST_DENY};
+	static const enum governor_list kinds[] = {
+		GOVERNOR_LIST_OWN, GOVERNOR_LIST_ALLOW, GOVERNOR_LIST_DENY};
 	int error = 0;
 	for (size_t i = 0; i < config->n_node_addresses && error == 0; i++) {
 		struct prefix prefix = prefix_of(&config->node_addresses[i].address, PREFIX_HOST_LENGTH);
@@ -40,7 +43,8 @@ int control_config_lists_add(struct control *control, const struct config *confi
 	}
 	for (size_t list = 0; list < 3; list++) {
 		for (size_t i = 0; i < lists[list]->n && error == 0; i++)
-			error = list_add(control, kinds[list], &lists[list]->items[i].prefix, error_text, error_bytes);
+			error = list_add(
+				control, kinds[list], &lists[list]->items[i].prefix, error_text, error_bytes);
 	}
 	return error;
 }
@@ -51,7 +55,8 @@ struct gathered {
 	bool failed;
 };
 
-static bool gather(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+static bool gather(
+	void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
 {
 	struct gathered *gathered = context;
 	(void)reason;
@@ -99,7 +104,8 @@ struct still_listed {
 	bool found;
 };
 
-static bool find_listed(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+static bool find_listed(
+	void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
 {
 	struct still_listed *still = context;
 	(void)reason;
@@ -125,8 +131,9 @@ int control_list_remove(struct control *control, bool allow, const struct prefix
 }
 
 /* Keys that decide which files, sockets and memory the process owns. */
-static const char *const fixed_keys[] = {"instance", "run_dir", "shm_dir", "state_dir", "socket.path", "socket.group",
-	"socket.admin_group", "store.map_bytes", "store.backup_interval", "ban.peers", "ban.bans"};
+static const char *const fixed_keys[] = {"instance", "run_dir", "shm_dir", "state_dir", "socket.path",
+	"socket.group", "socket.admin_group", "store.map_bytes", "store.backup_interval", "ban.peers",
+	"ban.bans"};
 
 static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
 {
@@ -148,8 +155,8 @@ static void keep_fixed(const struct config *old, struct config *new, char *text,
 	}
 }
 
-int control_reload(struct control *control, struct config *config, char *error_text, size_t error_bytes, char *restart_text,
-	size_t restart_bytes)
+int control_reload(struct control *control, struct config *config, char *error_text, size_t error_bytes,
+	char *restart_text, size_t restart_bytes)
 {
 	char ignored[CONFIG_ERROR_MAX];
 	struct snapshot_policy *policy = malloc(sizeof(*policy));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The reader of the event rings. A control that restarts goes on where its predecessor stopped, if the same dataplane runs.
+ * The reader of the event rings. A control that restarts goes on where its predecessor stopped, if the same
+ * dataplane runs.
  */
 #include "control/dataplane_events.h"
 
@@ -8,8 +9,8 @@
 #include <string.h>
 
 enum {
-	EVENTS_PER_READ = 256,	   /* 16 KiB on the stack */
-	READS_PER_RING = 16,	   /* 4096 events a ring and turn: about 4 ms of the governor at 1 us each */
+	EVENTS_PER_READ = 256, /* 16 KiB on the stack */
+	READS_PER_RING = 16,   /* 4096 events a ring and turn: about 4 ms of the governor at 1 us each */
 };
 
 void dataplane_events_init(struct dataplane_events *events, const char *path, struct control_payload *payload)
@@ -40,8 +41,8 @@ bool dataplane_events_attach(struct dataplane_events *events)
 	}
 	uint64_t instance = events->reader.header.instance, n = events->reader.header.parameters[0];
 	if (n == 0 || n > DATAPLANE_LCORES_MAX) {
-		snprintf(events->text, sizeof(events->text), "%s: says it has %llu lcores (allowed: 1..%d)", events->path,
-			(unsigned long long)n, DATAPLANE_LCORES_MAX);
+		snprintf(events->text, sizeof(events->text), "%s: says it has %llu lcores (allowed: 1..%d)",
+			events->path, (unsigned long long)n, DATAPLANE_LCORES_MAX);
 		segment_reader_close(&events->reader);
 		return false;
 	}
@@ -50,20 +51,24 @@ bool dataplane_events_attach(struct dataplane_events *events)
 	events->text[0] = '\0';
 	bool same = events->payload->dataplane_instance == instance;
 	for (unsigned i = 0; i < CONTROL_RINGS_MAX; i++) {
-		uint64_t consumed = atomic_load_explicit(&events->payload->ring_consumed[i], memory_order_relaxed);
+		uint64_t consumed =
+			atomic_load_explicit(&events->payload->ring_consumed[i], memory_order_relaxed);
 		events->cursors[i] = same ? consumed : 0;
-		atomic_store_explicit(&events->payload->ring_consumed[i], events->cursors[i], memory_order_relaxed);
+		atomic_store_explicit(
+			&events->payload->ring_consumed[i], events->cursors[i], memory_order_relaxed);
 	}
 	events->payload->dataplane_instance = instance;
 	return true;
 }
 
-static bool ring_read(struct dataplane_events *events, unsigned lcore, const struct dataplane_link_callbacks *callbacks)
+static bool ring_read(
+	struct dataplane_events *events, unsigned lcore, const struct dataplane_link_callbacks *callbacks)
 {
 	struct event_record records[EVENTS_PER_READ];
 	for (int turn = 0; turn < READS_PER_RING; turn++) {
 		uint64_t lost = 0;
-		int n = event_ring_read(&events->reader, lcore, &events->cursors[lcore], records, EVENTS_PER_READ, &lost);
+		int n = event_ring_read(
+			&events->reader, lcore, &events->cursors[lcore], records, EVENTS_PER_READ, &lost);
 		events->lost += lost;
 		if (n < 0)
 			return false;
@@ -88,7 +93,8 @@ bool dataplane_events_read(struct dataplane_events *events, const struct datapla
 	for (unsigned lcore = 0; lcore < events->n_lcores; lcore++) {
 		uint64_t word = 0;
 		more |= ring_read(events, lcore, callbacks);
-		size_t offset = offsetof(struct dataplane_payload, lcores) + lcore * sizeof(struct dataplane_lcore) +
+		size_t offset =
+			offsetof(struct dataplane_payload, lcores) + lcore * sizeof(struct dataplane_lcore) +
 			offsetof(struct dataplane_lcore, events) + offsetof(struct event_ring, dropped);
 		if (segment_reader_read(&events->reader, offset, &word, sizeof(word)) == 0)
 			dropped += word;
@@ -107,12 +113,15 @@ uint64_t dataplane_events_heartbeat_ns(const struct dataplane_events *events)
 static void counters_sum(struct counters *total, const struct counters *one)
 {
 	for (int i = 0; i < COUNTER_COUNT; i++)
-		counter_add(total, (enum counter)i, atomic_load_explicit(&one->values[i], memory_order_relaxed));
+		counter_add(
+			total, (enum counter)i, atomic_load_explicit(&one->values[i], memory_order_relaxed));
 	for (int i = 0; i < REASON_COUNT; i++)
-		counter_reason_add(total, (enum reason)i, atomic_load_explicit(&one->reasons[i], memory_order_relaxed));
+		counter_reason_add(
+			total, (enum reason)i, atomic_load_explicit(&one->reasons[i], memory_order_relaxed));
 }
 
-void dataplane_events_status(struct dataplane_events *events, uint64_t mono_ns, struct dataplane_status *ret_status)
+void dataplane_events_status(
+	struct dataplane_events *events, uint64_t mono_ns, struct dataplane_status *ret_status)
 {
 	struct counters one;
 	ret_status->attached = events->attached;

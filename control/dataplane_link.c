@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The link socket and the life of the dataplane as control sees it. Reading the rings is in dataplane_events.c.
+ * The link socket and the life of the dataplane as control sees it. Reading the rings is in
+ * dataplane_events.c.
  */
 #include "control/dataplane_link.h"
 
@@ -13,9 +14,9 @@
 
 #include "control/dataplane_events.h"
 
-#define RETRY_NS UINT64_C(200000000)	    /* design: a restarted dataplane is met within 200 ms */
-#define HUNG_NS UINT64_C(1000000000)	    /* ten missed heartbeats of 100 ms */
-enum { MESSAGES_PER_TURN = 256 };	    /* 16 k flows of a dump; then the loop serves others */
+#define RETRY_NS UINT64_C(200000000)  /* design: a restarted dataplane is met within 200 ms */
+#define HUNG_NS  UINT64_C(1000000000) /* ten missed heartbeats of 100 ms */
+enum { MESSAGES_PER_TURN = 256 };     /* 16 k flows of a dump; then the loop serves others */
 
 struct dataplane_link {
 	char socket_path[128];
@@ -59,7 +60,8 @@ static void link_lost(struct dataplane_link *link, uint64_t mono_ns)
 	link->dump_running = false;
 	link->next_connect_ns = mono_ns + RETRY_NS;
 	link->callbacks.watch(link->callbacks.context, -1);
-	link->callbacks.note(link->callbacks.context, false, "the dataplane hung up: it ended or was restarted");
+	link->callbacks.note(
+		link->callbacks.context, false, "the dataplane hung up: it ended or was restarted");
 }
 
 static void link_connect(struct dataplane_link *link, uint64_t mono_ns)
@@ -100,18 +102,20 @@ void dataplane_link_doorbell(struct dataplane_link *link)
 	(void)link_send(link, &message, sizeof(message));
 }
 
-int dataplane_link_probe(
-	struct dataplane_link *link, const struct address *client, uint16_t port, uint8_t protocol, uint64_t cookie)
+int dataplane_link_probe(struct dataplane_link *link, const struct address *client, uint16_t port,
+	uint8_t protocol, uint64_t cookie)
 {
-	struct link_probe probe = {
-		.message = {.version = LINK_VERSION, .kind = LINK_PROBE, .cookie = cookie}, .port = port, .protocol = protocol};
+	struct link_probe probe = {.message = {.version = LINK_VERSION, .kind = LINK_PROBE, .cookie = cookie},
+		.port = port,
+		.protocol = protocol};
 	memcpy(probe.client, client->bytes, sizeof(probe.client));
 	return link_send(link, &probe, sizeof(probe));
 }
 
 static void dump_ask(struct dataplane_link *link)
 {
-	struct link_message message = {.version = LINK_VERSION, .kind = LINK_FLOW_DUMP, .cookie = link->dump_cookie + 1};
+	struct link_message message = {
+		.version = LINK_VERSION, .kind = LINK_FLOW_DUMP, .cookie = link->dump_cookie + 1};
 	if (link->dump_running || link_send(link, &message, sizeof(message)) != 0)
 		return;
 	link->dump_cookie++;
@@ -172,7 +176,8 @@ static void heartbeat_check(struct dataplane_link *link, uint64_t mono_ns)
 		return;
 	link->hung = hung;
 	link->callbacks.note(link->callbacks.context, !hung,
-		hung ? "the dataplane hangs: no heartbeat for a second" : "the dataplane's heartbeat is back");
+		hung ? "the dataplane hangs: no heartbeat for a second"
+		     : "the dataplane's heartbeat is back");
 }
 
 bool dataplane_link_tick(struct dataplane_link *link, uint64_t mono_ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Control's side of what joins it to the dataplane: the link socket (doorbell, probes, flow dumps) and the event rings in the
- * dataplane's segment. Event loop only; never blocks, and works the same when there is no dataplane. Must not decide policy:
- * events and answers go to callbacks.
+ * Control's side of what joins it to the dataplane: the link socket (doorbell, probes, flow dumps) and the
+ * event rings in the dataplane's segment. Event loop only; never blocks, and works the same when there is no
+ * dataplane. Must not decide policy: events and answers go to callbacks.
  */
 #ifndef WEIR_CONTROL_DATAPLANE_LINK_H
 #define WEIR_CONTROL_DATAPLANE_LINK_H
@@ -30,25 +30,27 @@ int dataplane_link_create(const char *socket_path, const char *segment_path, str
 	const struct dataplane_link_callbacks *callbacks, struct dataplane_link **ret_link);
 void dataplane_link_destroy(struct dataplane_link *link);
 
-/** Reconnects, checks the heartbeat, reads events (at most a bounded number). True: more events wait, call again soon. */
+/** Reconnects, checks the heartbeat, reads events (at most a bounded number). True: more events wait, call
+ * again soon. */
 bool dataplane_link_tick(struct dataplane_link *link, uint64_t mono_ns);
 /** The watched socket is readable or hung up. */
 void dataplane_link_on_input(struct dataplane_link *link, uint64_t mono_ns);
 /** Tell the dataplane to look at the log. A full socket buffer needs no more bells. */
 void dataplane_link_doorbell(struct dataplane_link *link);
 /** Ask what would happen to an attempt now. -ENOTCONN, -EAGAIN: nobody can answer. */
-int dataplane_link_probe(
-	struct dataplane_link *link, const struct address *client, uint16_t port, uint8_t protocol, uint64_t cookie);
+int dataplane_link_probe(struct dataplane_link *link, const struct address *client, uint16_t port,
+	uint8_t protocol, uint64_t cookie);
 
 struct dataplane_status {
 	bool connected, attached, hung; /* socket, segment, heartbeat older than a second */
 	uint64_t instance, pid, heartbeat_age_ms;
 	struct dataplane_payload payload; /* the fixed part, when attached */
-	struct counters total;		  /* summed over lcores */
+	struct counters total;            /* summed over lcores */
 	uint64_t lcores, events, events_lost, events_dropped, flow_dumps, deaths;
 	char text[192]; /* why it is not attached */
 };
 /** Reads the counters: a pread per lcore. */
-void dataplane_link_status(struct dataplane_link *link, uint64_t mono_ns, struct dataplane_status *ret_status);
+void dataplane_link_status(
+	struct dataplane_link *link, uint64_t mono_ns, struct dataplane_status *ret_status);
 
 #endif

@@ -44,7 +44,8 @@ static void entries_free(struct enforced_entries *entries)
 	memset(entries, 0, sizeof(*entries));
 }
 
-int enforced_set_change(struct enforced_set *set, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms)
+int enforced_set_change(
+	struct enforced_set *set, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms)
 {
 	int error = entries_reserve(&set->changes, set->changes.n + 1);
 	if (error != 0)
@@ -52,7 +53,7 @@ int enforced_set_change(struct enforced_set *set, const struct prefix *prefix, e
 	struct enforced_entry *entry = &set->changes.items[set->changes.n++];
 	memcpy(entry->address, prefix->address.bytes, sizeof(entry->address));
 	entry->length = prefix->length;
-	entry->class = (uint8_t)class;
+	entry->class = (uint8_t) class;
 	entry->reserved = 0;
 	entry->end_wall_s = enforced_end_s(end_wall_ms);
 	return 0;
@@ -71,16 +72,28 @@ static int entry_compare(const struct enforced_entry *a, const struct enforced_e
 	return memcmp(a, b, sizeof(a->address) + 1);
 }
 
-/* Stable merge sort: of several changes of one prefix the last must stay last. */
+static bool entries_are_sorted(const struct enforced_entry *items, size_t n)
+{
+	size_t i = 1;
+	while (i < n && entry_compare(&items[i - 1], &items[i]) <= 0)
+		i++;
+	return i >= n;
+}
+
+/* Stable merge sort: of several changes of one prefix the last must stay last. A start loads millions in
+ * order. */
 static void entries_sort(struct enforced_entry *items, struct enforced_entry *scratch, size_t n)
 {
+	if (entries_are_sorted(items, n))
+		return;
 	struct enforced_entry *from = items, *to = scratch;
 	for (size_t width = 1; width < n; width *= 2) {
 		for (size_t start = 0; start < n; start += 2 * width) {
 			size_t left = start, middle = start + width < n ? start + width : n;
 			size_t right = middle, end = middle + width < n ? middle + width : n;
 			for (size_t k = start; k < end; k++) {
-				bool take_left = left < middle &&
+				bool take_left =
+					left < middle &&
 					(right >= end || entry_compare(&from[left], &from[right]) <= 0);
 				to[k] = take_left ? from[left++] : from[right++];
 			}
@@ -104,17 +117,20 @@ int enforced_set_merge(struct enforced_set *set, uint32_t now_wall_s, struct enf
 	size_t n_changes = set->frozen.n, i = 0, j = 0;
 	if (entries_reserve(&merged, set->base.n + n_changes + 1) != 0)
 		return -ENOMEM;
-	/* The place for the result is the sort's scratch before it is filled: its capacity covers the changes. */
+	/* The place for the result is the sort's scratch before it is filled: its capacity covers the
+	 * changes. */
 	entries_sort(set->frozen.items, merged.items, n_changes);
 	while (i < set->base.n || j < n_changes) {
-		int order = i == set->base.n ? 1 : j == n_changes ? -1
-			: entry_compare(&set->base.items[i], &set->frozen.items[j]);
+		int order = i == set->base.n ? 1
+			    : j == n_changes ? -1
+					     : entry_compare(&set->base.items[i], &set->frozen.items[j]);
 		const struct enforced_entry *entry;
 		if (order < 0) {
 			entry = &set->base.items[i++];
 		} else {
 			i += order == 0;
-			while (j + 1 < n_changes && entry_compare(&set->frozen.items[j], &set->frozen.items[j + 1]) == 0)
+			while (j + 1 < n_changes &&
+				entry_compare(&set->frozen.items[j], &set->frozen.items[j + 1]) == 0)
 				j++;
 			entry = &set->frozen.items[j++];
 		}
@@ -144,7 +160,8 @@ int enforced_set_rollback(struct enforced_set *set)
 	int error = entries_reserve(&set->frozen, set->frozen.n + set->changes.n);
 	if (error != 0)
 		return error;
-	memcpy(set->frozen.items + set->frozen.n, set->changes.items, set->changes.n * sizeof(*set->changes.items));
+	memcpy(set->frozen.items + set->frozen.n, set->changes.items,
+		set->changes.n * sizeof(*set->changes.items));
 	set->frozen.n += set->changes.n;
 	entries_free(&set->changes);
 	set->changes = set->frozen;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The enforced set as the publisher sees it: a sorted array that never changes, and the changes since. A build takes both without
- * copying (enforced_set_freeze is O(1)), merges them on the worker thread, and gives the merged array back; the event
- * loop never walks the set. 24 bytes an entry. No locks: the loop and the worker never hold the same array writable.
+ * The enforced set as the publisher sees it: a sorted array that never changes, and the changes since. A
+ * build takes both without copying (enforced_set_freeze is O(1)), merges them on the worker thread, and gives
+ * the merged array back; the event loop never walks the set. 24 bytes an entry. No locks: the loop and the
+ * worker never hold the same array writable.
  */
 #ifndef WEIR_CONTROL_ENFORCED_SET_H
 #define WEIR_CONTROL_ENFORCED_SET_H
@@ -29,9 +30,9 @@ struct enforced_entries {
 };
 
 struct enforced_set {
-	struct enforced_entries base;	 /* sorted by prefix, unique; read by the worker while frozen */
+	struct enforced_entries base;    /* sorted by prefix, unique; read by the worker while frozen */
 	struct enforced_entries changes; /* in order of time; event loop */
-	struct enforced_entries frozen;	 /* the changes that the running build merges; worker */
+	struct enforced_entries frozen;  /* the changes that the running build merges; worker */
 };
 
 /** Wall milliseconds to seconds, rounded up; INT64_MAX is never. */
@@ -39,14 +40,17 @@ uint32_t enforced_end_s(int64_t end_wall_ms);
 int64_t enforced_end_ms(uint32_t end_wall_s);
 
 /** Loop: note a change. -ENOMEM. */
-int enforced_set_change(struct enforced_set *set, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms);
+int enforced_set_change(
+	struct enforced_set *set, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms);
 /** Loop, no build running: hand the changes to the next merge. */
 void enforced_set_freeze(struct enforced_set *set);
-/** Worker: base and frozen changes merged, without those ended by now_s. -ENOMEM leaves everything as it was. */
+/** Worker: base and frozen changes merged, without those ended by now_s. -ENOMEM leaves everything as it was.
+ */
 int enforced_set_merge(struct enforced_set *set, uint32_t now_wall_s, struct enforced_entries *ret_merged);
 /** Loop: the build is done; `merged` becomes the base. */
 void enforced_set_commit(struct enforced_set *set, struct enforced_entries *merged);
-/** Loop: the build failed: its changes go back in front of the later ones. -ENOMEM: they stay frozen; call again. */
+/** Loop: the build failed: its changes go back in front of the later ones. -ENOMEM: they stay frozen; call
+ * again. */
 int enforced_set_rollback(struct enforced_set *set);
 void enforced_set_free(struct enforced_set *set);
 

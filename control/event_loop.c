@@ -81,11 +81,12 @@ void event_loop_destroy(struct event_loop *loop)
 
 static uint32_t epoll_interest(unsigned interest)
 {
-	return ((interest & EVENT_LOOP_IN) ? (uint32_t)EPOLLIN : 0) | ((interest & EVENT_LOOP_OUT) ? (uint32_t)EPOLLOUT : 0);
+	return ((interest & EVENT_LOOP_IN) ? (uint32_t)EPOLLIN : 0) |
+	       ((interest & EVENT_LOOP_OUT) ? (uint32_t)EPOLLOUT : 0);
 }
 
-static int source_add(struct event_loop *loop, int fd, enum source_kind kind, unsigned interest, event_handler handler,
-	void *context, struct event_source **ret_source)
+static int source_add(struct event_loop *loop, int fd, enum source_kind kind, unsigned interest,
+	event_handler handler, void *context, struct event_source **ret_source)
 {
 	struct event_source *source = calloc(1, sizeof(*source));
 	if (source == NULL)
@@ -104,8 +105,8 @@ static int source_add(struct event_loop *loop, int fd, enum source_kind kind, un
 	return 0;
 }
 
-int event_loop_add(
-	struct event_loop *loop, int fd, unsigned interest, event_handler handler, void *context, struct event_source **ret_source)
+int event_loop_add(struct event_loop *loop, int fd, unsigned interest, event_handler handler, void *context,
+	struct event_source **ret_source)
 {
 	return source_add(loop, fd, SOURCE_DESCRIPTOR, interest, handler, context, ret_source);
 }
@@ -124,7 +125,8 @@ void event_loop_remove(struct event_loop *loop, struct event_source *source)
 	source->removed = true;
 }
 
-int event_loop_add_timer(struct event_loop *loop, event_handler handler, void *context, struct event_source **ret_source)
+int event_loop_add_timer(
+	struct event_loop *loop, event_handler handler, void *context, struct event_source **ret_source)
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (fd < 0)
@@ -163,7 +165,8 @@ int event_loop_add_signals(struct event_loop *loop, const int *signals, event_ha
 	return error;
 }
 
-void event_loop_set_hooks(struct event_loop *loop, void (*begin)(void *context), void (*end)(void *context), void *context)
+void event_loop_set_hooks(
+	struct event_loop *loop, void (*begin)(void *context), void (*end)(void *context), void *context)
 {
 	loop->begin = begin;
 	loop->end = end;

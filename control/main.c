@@ -16,8 +16,8 @@
 #include "control/rpc.h"
 #include "control/rpc_server.h"
 
-#define TICK_NS UINT64_C(20000000)	 /* events and heartbeat; the reader of the heartbeat allows a second */
-#define NOTIFY_TICKS 50			 /* systemd hears of us once a second */
+#define TICK_NS      UINT64_C(20000000) /* events and heartbeat; the reader of the heartbeat allows a second */
+#define NOTIFY_TICKS 50                 /* systemd hears of us once a second */
 
 struct process {
 	const char *config_path;
@@ -37,7 +37,8 @@ static void turn_begin(void *context)
 	control_clock(&process->control);
 }
 
-/* The governor's timer: armed for what is due next, never later than a minute, so that a stepped wall clock is noticed. */
+/* The governor's timer: armed for what is due next, never later than a minute, so that a stepped wall clock
+ * is noticed. */
 static void due_arm(struct process *process)
 {
 	struct control *control = &process->control;
@@ -78,7 +79,8 @@ static void on_tick(void *context, unsigned ready)
 	if (more != process->more) {
 		/* a burst of events: read on every millisecond until the rings are empty */
 		process->more = more;
-		(void)event_loop_arm(process->tick, more ? TICK_NS / 20 : TICK_NS, more ? TICK_NS / 20 : TICK_NS);
+		(void)event_loop_arm(
+			process->tick, more ? TICK_NS / 20 : TICK_NS, more ? TICK_NS / 20 : TICK_NS);
 	}
 	if (++process->ticks % NOTIFY_TICKS == 0)
 		(void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%llu bans in force",
@@ -97,7 +99,8 @@ static void on_link_change(void *context, int fd)
 	struct process *process = context;
 	event_loop_remove(process->loop, process->link);
 	process->link = NULL;
-	if (fd >= 0 && event_loop_add(process->loop, fd, EVENT_LOOP_IN, on_link, process, &process->link) != 0)
+	if (fd >= 0 &&
+		event_loop_add(process->loop, fd, EVENT_LOOP_IN, on_link, process, &process->link) != 0)
 		log_warning("the dataplane's socket cannot be watched, ignoring its answers");
 }
 
@@ -128,7 +131,8 @@ static int reload(void *context, char *text, size_t bytes)
 		snprintf(text, bytes, "not enough memory");
 		return -ENOMEM;
 	}
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(process->control.clock.mono_ns / 1000));
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)(process->control.clock.mono_ns / 1000));
 	int error = config_load(process->config_path, config, text, bytes);
 	if (error == 0) {
 		error = control_reload(&process->control, config, text, bytes, restart, sizeof(restart));
@@ -139,7 +143,8 @@ static int reload(void *context, char *text, size_t bytes)
 	if (error != 0) {
 		log_error("the configuration is wrong, keeping the old one: %s", text);
 	} else {
-		log_info("configuration reloaded%s%s", restart[0] != '\0' ? "; only a restart changes " : "", restart);
+		log_info("configuration reloaded%s%s", restart[0] != '\0' ? "; only a restart changes " : "",
+			restart);
 		snprintf(text, bytes, "%s", restart);
 	}
 	(void)sd_notify(0, "READY=1");
@@ -171,11 +176,11 @@ static int watch_start(struct process *process)
 	if (error == 0)
 		error = event_loop_add_timer(loop, on_due, process, &process->due);
 	if (error == 0)
-		error = event_loop_add(loop, publisher_event_fd(process->control.publisher), EVENT_LOOP_IN, on_image, process,
-			&process->image);
+		error = event_loop_add(loop, publisher_event_fd(process->control.publisher), EVENT_LOOP_IN,
+			on_image, process, &process->image);
 	if (error == 0)
-		error = event_loop_add(
-			loop, store_event_fd(process->control.store), EVENT_LOOP_IN, on_store, process, &process->store);
+		error = event_loop_add(loop, store_event_fd(process->control.store), EVENT_LOOP_IN, on_store,
+			process, &process->store);
 	event_loop_set_hooks(loop, turn_begin, turn_end, process);
 	process->control.watch = on_link_change;
 	process->control.watch_context = process;
@@ -193,11 +198,12 @@ static int run(struct process *process, char *error_text, size_t error_bytes)
 		snprintf(error_text, error_bytes, "the event loop cannot start: %s", strerror(-error));
 		return error;
 	}
-	error = rpc_server_open(
-		process->loop, process->rpc, &process->control.config, &process->server, error_text, error_bytes);
+	error = rpc_server_open(process->loop, process->rpc, &process->control.config, &process->server,
+		error_text, error_bytes);
 	if (error != 0)
 		return error;
-	log_info("weir-control %s is ready: instance %s, %llu bans", WEIR_VERSION, process->control.config.instance,
+	log_info("weir-control %s is ready: instance %s, %llu bans", WEIR_VERSION,
+		process->control.config.instance,
 		(unsigned long long)governor_ban_count(process->control.governor));
 	(void)sd_notify(0, "READY=1");
 	error = event_loop_run(process->loop);
@@ -211,7 +217,8 @@ static int serve(struct process *process, struct config *config)
 	static const int early[] = {SIGHUP, SIGTERM, SIGINT, SIGPIPE, 0};
 	char error_text[CONFIG_ERROR_MAX + 512] = "";
 	sigset_t set;
-	/* Blocked before any thread exists, so that every thread inherits it; signalfd takes them later, none is lost. */
+	/* Blocked before any thread exists, so that every thread inherits it; signalfd takes them later, none
+	 * is lost. */
 	sigemptyset(&set);
 	for (const int *number = early; *number != 0; number++)
 		sigaddset(&set, *number);
@@ -250,9 +257,9 @@ static void usage(FILE *file)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-		{"rpc-reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'k'}, {"rpc-reference", no_argument, NULL, 'r'},
+		{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct process process;
 	static struct config config;
 	char error_text[CONFIG_ERROR_MAX];

@@ -13,9 +13,9 @@
 #include "control/publisher_build.h"
 
 enum {
-	PENDING_CUTS_MAX = 1 << 20,	    /* 24 MB: cuts that wait for room in the log */
-	RETRY_MS = 1000,		    /* after a failed build: the disk is full or memory short */
-	CLOCK_STEP_MS = 500,		    /* wall against monotonic clock; NTP slews stay far below it per tick */
+	PENDING_CUTS_MAX = 1 << 20, /* 24 MB: cuts that wait for room in the log */
+	RETRY_MS = 1000,            /* after a failed build: the disk is full or memory short */
+	CLOCK_STEP_MS = 500,        /* wall against monotonic clock; NTP slews stay far below it per tick */
 };
 
 struct pending_cut {
@@ -50,8 +50,8 @@ static void lists_release(struct publisher_lists *lists)
 	}
 }
 
-/* How far the control before us had read the dataplane's rings: its segment is still there. An unreadable one leaves
- * zeros, and the link starts a dataplane's rings from their beginning. */
+/* How far the control before us had read the dataplane's rings: its segment is still there. An unreadable one
+ * leaves zeros, and the link starts a dataplane's rings from their beginning. */
 struct predecessor {
 	uint64_t ring_consumed[CONTROL_RINGS_MAX];
 	uint64_t dataplane_instance;
@@ -61,10 +61,11 @@ static void predecessor_read(const char *segment_path, struct predecessor *prede
 {
 	struct segment_reader reader;
 	memset(predecessor, 0, sizeof(*predecessor));
-	if (segment_reader_open(segment_path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), &reader) != SEGMENT_OK)
+	if (segment_reader_open(segment_path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), &reader) !=
+		SEGMENT_OK)
 		return;
-	if (segment_reader_read(&reader, offsetof(struct control_payload, ring_consumed), predecessor->ring_consumed,
-		    sizeof(predecessor->ring_consumed)) != 0 ||
+	if (segment_reader_read(&reader, offsetof(struct control_payload, ring_consumed),
+		    predecessor->ring_consumed, sizeof(predecessor->ring_consumed)) != 0 ||
 		segment_reader_read(&reader, offsetof(struct control_payload, dataplane_instance),
 			&predecessor->dataplane_instance, sizeof(predecessor->dataplane_instance)) != 0)
 		memset(predecessor, 0, sizeof(*predecessor));
@@ -103,7 +104,9 @@ int publisher_open(const struct publisher_options *options, const struct snapsho
 	enum segment_error result = segment_create(options->segment_path, SEGMENT_KIND_CONTROL,
 		control_payload_layout_hash(), sizeof(struct control_payload), NULL, &publisher->segment);
 	if (result != SEGMENT_OK) {
-		error = result == SEGMENT_ERROR_BUSY ? -EBUSY : result == SEGMENT_ERROR_NO_SPACE ? -ENOSPC : -EIO;
+		error = result == SEGMENT_ERROR_BUSY       ? -EBUSY
+			: result == SEGMENT_ERROR_NO_SPACE ? -ENOSPC
+							   : -EIO;
 		segment_error_text(result, options->segment_path, error_text, error_bytes);
 		publisher->segment.fd = -1;
 		publisher_close(publisher);
@@ -146,7 +149,8 @@ static bool command_append(struct publisher *publisher, const struct command_rec
 	return true;
 }
 
-static struct command_record prefix_command(enum command_kind kind, const struct prefix *prefix, const struct snapshot_clock *clock)
+static struct command_record prefix_command(
+	enum command_kind kind, const struct prefix *prefix, const struct snapshot_clock *clock)
 {
 	struct command_record record = {
 		.kind = (uint8_t)kind, .prefix_length = prefix->length, .written_ns = clock->mono_ns};
@@ -154,19 +158,21 @@ static struct command_record prefix_command(enum command_kind kind, const struct
 	return record;
 }
 
-void publisher_load(struct publisher *publisher, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms)
+void publisher_load(struct publisher *publisher, const struct prefix *prefix, enum source_class class,
+	int64_t end_wall_ms)
 {
 	publisher->dirty = true;
 	if (enforced_set_change(&publisher->set, prefix, class, end_wall_ms) != 0)
 		publisher->status.changes_lost++;
 }
 
-void publisher_enforce(struct publisher *publisher, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms,
-	const struct snapshot_clock *clock)
+void publisher_enforce(struct publisher *publisher, const struct prefix *prefix, enum source_class class,
+	int64_t end_wall_ms, const struct snapshot_clock *clock)
 {
 	/* the same rounding as the image's, so that image and log never disagree about an end */
 	uint32_t meta = snapshot_meta(class, enforced_end_ms(enforced_end_s(end_wall_ms)), clock);
-	struct command_record record = prefix_command(meta == 0 ? COMMAND_BAN_CLEAR : COMMAND_BAN_SET, prefix, clock);
+	struct command_record record =
+		prefix_command(meta == 0 ? COMMAND_BAN_CLEAR : COMMAND_BAN_SET, prefix, clock);
 	record.meta = meta;
 	publisher_load(publisher, prefix, meta == 0 ? SOURCE_CLASS_NONE : class, end_wall_ms);
 	(void)command_append(publisher, &record);
@@ -174,13 +180,16 @@ void publisher_enforce(struct publisher *publisher, const struct prefix *prefix,
 
 static bool cut_append(struct publisher *publisher, const struct pending_cut *cut, uint64_t mono_ns)
 {
-	struct command_record record = {
-		.kind = COMMAND_FLOW_CUT, .prefix_length = PREFIX_HOST_LENGTH, .port = cut->port, .written_ns = mono_ns};
+	struct command_record record = {.kind = COMMAND_FLOW_CUT,
+		.prefix_length = PREFIX_HOST_LENGTH,
+		.port = cut->port,
+		.written_ns = mono_ns};
 	memcpy(record.address, cut->address.bytes, sizeof(record.address));
 	return command_append(publisher, &record);
 }
 
-void publisher_cut(struct publisher *publisher, const struct address *address, uint16_t port, const struct snapshot_clock *clock)
+void publisher_cut(struct publisher *publisher, const struct address *address, uint16_t port,
+	const struct snapshot_clock *clock)
 {
 	struct pending_cut cut = {*address, port};
 	if (publisher->n_cuts == 0 && cut_append(publisher, &cut, clock->mono_ns))
@@ -188,8 +197,9 @@ void publisher_cut(struct publisher *publisher, const struct address *address, u
 	/* An image carries no cuts, so they wait here, in order, for room in the log. */
 	if (publisher->n_cuts == publisher->cuts_capacity) {
 		size_t capacity = publisher->cuts_capacity == 0 ? 1024 : publisher->cuts_capacity * 2;
-		struct pending_cut *cuts = capacity > PENDING_CUTS_MAX ? NULL
-			: realloc(publisher->cuts, capacity * sizeof(*cuts));
+		struct pending_cut *cuts = capacity > PENDING_CUTS_MAX
+						   ? NULL
+						   : realloc(publisher->cuts, capacity * sizeof(*cuts));
 		if (cuts == NULL) {
 			publisher->status.changes_lost++;
 			return;
@@ -205,7 +215,8 @@ static void cuts_flush(struct publisher *publisher, uint64_t mono_ns)
 	size_t sent = 0;
 	while (sent < publisher->n_cuts && cut_append(publisher, &publisher->cuts[sent], mono_ns))
 		sent++;
-	memmove(publisher->cuts, publisher->cuts + sent, (publisher->n_cuts - sent) * sizeof(*publisher->cuts));
+	memmove(publisher->cuts, publisher->cuts + sent,
+		(publisher->n_cuts - sent) * sizeof(*publisher->cuts));
 	publisher->n_cuts -= sent;
 }
 
@@ -229,8 +240,8 @@ static int prefixes_copy(const struct prefix *from, size_t n, struct prefix **re
 	return 0;
 }
 
-int publisher_set_lists(struct publisher *publisher, const struct prefix *allow, size_t n_allow, const struct prefix *deny,
-	size_t n_deny)
+int publisher_set_lists(struct publisher *publisher, const struct prefix *allow, size_t n_allow,
+	const struct prefix *deny, size_t n_deny)
 {
 	struct publisher_lists *lists = calloc(1, sizeof(*lists));
 	if (lists == NULL)
@@ -238,7 +249,8 @@ int publisher_set_lists(struct publisher *publisher, const struct prefix *allow,
 	lists->references = 1;
 	lists->n_allow = n_allow;
 	lists->n_deny = n_deny;
-	if (prefixes_copy(allow, n_allow, &lists->allow) != 0 || prefixes_copy(deny, n_deny, &lists->deny) != 0) {
+	if (prefixes_copy(allow, n_allow, &lists->allow) != 0 ||
+		prefixes_copy(deny, n_deny, &lists->deny) != 0) {
 		lists_release(lists);
 		return -ENOMEM;
 	}
@@ -280,7 +292,8 @@ static int build_start(struct publisher *publisher, const struct snapshot_clock 
 	build->clock = *clock;
 	build->instance = publisher->status.instance;
 	build->generation = publisher->status.generation + 1;
-	build->covers_sequence = atomic_load_explicit(&publisher->payload->head_sequence, memory_order_relaxed);
+	build->covers_sequence =
+		atomic_load_explicit(&publisher->payload->head_sequence, memory_order_relaxed);
 	build->lists = publisher->lists;
 	build->lists->references++;
 	publisher->building_request = publisher->requested;
@@ -297,7 +310,7 @@ static bool build_is_due(const struct publisher *publisher, uint64_t mono_ns)
 	if (publisher->status.building || mono_ns < publisher->retry_ns)
 		return false;
 	return publisher->must_build || publisher->commands_since >= publisher->commands_max ||
-		(publisher->dirty && mono_ns - publisher->last_freeze_ns >= publisher->interval_ns);
+	       (publisher->dirty && mono_ns - publisher->last_freeze_ns >= publisher->interval_ns);
 }
 
 static void clock_check(struct publisher *publisher, const struct snapshot_clock *clock)
@@ -394,6 +407,8 @@ struct control_payload *publisher_payload(struct publisher *publisher)
 void publisher_status(const struct publisher *publisher, struct publisher_status *ret_status)
 {
 	*ret_status = publisher->status;
-	ret_status->head_sequence = atomic_load_explicit(&publisher->payload->head_sequence, memory_order_relaxed);
-	ret_status->covered_sequence = atomic_load_explicit(&publisher->payload->covered_sequence, memory_order_relaxed);
+	ret_status->head_sequence =
+		atomic_load_explicit(&publisher->payload->head_sequence, memory_order_relaxed);
+	ret_status->covered_sequence =
+		atomic_load_explicit(&publisher->payload->covered_sequence, memory_order_relaxed);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The worker side of the publisher. Its time is proportional to the set; nothing waits for it but start and stop.
+ * The worker side of the publisher. Its time is proportional to the set; nothing waits for it but start and
+ * stop.
  */
 #include "control/publisher_build.h"
 
@@ -28,11 +29,12 @@ static int build_compile(struct publisher_build *build, void **ret_block, size_t
 		const struct enforced_entry *entry = &build->merged.items[i];
 		memcpy(prefix.address.bytes, entry->address, sizeof(entry->address));
 		prefix.length = entry->length;
-		error = snapshot_add_ban(&snapshot, &prefix, entry->class, enforced_end_ms(entry->end_wall_s));
+		error = snapshot_add_ban(
+			&snapshot, &prefix, entry->class, enforced_end_ms(entry->end_wall_s));
 	}
 	if (error == 0)
-		error = snapshot_finish(
-			&snapshot, build->instance, build->generation, build->covers_sequence, ret_block, ret_bytes);
+		error = snapshot_finish(&snapshot, build->instance, build->generation, build->covers_sequence,
+			ret_block, ret_bytes);
 	snapshot_free(&snapshot);
 	return error;
 }
@@ -58,7 +60,8 @@ static int build_run(struct publisher_build *build)
 
 static uint64_t elapsed_ms(const struct timespec *from, const struct timespec *to)
 {
-	return (uint64_t)(to->tv_sec - from->tv_sec) * 1000 + (uint64_t)((to->tv_nsec - from->tv_nsec) / 1000000);
+	return (uint64_t)(to->tv_sec - from->tv_sec) * 1000 +
+	       (uint64_t)((to->tv_nsec - from->tv_nsec) / 1000000);
 }
 
 static void *build_main(void *argument)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * One build of an image on a thread of its own: merge, compile, write, rename. The event loop fills the inputs, starts it, and
- * takes the outputs after publisher_build_reap or _wait said so; in between it touches none of them.
+ * One build of an image on a thread of its own: merge, compile, write, rename. The event loop fills the
+ * inputs, starts it, and takes the outputs after publisher_build_reap or _wait said so; in between it touches
+ * none of them.
  */
 #ifndef WEIR_CONTROL_PUBLISHER_BUILD_H
 #define WEIR_CONTROL_PUBLISHER_BUILD_H

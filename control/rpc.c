@@ -40,7 +40,8 @@ void rpc_destroy(struct rpc *rpc)
 	free(rpc);
 }
 
-int rpc_client_add(struct rpc *rpc, const struct rpc_sink *sink, bool may_write, struct rpc_client **ret_client)
+int rpc_client_add(
+	struct rpc *rpc, const struct rpc_sink *sink, bool may_write, struct rpc_client **ret_client)
 {
 	struct rpc_client *client = calloc(1, sizeof(*client));
 	if (client == NULL)
@@ -74,7 +75,8 @@ void rpc_client_remove(struct rpc *rpc, struct rpc_client *client)
 	free(client);
 }
 
-void rpc_fail(struct rpc_request *request, enum protocol_error code, const char *reason, const char *format, ...)
+void rpc_fail(
+	struct rpc_request *request, enum protocol_error code, const char *reason, const char *format, ...)
 {
 	va_list arguments;
 	if (request->error_code != 0)
@@ -114,11 +116,11 @@ static void request_answer(struct rpc_request *request)
 	if (request->error_code == 0 && request->result == NULL)
 		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "not enough memory for the answer");
 	if (request->error_code != 0)
-		send_json(request->client, error_message(request->id, request->error_code, request->error_text,
-						   request->error_reason));
+		send_json(request->client, error_message(request->id, request->error_code,
+						   request->error_text, request->error_reason));
 	else
-		send_json(request->client,
-			json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", request->id, "result", request->result));
+		send_json(request->client, json_pack("{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", request->id,
+						   "result", request->result));
 }
 
 static void line_fail(struct rpc_client *client, const char *text)
@@ -160,8 +162,10 @@ static void envelope_check(struct rpc_request *request, json_t *message)
 	if (!json_is_string(method))
 		rpc_fail(request, PROTOCOL_ERROR_REQUEST, NULL, "method: must be a string");
 	if (params != NULL && !json_is_object(params))
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "params: must be an object with named fields");
-	json_object_foreach(message, key, value) {
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+			"params: must be an object with named fields");
+	json_object_foreach(message, key, value)
+	{
 		if (strcmp(key, "jsonrpc") != 0 && strcmp(key, "id") != 0 && strcmp(key, "method") != 0 &&
 			strcmp(key, "params") != 0 && strcmp(key, "t") != 0)
 			rpc_fail(request, PROTOCOL_ERROR_REQUEST, NULL,
@@ -175,14 +179,16 @@ static void envelope_check(struct rpc_request *request, json_t *message)
 	request->params = params != NULL ? json_incref(params) : json_object();
 	request->method = method_find(json_string_value(method));
 	if (request->method == NULL)
-		rpc_fail(request, PROTOCOL_ERROR_METHOD, NULL, "%.80s: no such method", json_string_value(method));
+		rpc_fail(request, PROTOCOL_ERROR_METHOD, NULL, "%.80s: no such method",
+			json_string_value(method));
 }
 
 static void request_run(struct rpc_request *request)
 {
 	if (request->method->writes && !request->client->may_write) {
 		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "permission",
-			"%s changes something, which only root and members of socket.admin_group may", request->method->name);
+			"%s changes something, which only root and members of socket.admin_group may",
+			request->method->name);
 		return;
 	}
 	if (rpc_parameters_check(request))
@@ -200,7 +206,8 @@ void rpc_line(struct rpc *rpc, struct rpc_client *client, const char *line, size
 	json_t *message = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &problem);
 	if (!json_is_object(message)) {
 		snprintf(text, sizeof(text), "not a JSON object on one line: %s",
-			json_is_array(message) ? "batches are not supported, send one request a line" : problem.text);
+			json_is_array(message) ? "batches are not supported, send one request a line"
+					       : problem.text);
 		json_decref(message);
 		line_fail(client, text);
 		return;
@@ -229,10 +236,12 @@ void rpc_line(struct rpc *rpc, struct rpc_client *client, const char *line, size
 	request_free(request);
 }
 
-void rpc_wait(struct rpc_request *request, bool (*poll)(struct rpc_request *request, bool timed_out), uint64_t timeout_ms)
+void rpc_wait(struct rpc_request *request, bool (*poll)(struct rpc_request *request, bool timed_out),
+	uint64_t timeout_ms)
 {
 	if (request->rpc->n_pending >= RPC_PENDING_MAX) {
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "pending", "%u requests wait already", request->rpc->n_pending);
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "pending", "%u requests wait already",
+			request->rpc->n_pending);
 		return;
 	}
 	request->poll = poll;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * JSON-RPC 2.0, one message a line, apart from any socket: a line goes in, lines come out through the client's sink, at once or
- * later. Methods are rows of one table (rpc_table.c). Event loop only; must not block, read clocks or own descriptors.
+ * JSON-RPC 2.0, one message a line, apart from any socket: a line goes in, lines come out through the
+ * client's sink, at once or later. Methods are rows of one table (rpc_table.c). Event loop only; must not
+ * block, read clocks or own descriptors.
  */
 #ifndef WEIR_CONTROL_RPC_H
 #define WEIR_CONTROL_RPC_H
@@ -22,7 +23,8 @@ struct rpc_sink {
 /** What only the process around can do. */
 struct rpc_host {
 	void *context;
-	/** Reload the configuration file: 0, or -errno and the sentence in `text`. On success `text` may say what needs a restart. */
+	/** Reload the configuration file: 0, or -errno and the sentence in `text`. On success `text` may say
+	 * what needs a restart. */
 	int (*reload)(void *context, char *text, size_t bytes);
 };
 
@@ -32,11 +34,13 @@ int rpc_create(struct control *control, const struct rpc_host *host, struct rpc 
 void rpc_destroy(struct rpc *rpc);
 
 /** -ENOMEM. may_write: methods that change are allowed. */
-int rpc_client_add(struct rpc *rpc, const struct rpc_sink *sink, bool may_write, struct rpc_client **ret_client);
+int rpc_client_add(
+	struct rpc *rpc, const struct rpc_sink *sink, bool may_write, struct rpc_client **ret_client);
 /** Its pending requests are forgotten; what they asked for happens nevertheless. */
 void rpc_client_remove(struct rpc *rpc, struct rpc_client *client);
 
-/** One line without its newline, any bytes. Answers with a result, an error, nothing (a notification), or later. */
+/** One line without its newline, any bytes. Answers with a result, an error, nothing (a notification), or
+ * later. */
 void rpc_line(struct rpc *rpc, struct rpc_client *client, const char *line, size_t bytes);
 /** A line longer than PROTOCOL_LINE_BYTES_MAX was thrown away. */
 void rpc_line_too_long(struct rpc_client *client);

@@ -7,10 +7,11 @@
 #include "control/rpc_private.h"
 
 /* The events of rpc.md. */
-static const char *const event_names[RPC_EVENT_NAMES] = {"peer.connected", "peer.disconnected", "peer.banned", "peer.unbanned",
-	"peer.disconnect", "peer.discovered", "peer.score_updated", "peer.status_due", "peer.ping_due", "peer.metadata_due",
-	"conn.failed", "discover.peers", "discover.subnets", "discovery.new_peers", "ban.misbehavior", "governor.connect",
-	"governor.disconnect", "governor.promote", "governor.demote", "governor.share", "governor.evict_cold", "churn.start",
+static const char *const event_names[RPC_EVENT_NAMES] = {"peer.connected", "peer.disconnected", "peer.banned",
+	"peer.unbanned", "peer.disconnect", "peer.discovered", "peer.score_updated", "peer.status_due",
+	"peer.ping_due", "peer.metadata_due", "conn.failed", "discover.peers", "discover.subnets",
+	"discovery.new_peers", "ban.misbehavior", "governor.connect", "governor.disconnect",
+	"governor.promote", "governor.demote", "governor.share", "governor.evict_cold", "churn.start",
 	"churn.restore", "book.evicted", "circuit.changed", "prune.short", "flood.enter", "flood.leave"};
 
 int rpc_event_index(const char *name)
@@ -31,7 +32,8 @@ bool rpc_event_wanted(void *context, const char *name)
 
 void rpc_event(void *context, const char *name, const char *json)
 {
-	static const char head[] = "{\"jsonrpc\":\"2.0\",\"method\":\"" PROTOCOL_EVENT_METHOD "\",\"params\":";
+	static const char head[] =
+		"{\"jsonrpc\":\"2.0\",\"method\":\"" PROTOCOL_EVENT_METHOD "\",\"params\":";
 	struct rpc *rpc = context;
 	int index = rpc_event_index(name);
 	size_t bytes = strlen(json);
@@ -67,10 +69,13 @@ void rpc_events_subscribe(struct rpc_request *request)
 {
 	json_t *names = json_object_get(request->params, "names"), *name;
 	size_t i;
-	json_array_foreach(names, i, name) {
+	json_array_foreach(names, i, name)
+	{
 		if (rpc_event_index(json_string_value(name)) < 0) {
-			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "names: %.60s is no event (allowed: those of the "
-				"reference, such as peer.banned)", json_string_value(name));
+			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+				"names: %.60s is no event (allowed: those of the "
+				"reference, such as peer.banned)",
+				json_string_value(name));
 			return;
 		}
 	}

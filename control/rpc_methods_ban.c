@@ -33,8 +33,10 @@ static bool ban_common(struct rpc_request *request, struct ban *ban)
 			"tier: %" PRId64 " is set by Weir itself (allowed: 2 temporary, 5 manual)", tier);
 		return false;
 	}
-	int64_t fallback_ms = tier == BAN_TIER_MANUAL ? GOVERNOR_NEVER_MS
-		: request->control->clock.wall_ms + (int64_t)request->control->config.ban_temporary_ms;
+	int64_t fallback_ms = tier == BAN_TIER_MANUAL
+				      ? GOVERNOR_NEVER_MS
+				      : request->control->clock.wall_ms +
+						(int64_t)request->control->config.ban_temporary_ms;
 	ban->tier = (enum ban_tier)tier;
 	snprintf(ban->reason, sizeof(ban->reason), "%s", reason != NULL ? reason : "");
 	snprintf(ban->evidence, sizeof(ban->evidence), "%s", evidence != NULL ? evidence : "");
@@ -49,20 +51,23 @@ void rpc_ban_add(struct rpc_request *request)
 	if (!rpc_ban_key(request, &ban) || !ban_common(request, &ban))
 		return;
 	snprintf(ban.source, sizeof(ban.source), "operator");
-	int error = governor_ban_add(
-		request->control->governor, &ban, rpc_flag(request, "force"), request->control->clock.wall_ms, &conflict);
+	int error = governor_ban_add(request->control->governor, &ban, rpc_flag(request, "force"),
+		request->control->clock.wall_ms, &conflict);
 	if (error == -EPERM)
 		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "protected",
-			"the ban covers %s, which is allowlisted or our own (force overrides)", prefix_format(&conflict, text));
+			"the ban covers %s, which is allowlisted or our own (force overrides)",
+			prefix_format(&conflict, text));
 	else if (error == -ENOSPC)
-		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "limit", "there are as many bans as ban.bans allows (%" PRIu64 ")",
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "limit",
+			"there are as many bans as ban.bans allows (%" PRIu64 ")",
 			request->control->config.bans_max);
 	else if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "the ban is not possible: %s", strerror(-error));
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "the ban is not possible: %s",
+			strerror(-error));
 	if (error != 0)
 		return;
-	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until", rpc_time(ban.end_ms), "seq",
-		optional_int((int64_t)log_sequence(request)));
+	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until", rpc_time(ban.end_ms),
+		"seq", optional_int((int64_t)log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }
@@ -80,7 +85,8 @@ void rpc_ban_remove(struct rpc_request *request)
 	if (error == -ENOENT)
 		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "no_ban", "there is no such ban");
 	else if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "the ban cannot be removed: %s", strerror(-error));
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "the ban cannot be removed: %s",
+			strerror(-error));
 	if (error != 0)
 		return;
 	json_t *tiers = json_array();
@@ -88,7 +94,8 @@ void rpc_ban_remove(struct rpc_request *request)
 		if (removed & (1u << i))
 			json_array_append_new(tiers, json_integer(i));
 	}
-	request->result = json_pack("{s:o, s:o}", "removed", tiers, "seq", optional_int((int64_t)log_sequence(request)));
+	request->result = json_pack(
+		"{s:o, s:o}", "removed", tiers, "seq", optional_int((int64_t)log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }
@@ -149,7 +156,8 @@ static bool matches_same(const struct page *page, const struct ban *ban)
 	return ban->scope == BAN_SCOPE_PREFIX && prefix_compare(&page->filter, &ban->prefix) == 0;
 }
 
-/* Visit from `prefix` on: the place just before it in the order is the same address with a length one less. */
+/* Visit from `prefix` on: the place just before it in the order is the same address with a length one less.
+ */
 static void visit_from(struct rpc_request *request, const struct prefix *prefix, struct page *page)
 {
 	struct prefix before = *prefix;
@@ -180,7 +188,8 @@ static struct prefix behind_prefixes(void)
 }
 
 /* Where to go on: a prefix, or "id:ID". False after rpc_fail. */
-static bool page_after(struct rpc_request *request, struct page *page, struct prefix *after, const struct prefix **ret_after)
+static bool page_after(
+	struct rpc_request *request, struct page *page, struct prefix *after, const struct prefix **ret_after)
 {
 	const char *text = rpc_text(request, "after");
 	*ret_after = NULL;
@@ -232,7 +241,8 @@ void rpc_ban_list(struct rpc_request *request)
 		}
 		governor_ban_each(request->control->governor, from, page_visit, &page);
 	}
-	request->result = json_pack("{s:o, s:o}", "bans", page.bans, "next", page.full ? json_string(page.last) : json_null());
+	request->result = json_pack(
+		"{s:o, s:o}", "bans", page.bans, "next", page.full ? json_string(page.last) : json_null());
 }
 
 static const char *import_error(int error)
@@ -264,19 +274,22 @@ void rpc_ban_import(struct rpc_request *request)
 	if (!ban_common(request, &ban))
 		return;
 	refused = json_array();
-	json_array_foreach(prefixes, i, item) {
+	json_array_foreach(prefixes, i, item)
+	{
 		ban.start_ms = 0;
 		int error = prefix_parse(json_string_value(item), &ban.prefix);
 		if (error == 0)
-			error = governor_ban_add(
-				request->control->governor, &ban, force, request->control->clock.wall_ms, &conflict);
+			error = governor_ban_add(request->control->governor, &ban, force,
+				request->control->clock.wall_ms, &conflict);
 		added += error == 0;
 		refused_n += error != 0;
 		if (error != 0 && refused_n <= REFUSED_NAMED)
-			json_array_append_new(refused, json_pack("{s:O, s:s}", "prefix", item, "reason", import_error(error)));
+			json_array_append_new(refused,
+				json_pack("{s:O, s:s}", "prefix", item, "reason", import_error(error)));
 	}
-	request->result = json_pack("{s:o, s:o, s:o, s:o}", "added", optional_int((int64_t)added), "refused_n",
-		optional_int((int64_t)refused_n), "refused", refused, "seq", optional_int((int64_t)log_sequence(request)));
+	request->result = json_pack("{s:o, s:o, s:o, s:o}", "added", optional_int((int64_t)added),
+		"refused_n", optional_int((int64_t)refused_n), "refused", refused, "seq",
+		optional_int((int64_t)log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }

@@ -26,12 +26,15 @@ void rpc_list_add(struct rpc_request *request)
 	char text[PREFIX_TEXT_MAX];
 	if (!rpc_prefix(request, "prefix", rpc_text(request, "prefix"), &prefix))
 		return;
-	int error = control_list_add(request->control, allow, &prefix, reason != NULL ? reason : "", &conflict);
+	int error =
+		control_list_add(request->control, allow, &prefix, reason != NULL ? reason : "", &conflict);
 	if (error == -EPERM)
 		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "contradiction", "it contradicts %s, which is %s",
-			prefix_format(&conflict, text), allow ? "on the deny list" : "allowlisted or our own");
+			prefix_format(&conflict, text),
+			allow ? "on the deny list" : "allowlisted or our own");
 	else if (error != 0 && error != -EEXIST)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "the list cannot grow: %s", strerror(-error));
+		rpc_fail(
+			request, PROTOCOL_ERROR_BUSY, "memory", "the list cannot grow: %s", strerror(-error));
 	else
 		list_result(request);
 }
@@ -46,9 +49,11 @@ void rpc_list_remove(struct rpc_request *request)
 	if (error == -ENOENT)
 		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "no_entry", "the prefix is not on the list");
 	else if (error == -EPERM)
-		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "configuration", "it stands in the configuration file; remove it there");
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "configuration",
+			"it stands in the configuration file; remove it there");
 	else if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "the entry cannot be removed: %s", strerror(-error));
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "the entry cannot be removed: %s",
+			strerror(-error));
 	else
 		list_result(request);
 }
@@ -61,7 +66,8 @@ struct list_page {
 	bool full;
 };
 
-static bool list_visit(void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
+static bool list_visit(
+	void *context, const struct prefix *prefix, const char *reason, enum governor_list_origin origin)
 {
 	struct list_page *page = context;
 	char text[PREFIX_TEXT_MAX];
@@ -74,18 +80,19 @@ static bool list_visit(void *context, const struct prefix *prefix, const char *r
 		return false;
 	}
 	page->last = *prefix;
-	json_array_append_new(page->entries,
-		json_pack("{s:s, s:o, s:s}", "prefix", prefix_format(prefix, text), "reason",
-			rpc_string(reason != NULL ? reason : ""), "origin",
-			origin == GOVERNOR_LIST_FROM_CONFIG ? "configuration" : "operator"));
+	json_array_append_new(
+		page->entries, json_pack("{s:s, s:o, s:s}", "prefix", prefix_format(prefix, text), "reason",
+				       rpc_string(reason != NULL ? reason : ""), "origin",
+				       origin == GOVERNOR_LIST_FROM_CONFIG ? "configuration" : "operator"));
 	return true;
 }
 
 void rpc_list_show(struct rpc_request *request)
 {
 	const char *name = rpc_text(request, "list"), *after_text = rpc_text(request, "after");
-	enum governor_list list = strcmp(name, "allow") == 0 ? GOVERNOR_LIST_ALLOW
-		: strcmp(name, "deny") == 0 ? GOVERNOR_LIST_DENY : GOVERNOR_LIST_OWN;
+	enum governor_list list = strcmp(name, "allow") == 0  ? GOVERNOR_LIST_ALLOW
+				  : strcmp(name, "deny") == 0 ? GOVERNOR_LIST_DENY
+							      : GOVERNOR_LIST_OWN;
 	struct list_page page = {.n = LIST_DEFAULT};
 	struct prefix after;
 	char text[PREFIX_TEXT_MAX];

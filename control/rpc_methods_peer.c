@@ -16,9 +16,10 @@ static const char *client_kind(const char *agent)
 {
 	static const struct {
 		const char *token, *kind;
-	} kinds[] = {{"Lighthouse", "Lighthouse"}, {"teku", "Teku"}, {"Prysm", "Prysm"}, {"github.com", "Prysm"},
-		{"nimbus", "Nimbus"}, {"nim-libp2p", "Nimbus"}, {"js-libp2p", "Lodestar"}, {"lodestar", "Lodestar"},
-		{"Grandine", "Grandine"}, {"erigon", "Caplin"}, {"caplin", "Caplin"}};
+	} kinds[] = {{"Lighthouse", "Lighthouse"}, {"teku", "Teku"}, {"Prysm", "Prysm"},
+		{"github.com", "Prysm"}, {"nimbus", "Nimbus"}, {"nim-libp2p", "Nimbus"},
+		{"js-libp2p", "Lodestar"}, {"lodestar", "Lodestar"}, {"Grandine", "Grandine"},
+		{"erigon", "Caplin"}, {"caplin", "Caplin"}};
 	size_t length = strcspn(agent, "/");
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strlen(kinds[i].token) == length && strncmp(kinds[i].token, agent, length) == 0)
@@ -36,7 +37,8 @@ static json_t *client_json(const char *agent)
 		snprintf(version, sizeof(version), "%.*s", (int)strcspn(slash + 1, "/"), slash + 1);
 	if (last != slash && last != NULL)
 		snprintf(os, sizeof(os), "%s", last + 1);
-	return json_pack("{s:s, s:o, s:o}", "kind", client_kind(agent), "version", rpc_string(version), "os", rpc_string(os));
+	return json_pack("{s:s, s:o, s:o}", "kind", client_kind(agent), "version", rpc_string(version), "os",
+		rpc_string(os));
 }
 
 void rpc_peer_bind(struct rpc_request *request)
@@ -56,7 +58,8 @@ void rpc_peer_bind(struct rpc_request *request)
 	agent = agent != NULL ? agent : "";
 	int error = governor_bind(control->governor, id, &address, (uint16_t)port, agent, now_ms);
 	if (error != 0) {
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the peer cannot be bound: %s", strerror(-error));
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the peer cannot be bound: %s",
+			strerror(-error));
 		return;
 	}
 	snprintf(name.id, sizeof(name.id), "%s", id);
@@ -70,15 +73,18 @@ void rpc_peer_bind(struct rpc_request *request)
 		until_ms = why.ban.end_ms;
 	}
 	request->result = json_pack("{s:b, s:s, s:o, s:o, s:o}", "accepted", code == 0, "reason",
-		code == 0 ? "" : code == GOODBYE_BANNED ? "banned" : code == GOODBYE_BAD_SCORE ? "bad_score" : "banned_ip", "code",
-		code == 0 ? json_null() : json_integer(code), "until", until_ms == 0 ? json_null() : rpc_time(until_ms), "client",
-		client_json(agent));
+		code == 0                   ? ""
+		: code == GOODBYE_BANNED    ? "banned"
+		: code == GOODBYE_BAD_SCORE ? "bad_score"
+					    : "banned_ip",
+		"code", code == 0 ? json_null() : json_integer(code), "until",
+		until_ms == 0 ? json_null() : rpc_time(until_ms), "client", client_json(agent));
 }
 
 void rpc_peer_report(struct rpc_request *request)
 {
-	static const char *const actions[PEER_ACTION_COUNT] = {"fatal", "low", "mid", "high", "invalid_message",
-		"connection_failure", "spam", "protocol_violation", "malicious_content"};
+	static const char *const actions[PEER_ACTION_COUNT] = {"fatal", "low", "mid", "high",
+		"invalid_message", "connection_failure", "spam", "protocol_violation", "malicious_content"};
 	struct peer_report_result result;
 	struct peer_name name;
 	const char *word = rpc_text(request, "action"), *evidence = rpc_text(request, "evidence");
@@ -89,21 +95,26 @@ void rpc_peer_report(struct rpc_request *request)
 		return;
 	while (action < PEER_ACTION_COUNT - 1 && strcmp(actions[action], word) != 0)
 		action++;
-	int error = governor_report(request->control->governor, &name, (enum peer_action)action, rpc_text(request, "reason"),
-		evidence != NULL ? evidence : "", proven == NULL || json_is_true(proven), request->control->clock.wall_ms, &result);
+	int error = governor_report(request->control->governor, &name, (enum peer_action)action,
+		rpc_text(request, "reason"), evidence != NULL ? evidence : "",
+		proven == NULL || json_is_true(proven), request->control->clock.wall_ms, &result);
 	if (error == -ENOENT)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
+			"no such peer: bind it, or name it by its address");
 	else if (error == -EPERM)
-		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "unproven", "the source is not proven: nothing was changed");
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "unproven",
+			"the source is not proven: nothing was changed");
 	else if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the report cannot be taken: %s", strerror(-error));
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the report cannot be taken: %s",
+			strerror(-error));
 	if (error != 0)
 		return;
 	json_t *ban = !result.banned ? json_null()
-		: json_pack("{s:i, s:o, s:i}", "tier", (int)result.ban.tier, "until", rpc_time(result.ban.end_ms), "strikes",
-			(int)result.strikes);
-	request->result = json_pack("{s:o, s:s, s:o, s:b}", "score", result.trusted ? json_null() : json_real(result.score),
-		"state", states[result.state], "ban", ban, "trusted", (int)result.trusted);
+				     : json_pack("{s:i, s:o, s:i}", "tier", (int)result.ban.tier, "until",
+					       rpc_time(result.ban.end_ms), "strikes", (int)result.strikes);
+	request->result = json_pack("{s:o, s:s, s:o, s:b}", "score",
+		result.trusted ? json_null() : json_real(result.score), "state", states[result.state], "ban",
+		ban, "trusted", (int)result.trusted);
 }
 
 struct bans_of {
@@ -166,19 +177,22 @@ void rpc_peer_get(struct rpc_request *request)
 	}
 	json_t *history = json_array();
 	for (unsigned i = 0; i < info.n_history && i < GOVERNOR_HISTORY; i++)
-		json_array_append_new(history, json_pack("{s:o, s:f, s:o}", "t", rpc_time(info.history[i].t_ms), "score",
-						       info.history[i].score, "why", rpc_string(info.history[i].why)));
-	json_t *score = json_pack("{s:o, s:s, s:o, s:o, s:o}", "app", info.trusted ? json_null() : json_real(info.app_score),
-		"state", states[info.state], "freeze_until", time_or_null(info.freeze_until_ms), "unban_at",
+		json_array_append_new(
+			history, json_pack("{s:o, s:f, s:o}", "t", rpc_time(info.history[i].t_ms), "score",
+					 info.history[i].score, "why", rpc_string(info.history[i].why)));
+	json_t *score = json_pack("{s:o, s:s, s:o, s:o, s:o}", "app",
+		info.trusted ? json_null() : json_real(info.app_score), "state", states[info.state],
+		"freeze_until", time_or_null(info.freeze_until_ms), "unban_at",
 		time_or_null(info.unban_at_ms), "healthy_at", time_or_null(info.healthy_at_ms));
-	json_t *counters = json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)info.ok, "fail", (json_int_t)info.fail, "streak",
-		(json_int_t)info.streak);
+	json_t *counters = json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)info.ok, "fail",
+		(json_int_t)info.fail, "streak", (json_int_t)info.streak);
 	request->result = json_pack("{s:o, s:o, s:b, s:o, s:b, s:i, s:o, s:I, s:o, s:o, s:o}", "id",
 		info.name.id[0] != '\0' ? rpc_string(info.name.id) : json_null(), "ip",
-		json_string(address_format(&info.name.address, ip)), "known", (int)info.known, "score", score, "trusted",
-		(int)info.trusted, "strikes", (int)info.strikes, "counters", counters, "n_in", (json_int_t)info.connections_now,
-		"rtt_ms", info.rtt_ms < 0 ? json_null() : json_real(info.rtt_ms), "bans", bans_json(request, &name), "history",
-		history);
+		json_string(address_format(&info.name.address, ip)), "known", (int)info.known, "score", score,
+		"trusted", (int)info.trusted, "strikes", (int)info.strikes, "counters", counters, "n_in",
+		(json_int_t)info.connections_now, "rtt_ms",
+		info.rtt_ms < 0 ? json_null() : json_real(info.rtt_ms), "bans", bans_json(request, &name),
+		"history", history);
 }
 
 void rpc_peer_tag(struct rpc_request *request)
@@ -187,11 +201,14 @@ void rpc_peer_tag(struct rpc_request *request)
 	bool trusted = rpc_flag(request, "trusted");
 	if (!rpc_peer(request, &name))
 		return;
-	int error = governor_tag_trusted(request->control->governor, &name, trusted, request->control->clock.wall_ms);
+	int error = governor_tag_trusted(
+		request->control->governor, &name, trusted, request->control->clock.wall_ms);
 	if (error == -ENOENT)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
+			"no such peer: bind it, or name it by its address");
 	else if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the tag cannot be set: %s", strerror(-error));
+		rpc_fail(
+			request, PROTOCOL_ERROR_BUSY, "limit", "the tag cannot be set: %s", strerror(-error));
 	else
 		request->result = json_pack("{s:{s:b}}", "tags", "trusted", (int)trusted);
 }

@@ -47,9 +47,10 @@ void rpc_governor_status(struct rpc_request *request)
 	request->result = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "profile",
 		control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap", "mode",
 		control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "connected",
-		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_PROVEN], memory_order_relaxed)), "pending",
-		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_HALF_OPEN], memory_order_relaxed)), "known",
-		json_u64(stats.peers), "bans", bans_json(control));
+		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_PROVEN], memory_order_relaxed)),
+		"pending",
+		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_HALF_OPEN], memory_order_relaxed)),
+		"known", json_u64(stats.peers), "bans", bans_json(control));
 }
 
 static json_t *control_json(struct rpc_request *request)
@@ -61,13 +62,14 @@ static json_t *control_json(struct rpc_request *request)
 	json_object_set_new(object, "instance", json_string(control->config.instance));
 	json_object_set_new(object, "config", rpc_string(control->config.file));
 	json_object_set_new(object, "profile",
-		json_string(control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap"));
-	json_object_set_new(
-		object, "mode", json_string(control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce"));
+		json_string(
+			control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap"));
+	json_object_set_new(object, "mode",
+		json_string(control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce"));
 	put_u64(object, "pid", (uint64_t)getpid());
 	json_object_set_new(object, "started", rpc_time(control->started_ms));
-	json_object_set_new(
-		object, "uptime_s", json_real((double)(control->clock.wall_ms - control->started_ms) / 1000.0));
+	json_object_set_new(object, "uptime_s",
+		json_real((double)(control->clock.wall_ms - control->started_ms) / 1000.0));
 	put_u64(object, "peers", stats.peers);
 	put_u64(object, "ids", stats.ids);
 	put_u64(object, "strikes", stats.strikes);
@@ -89,8 +91,10 @@ static json_t *dataplane_json(const struct dataplane_status *status)
 {
 	const struct dataplane_payload *payload = &status->payload;
 	json_t *object = json_object();
-	const char *state = !status->attached ? "absent" : !status->connected ? "gone" : status->hung ? "hung"
-		: state_name(payload->state);
+	const char *state = !status->attached    ? "absent"
+			    : !status->connected ? "gone"
+			    : status->hung       ? "hung"
+						 : state_name(payload->state);
 	json_object_set_new(object, "state", json_string(state));
 	json_object_set_new(object, "connected", json_boolean(status->connected));
 	put_u64(object, "deaths", status->deaths);
@@ -158,7 +162,8 @@ static json_t *image_json(struct control *control)
 	put_u64(object, "build_ms", status.build_ms);
 	put_u64(object, "age_ms", (control->clock.mono_ns - status.published_mono_ns) / 1000000);
 	json_object_set_new(object, "building", json_boolean(status.building));
-	json_object_set_new(object, "text", json_string(status.last_error != 0 ? strerror(-status.last_error) : ""));
+	json_object_set_new(
+		object, "text", json_string(status.last_error != 0 ? strerror(-status.last_error) : ""));
 	return object;
 }
 
@@ -178,7 +183,8 @@ static json_t *store_json(struct control *control)
 	put_u64(object, "map_bytes", status.map_bytes);
 	put_u64(object, "used_bytes", status.used_bytes);
 	put_u64(object, "backups", status.backups);
-	json_object_set_new(object, "last_backup", status.last_backup_ms == 0 ? json_null() : rpc_time(status.last_backup_ms));
+	json_object_set_new(object, "last_backup",
+		status.last_backup_ms == 0 ? json_null() : rpc_time(status.last_backup_ms));
 	put_u64(object, "loaded", control->loaded.bans);
 	put_u64(object, "damaged", control->loaded.damaged);
 	return object;
@@ -189,11 +195,11 @@ void rpc_status(struct rpc_request *request)
 	struct control *control = request->control;
 	struct dataplane_status dataplane;
 	dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
-	request->result = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version", WEIR_VERSION, "protocol",
-		PROTOCOL_VERSION, "t", rpc_time(control->clock.wall_ms), "control", control_json(request), "dataplane",
-		dataplane_json(&dataplane), "counters", counters_json(&dataplane.total), "reasons",
-		reasons_json(&dataplane.total), "bans", bans_json(control), "image", image_json(control), "store",
-		store_json(control));
+	request->result = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		WEIR_VERSION, "protocol", PROTOCOL_VERSION, "t", rpc_time(control->clock.wall_ms), "control",
+		control_json(request), "dataplane", dataplane_json(&dataplane), "counters",
+		counters_json(&dataplane.total), "reasons", reasons_json(&dataplane.total), "bans",
+		bans_json(control), "image", image_json(control), "store", store_json(control));
 }
 
 static bool snapshot_poll(struct rpc_request *request, bool timed_out)
@@ -201,15 +207,17 @@ static bool snapshot_poll(struct rpc_request *request, bool timed_out)
 	struct publisher_status status;
 	publisher_status(request->control->publisher, &status);
 	if (publisher_done(request->control->publisher) >= request->number) {
-		request->result = json_pack("{s:o, s:o, s:o, s:o}", "generation", json_u64(status.generation), "bytes",
-			json_u64(status.image_bytes), "enforced", json_u64(status.enforced), "build_ms",
-			json_u64(status.build_ms));
+		request->result = json_pack("{s:o, s:o, s:o, s:o}", "generation", json_u64(status.generation),
+			"bytes", json_u64(status.image_bytes), "enforced", json_u64(status.enforced),
+			"build_ms", json_u64(status.build_ms));
 		return true;
 	}
 	if (status.last_error != 0 && !status.building)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "image", "the image cannot be published: %s", strerror(-status.last_error));
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "image", "the image cannot be published: %s",
+			strerror(-status.last_error));
 	else if (timed_out)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "timeout", "the image is not ready after %d s", IMAGE_TIMEOUT_MS / 1000);
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "timeout", "the image is not ready after %d s",
+			IMAGE_TIMEOUT_MS / 1000);
 	return request->error_code != 0;
 }
 
@@ -223,22 +231,25 @@ void rpc_config_reload(struct rpc_request *request)
 {
 	char text[CONFIG_ERROR_MAX + 128] = "";
 	if (request->rpc->host.reload == NULL) {
-		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "no_file", "this process has no configuration file");
+		rpc_fail(
+			request, PROTOCOL_ERROR_REFUSED, "no_file", "this process has no configuration file");
 		return;
 	}
 	if (request->rpc->host.reload(request->rpc->host.context, text, sizeof(text)) != 0)
-		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "config", "%s; the old configuration stays in force", text);
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "config",
+			"%s; the old configuration stays in force", text);
 	else
 		request->result = json_pack("{s:b, s:o}", "ok", 1, "restart", rpc_string(text));
 }
 
-static bool show_visit(void *context, const char *key, const char *value, const char *origin, const char *help, const char *range)
+static bool show_visit(void *context, const char *key, const char *value, const char *origin,
+	const char *help, const char *range)
 {
 	json_t *entries = context;
 	(void)help;
 	(void)range;
-	json_array_append_new(
-		entries, json_pack("{s:s, s:o, s:o}", "key", key, "value", rpc_string(value), "origin", rpc_string(origin)));
+	json_array_append_new(entries, json_pack("{s:s, s:o, s:o}", "key", key, "value", rpc_string(value),
+					       "origin", rpc_string(origin)));
 	return json_array_size(entries) < PROTOCOL_PAGE_MAX; /* long lists are for list.show */
 }
 
@@ -258,7 +269,8 @@ static bool durable_poll(struct rpc_request *request, bool timed_out)
 	if (status.error != 0)
 		rpc_fail(request, PROTOCOL_ERROR_BUSY, "store", "in force, but not on disk: %s", status.text);
 	else if (timed_out)
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "store", "in force, but not on disk after %d s", DURABLE_TIMEOUT_MS / 1000);
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "store", "in force, but not on disk after %d s",
+			DURABLE_TIMEOUT_MS / 1000);
 	return request->error_code != 0;
 }
 
@@ -270,6 +282,7 @@ void rpc_wait_durable(struct rpc_request *request)
 
 void rpc_sync(struct rpc_request *request)
 {
-	request->result = json_pack("{s:o}", "durable", json_u64(store_sync_request(request->control->store)));
+	request->result =
+		json_pack("{s:o}", "durable", json_u64(store_sync_request(request->control->store)));
 	rpc_wait_durable(request);
 }

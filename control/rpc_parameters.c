@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Parameters of requests against the method table, and what several methods read from them. Each error names the field and
- * what it may be.
+ * Parameters of requests against the method table, and what several methods read from them. Each error names
+ * the field and what it may be.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +14,8 @@ void rpc_parameter_range(const struct rpc_parameter *parameter, char *text, size
 {
 	switch (parameter->type) {
 	case RPC_TYPE_TEXT:
-		snprintf(text, bytes, "text of %" PRId64 " to %" PRId64 " bytes", parameter->min, parameter->max);
+		snprintf(text, bytes, "text of %" PRId64 " to %" PRId64 " bytes", parameter->min,
+			parameter->max);
 		break;
 	case RPC_TYPE_INTEGER:
 		snprintf(text, bytes, "integer %" PRId64 "..%" PRId64, parameter->min, parameter->max);
@@ -54,7 +55,8 @@ static bool texts_are_valid(const json_t *value, const struct rpc_parameter *par
 	json_t *item;
 	if (!json_is_array(value) || json_array_size(value) > (size_t)parameter->max)
 		return false;
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (!json_is_string(item))
 			return false;
 	}
@@ -67,14 +69,14 @@ static bool value_is_valid(const json_t *value, const struct rpc_parameter *para
 	switch (parameter->type) {
 	case RPC_TYPE_TEXT:
 		return json_is_string(value) && (int64_t)json_string_length(value) >= parameter->min &&
-			(int64_t)json_string_length(value) <= parameter->max;
+		       (int64_t)json_string_length(value) <= parameter->max;
 	case RPC_TYPE_INTEGER:
 		return json_is_integer(value) && json_integer_value(value) >= parameter->min &&
-			json_integer_value(value) <= parameter->max;
+		       json_integer_value(value) <= parameter->max;
 	case RPC_TYPE_SECONDS:
 		number = json_number_value(value);
 		return json_is_number(value) && isfinite(number) && number >= (double)parameter->min &&
-			number <= (double)parameter->max;
+		       number <= (double)parameter->max;
 	case RPC_TYPE_FLAG:
 		return json_is_boolean(value);
 	case RPC_TYPE_TEXTS:
@@ -89,8 +91,8 @@ static bool value_is_valid(const json_t *value, const struct rpc_parameter *para
 
 static const struct rpc_parameter *parameter_find(const struct rpc_method *method, const char *name)
 {
-	for (const struct rpc_parameter *parameter = method->parameters; parameter != NULL && parameter->name != NULL;
-		parameter++) {
+	for (const struct rpc_parameter *parameter = method->parameters;
+		parameter != NULL && parameter->name != NULL; parameter++) {
 		if (strcmp(parameter->name, name) == 0)
 			return parameter;
 	}
@@ -103,8 +105,10 @@ static void unknown_fail(struct rpc_request *request, const char *name)
 	size_t n = 0;
 	for (const struct rpc_parameter *parameter = request->method->parameters;
 		parameter != NULL && parameter->name != NULL && n < sizeof(names); parameter++)
-		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n == 0 ? "" : ", ", parameter->name);
-	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%.60s: unknown parameter (allowed: %s)", name, names);
+		n += (size_t)snprintf(
+			names + n, sizeof(names) - n, "%s%s", n == 0 ? "" : ", ", parameter->name);
+	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%.60s: unknown parameter (allowed: %s)", name,
+		names);
 }
 
 bool rpc_parameters_check(struct rpc_request *request)
@@ -114,7 +118,8 @@ bool rpc_parameters_check(struct rpc_request *request)
 	void *next;
 	char range[512];
 
-	json_object_foreach_safe(request->params, next, name, value) {
+	json_object_foreach_safe(request->params, next, name, value)
+	{
 		const struct rpc_parameter *parameter = parameter_find(request->method, name);
 		if (parameter == NULL) {
 			unknown_fail(request, name);
@@ -126,8 +131,8 @@ bool rpc_parameters_check(struct rpc_request *request)
 		}
 		if (!value_is_valid(value, parameter)) {
 			rpc_parameter_range(parameter, range, sizeof(range));
-			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: wrong type or out of range (allowed: %s)",
-				parameter->name, range);
+			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+				"%s: wrong type or out of range (allowed: %s)", parameter->name, range);
 			return false;
 		}
 	}
@@ -135,8 +140,8 @@ bool rpc_parameters_check(struct rpc_request *request)
 		parameter != NULL && parameter->name != NULL; parameter++) {
 		if (parameter->required && json_object_get(request->params, parameter->name) == NULL) {
 			rpc_parameter_range(parameter, range, sizeof(range));
-			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: must be given (allowed: %s)", parameter->name,
-				range);
+			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: must be given (allowed: %s)",
+				parameter->name, range);
 			return false;
 		}
 	}
@@ -198,8 +203,10 @@ bool rpc_peer(struct rpc_request *request, struct peer_name *ret_name)
 	int64_t port = 0;
 	memset(ret_name, 0, sizeof(*ret_name));
 	if ((id == NULL) == (ip == NULL)) {
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: name the peer by one of them (allowed: id, or ip with or "
-			"without port)", id == NULL ? "id, ip" : "id and ip");
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+			"%s: name the peer by one of them (allowed: id, or ip with or "
+			"without port)",
+			id == NULL ? "id, ip" : "id and ip");
 		return false;
 	}
 	if (id != NULL) {
@@ -218,7 +225,8 @@ bool rpc_ban_key(struct rpc_request *request, struct ban *ret_ban)
 	memset(ret_ban, 0, sizeof(*ret_ban));
 	if (prefix != NULL) {
 		if (rpc_text(request, "id") != NULL || rpc_text(request, "ip") != NULL) {
-			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "prefix: given beside a peer (allowed: id, ip or prefix)");
+			rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+				"prefix: given beside a peer (allowed: id, ip or prefix)");
 			return false;
 		}
 		ret_ban->scope = BAN_SCOPE_PREFIX;
@@ -242,7 +250,8 @@ bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_
 	bool has_for = json_object_get(request->params, "for") != NULL;
 	bool has_until = json_object_get(request->params, "until") != NULL;
 	if (has_for && has_until) {
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "until: given beside for (allowed: one of them)");
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+			"until: given beside for (allowed: one of them)");
 		return false;
 	}
 	*ret_end_ms = fallback_ms;
@@ -252,7 +261,8 @@ bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_
 		*ret_end_ms = (int64_t)ceil(seconds * 1000);
 	if (*ret_end_ms > request->control->clock.wall_ms)
 		return true;
-	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: the ban would have ended already", has_for ? "for" : "until");
+	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: the ban would have ended already",
+		has_for ? "for" : "until");
 	return false;
 }
 
@@ -281,7 +291,10 @@ json_t *rpc_ban_json(const struct ban *ban)
 	bool by_id = ban->scope == BAN_SCOPE_PEER;
 	return json_pack("{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "key",
 		rpc_string(by_id ? ban->id : prefix_format(&ban->prefix, key)), "scope",
-		by_id ? "peer" : ban->prefix.length == PREFIX_HOST_LENGTH ? "ip" : "prefix", "tier", (int)ban->tier, "start",
-		rpc_time(ban->start_ms), "until", rpc_time(ban->end_ms), "reason", rpc_string(ban->reason), "evidence",
-		rpc_string(ban->evidence), "source", rpc_string(ban->source));
+		by_id                                      ? "peer"
+		: ban->prefix.length == PREFIX_HOST_LENGTH ? "ip"
+							   : "prefix",
+		"tier", (int)ban->tier, "start", rpc_time(ban->start_ms), "until", rpc_time(ban->end_ms),
+		"reason", rpc_string(ban->reason), "evidence", rpc_string(ban->evidence), "source",
+		rpc_string(ban->source));
 }

@@ -14,13 +14,13 @@ enum {
 };
 
 enum rpc_type {
-	RPC_TYPE_TEXT,	  /* min..max bytes */
+	RPC_TYPE_TEXT,    /* min..max bytes */
 	RPC_TYPE_INTEGER, /* min..max */
 	RPC_TYPE_SECONDS, /* a number, 0 or more; fractions allowed; min..max */
 	RPC_TYPE_FLAG,
-	RPC_TYPE_TEXTS,	 /* array of texts, at most max */
+	RPC_TYPE_TEXTS,  /* array of texts, at most max */
 	RPC_TYPE_CHOICE, /* a word of `words`, separated by '|' */
-	RPC_TYPE_ANY,	 /* taken as it is; for fields of the node that this release does not use */
+	RPC_TYPE_ANY,    /* taken as it is; for fields of the node that this release does not use */
 };
 
 struct rpc_parameter {
@@ -68,7 +68,7 @@ struct rpc_request {
 	struct control *control; /* the same as rpc->control */
 	struct rpc_client *client;
 	const struct rpc_method *method;
-	json_t *id;	/* NULL: a notification */
+	json_t *id;     /* NULL: a notification */
 	json_t *params; /* checked against the table; never NULL in a handler */
 	json_t *result;
 	int error_code; /* 0: none */
@@ -83,10 +83,12 @@ struct rpc_request {
 };
 
 /** Set the error; the first one stays. */
-void rpc_fail(struct rpc_request *request, enum protocol_error code, const char *reason, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-/** Answer later: `poll` is called at each tick until it returns true, the last time with timed_out. Fails as busy when too many wait. */
-void rpc_wait(struct rpc_request *request, bool (*poll)(struct rpc_request *request, bool timed_out), uint64_t timeout_ms);
+void rpc_fail(struct rpc_request *request, enum protocol_error code, const char *reason, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
+/** Answer later: `poll` is called at each tick until it returns true, the last time with timed_out. Fails as
+ * busy when too many wait. */
+void rpc_wait(struct rpc_request *request, bool (*poll)(struct rpc_request *request, bool timed_out),
+	uint64_t timeout_ms);
 
 /* rpc_parameters.c */
 /** Check types, ranges, required and unknown ones. False after rpc_fail. */

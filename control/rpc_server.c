@@ -17,9 +17,9 @@
 #include "control/log.h"
 
 enum {
-	READ_BYTES = 65536,		/* a turn's share of one client */
+	READ_BYTES = 65536, /* a turn's share of one client */
 	INPUT_MAX = PROTOCOL_LINE_BYTES_MAX + 1,
-	OUTPUT_PAUSE = 262144,		/* more than this waits: read no further requests of the client */
+	OUTPUT_PAUSE = 262144, /* more than this waits: read no further requests of the client */
 	GROUPS_MAX = 1024,
 };
 
@@ -137,7 +137,8 @@ static void input_read(struct connection *connection)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		connection->ended = n == 0; /* it may have asked, shut down its side, and wait for the answer */
+		connection->ended =
+			n == 0; /* it may have asked, shut down its side, and wait for the answer */
 		connection->dead |= n < 0;
 		return;
 	}
@@ -161,7 +162,8 @@ static void output_write(struct connection *connection)
 {
 	struct buffer *out = &connection->out;
 	while (out->start < out->n) {
-		ssize_t n = send(connection->fd, out->bytes + out->start, out->n - out->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(connection->fd, out->bytes + out->start, out->n - out->start,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (n <= 0) {
@@ -225,7 +227,8 @@ static void rights_of(struct rpc_server *server, int fd, bool *ret_read, bool *r
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
 		return;
 	bytes = sizeof(groups);
-	size_t n = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) == 0 ? bytes / sizeof(groups[0]) : 0;
+	size_t n = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) == 0 ? bytes / sizeof(groups[0])
+										  : 0;
 	for (size_t i = 0; i <= n; i++) {
 		gid_t gid = i == n ? peer.gid : groups[i];
 		in_group |= server->has_group && gid == server->group;
@@ -239,7 +242,8 @@ static void connection_refuse(int fd, int code, const char *sentence)
 {
 	char line[256];
 	int n = snprintf(line, sizeof(line),
-		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"%s\"}}\n", code, sentence);
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,\"message\":\"%s\"}}\n", code,
+		sentence);
 	(void)send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
@@ -249,11 +253,13 @@ static void connection_add(struct rpc_server *server, int fd)
 	bool may_read, may_write;
 	rights_of(server, fd, &may_read, &may_write);
 	if (!may_read) {
-		connection_refuse(fd, PROTOCOL_ERROR_REFUSED, "only root and members of socket.group may connect");
+		connection_refuse(
+			fd, PROTOCOL_ERROR_REFUSED, "only root and members of socket.group may connect");
 		return;
 	}
 	if (server->n >= server->clients_max) {
-		connection_refuse(fd, PROTOCOL_ERROR_BUSY, "as many clients as socket.clients allows are connected");
+		connection_refuse(
+			fd, PROTOCOL_ERROR_BUSY, "as many clients as socket.clients allows are connected");
 		return;
 	}
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -269,7 +275,8 @@ static void connection_add(struct rpc_server *server, int fd)
 	server->n++;
 	struct rpc_sink sink = {connection, connection_send};
 	if (rpc_client_add(server->rpc, &sink, may_write, &connection->client) != 0 ||
-		event_loop_add(server->loop, fd, EVENT_LOOP_IN, connection_ready, connection, &connection->source) != 0)
+		event_loop_add(server->loop, fd, EVENT_LOOP_IN, connection_ready, connection,
+			&connection->source) != 0)
 		connection_free(connection);
 }
 
@@ -329,23 +336,28 @@ static int server_listen(struct rpc_server *server, char *error_text, size_t err
 	return error;
 }
 
-int rpc_server_open(struct event_loop *loop, struct rpc *rpc, const struct config *config, struct rpc_server **ret_server,
-	char *error_text, size_t error_bytes)
+int rpc_server_open(struct event_loop *loop, struct rpc *rpc, const struct config *config,
+	struct rpc_server **ret_server, char *error_text, size_t error_bytes)
 {
 	struct rpc_server *server = calloc(1, sizeof(*server));
 	if (server == NULL)
 		return -ENOMEM;
-	*server = (struct rpc_server){.loop = loop, .rpc = rpc, .fd = -1, .clients_max = config->socket_clients_max,
+	*server = (struct rpc_server){.loop = loop,
+		.rpc = rpc,
+		.fd = -1,
+		.clients_max = config->socket_clients_max,
 		.output_max = config->socket_output_bytes_max};
 	config_rpc_socket_path(config, server->path, sizeof(server->path));
-	int error = group_find(config->socket_group, &server->group, &server->has_group, error_text, error_bytes);
+	int error =
+		group_find(config->socket_group, &server->group, &server->has_group, error_text, error_bytes);
 	if (error == 0)
-		error = group_find(
-			config->socket_admin_group, &server->admin_group, &server->has_admin_group, error_text, error_bytes);
+		error = group_find(config->socket_admin_group, &server->admin_group, &server->has_admin_group,
+			error_text, error_bytes);
 	if (error == 0)
 		error = server_listen(server, error_text, error_bytes);
 	if (error == 0)
-		error = event_loop_add(loop, server->fd, EVENT_LOOP_IN, server_ready, server, &server->source);
+		error = event_loop_add(
+			loop, server->fd, EVENT_LOOP_IN, server_ready, server, &server->source);
 	if (error != 0) {
 		if (server->fd >= 0)
 			close(server->fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * why: what would happen to an attempt of this address now, from the governor's truth and, if it answers in time, the
- * dataplane's own decision. Each answer names the rule.
+ * why: what would happen to an attempt of this address now, from the governor's truth and, if it answers in
+ * time, the dataplane's own decision. Each answer names the rule.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,15 +31,19 @@ static struct conclusion conclude(const struct governor_why *why)
 	} else if (why->denied) {
 		conclusion = (struct conclusion){"drop", REASON_DENIED, "deny", GOVERNOR_NEVER_MS};
 	} else if (why->class == SOURCE_CLASS_BANNED) {
-		bool host = why->ban.scope == BAN_SCOPE_PREFIX && why->ban.prefix.length >= PREFIX_V6_SITE_LENGTH &&
+		bool host =
+			why->ban.scope == BAN_SCOPE_PREFIX &&
+			why->ban.prefix.length >= PREFIX_V6_SITE_LENGTH &&
 			(why->ban.prefix.length == PREFIX_HOST_LENGTH || !prefix_is_v4(&why->ban.prefix)) &&
-			(why->ban.prefix.length == PREFIX_HOST_LENGTH || why->ban.prefix.length == PREFIX_V6_SITE_LENGTH);
-		conclusion = (struct conclusion){
-			"drop", host ? REASON_BANNED : REASON_BANNED_PREFIX, tier_rule(why->ban.tier), why->ban.end_ms};
+			(why->ban.prefix.length == PREFIX_HOST_LENGTH ||
+				why->ban.prefix.length == PREFIX_V6_SITE_LENGTH);
+		conclusion = (struct conclusion){"drop", host ? REASON_BANNED : REASON_BANNED_PREFIX,
+			tier_rule(why->ban.tier), why->ban.end_ms};
 	} else if (why->class == SOURCE_CLASS_REFUSED) {
 		conclusion = (struct conclusion){"refuse", REASON_REPUTATION, "LH-13", 0};
 	} else if (why->class == SOURCE_CLASS_THROTTLED) {
-		conclusion = (struct conclusion){"refuse", REASON_THROTTLED, "T1", why->has_ban ? why->ban.end_ms : 0};
+		conclusion = (struct conclusion){
+			"refuse", REASON_THROTTLED, "T1", why->has_ban ? why->ban.end_ms : 0};
 	} else if (why->class == SOURCE_CLASS_DISCOURAGED) {
 		conclusion = (struct conclusion){"refuse", REASON_DISCOURAGED, "T0", 0};
 	}
@@ -52,7 +56,8 @@ static json_t *dataplane_json(const struct link_probe_answer *answer)
 	return json_pack("{s:s, s:s, s:b, s:b, s:[I,I,I,I]}", "reason", info->name, "verdict",
 		verdict_name((enum verdict)info->verdict), "proven", answer->proven != 0, "under_pressure",
 		answer->under_pressure != 0, "concurrency", (json_int_t)answer->concurrency[0],
-		(json_int_t)answer->concurrency[1], (json_int_t)answer->concurrency[2], (json_int_t)answer->concurrency[3]);
+		(json_int_t)answer->concurrency[1], (json_int_t)answer->concurrency[2],
+		(json_int_t)answer->concurrency[3]);
 }
 
 static void answer_make(struct rpc_request *request, const struct link_probe_answer *probe)
@@ -78,12 +83,13 @@ static void answer_make(struct rpc_request *request, const struct link_probe_ans
 	static const char *const states[] = {"healthy", "disconnect", "banned"};
 	bool monitor = request->control->config.mode == IMAGE_MODE_MONITOR;
 	request->result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:f, s:s, s:o, s:o, s:o}", "verdict",
-		conclusion.verdict, "reason", reason_info(conclusion.reason)->name, "rule", conclusion.rule, "until",
-		conclusion.until_ms == 0 ? json_null() : rpc_time(conclusion.until_ms), "tiers", tiers, "help",
-		reason_info(conclusion.reason)->help, "mode", monitor ? "monitor" : "enforce", "score", why.score, "state",
-		states[why.state], "list",
-		why.allowed || why.denied || why.own ? json_string(prefix_format(&why.list_prefix, list)) : json_null(), "ban",
-		why.has_ban ? rpc_ban_json(&why.ban) : json_null(), "dataplane",
+		conclusion.verdict, "reason", reason_info(conclusion.reason)->name, "rule", conclusion.rule,
+		"until", conclusion.until_ms == 0 ? json_null() : rpc_time(conclusion.until_ms), "tiers",
+		tiers, "help", reason_info(conclusion.reason)->help, "mode", monitor ? "monitor" : "enforce",
+		"score", why.score, "state", states[why.state], "list",
+		why.allowed || why.denied || why.own ? json_string(prefix_format(&why.list_prefix, list))
+						     : json_null(),
+		"ban", why.has_ban ? rpc_ban_json(&why.ban) : json_null(), "dataplane",
 		probe != NULL ? dataplane_json(probe) : json_null());
 }
 

@@ -27,8 +27,8 @@ uint32_t snapshot_meta(enum source_class class, int64_t end_wall_ms, const struc
 	return ban_meta_make(class, end_s >= BAN_META_NEVER ? BAN_META_NEVER - 1 : (uint32_t)end_s);
 }
 
-int snapshot_begin(
-	const struct snapshot_policy *policy, const struct snapshot_clock *clock, struct snapshot *ret_snapshot)
+int snapshot_begin(const struct snapshot_policy *policy, const struct snapshot_clock *clock,
+	struct snapshot *ret_snapshot)
 {
 	struct snapshot snapshot = {.clock = *clock};
 	int error = image_builder_create(&snapshot.builder);
@@ -74,8 +74,8 @@ int snapshot_add_ban(
 	return meta == 0 ? 0 : image_builder_add_ban(snapshot->builder, prefix, meta);
 }
 
-int snapshot_finish(struct snapshot *snapshot, uint64_t instance, uint64_t generation, uint64_t covers_sequence,
-	void **ret_block, size_t *ret_bytes)
+int snapshot_finish(struct snapshot *snapshot, uint64_t instance, uint64_t generation,
+	uint64_t covers_sequence, void **ret_block, size_t *ret_bytes)
 {
 	struct image_stamp stamp = {
 		.instance = instance,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * From configuration, lists and bans to a snapshot image in memory (shm/image.h). Used by weir-control's publisher on its worker
- * thread and by weir-replay. Pure: clocks come in as arguments, nothing is written. One thread per snapshot.
+ * From configuration, lists and bans to a snapshot image in memory (shm/image.h). Used by weir-control's
+ * publisher on its worker thread and by weir-replay. Pure: clocks come in as arguments, nothing is written.
+ * One thread per snapshot.
  */
 #ifndef WEIR_CONTROL_SNAPSHOT_H
 #define WEIR_CONTROL_SNAPSHOT_H
@@ -31,13 +32,13 @@ struct snapshot {
 
 void snapshot_policy_from_config(const struct config *config, struct snapshot_policy *ret_policy);
 
-/** A ban's meta word: its wall-clock end on the monotonic clock, rounded up to whole seconds and clamped to what the word
- * holds. 0 (SOURCE_CLASS_NONE) when it has ended. SNAPSHOT_NEVER_MS never ends. */
+/** A ban's meta word: its wall-clock end on the monotonic clock, rounded up to whole seconds and clamped to
+ * what the word holds. 0 (SOURCE_CLASS_NONE) when it has ended. SNAPSHOT_NEVER_MS never ends. */
 uint32_t snapshot_meta(enum source_class class, int64_t end_wall_ms, const struct snapshot_clock *clock);
 
 /** -ENOMEM; -EINVAL: a value of the policy that no image may carry. snapshot_free after any success. */
-int snapshot_begin(
-	const struct snapshot_policy *policy, const struct snapshot_clock *clock, struct snapshot *ret_snapshot);
+int snapshot_begin(const struct snapshot_policy *policy, const struct snapshot_clock *clock,
+	struct snapshot *ret_snapshot);
 int snapshot_add_allow(struct snapshot *snapshot, const struct prefix *prefix);
 int snapshot_add_deny(struct snapshot *snapshot, const struct prefix *prefix);
 /** allow and deny of a configuration. */
@@ -46,8 +47,8 @@ int snapshot_add_config_lists(struct snapshot *snapshot, const struct config *co
 int snapshot_add_ban(
 	struct snapshot *snapshot, const struct prefix *prefix, enum source_class class, int64_t end_wall_ms);
 /** The block is aligned to 64 and freed by the caller with free(). */
-int snapshot_finish(struct snapshot *snapshot, uint64_t instance, uint64_t generation, uint64_t covers_sequence,
-	void **ret_block, size_t *ret_bytes);
+int snapshot_finish(struct snapshot *snapshot, uint64_t instance, uint64_t generation,
+	uint64_t covers_sequence, void **ret_block, size_t *ret_bytes);
 void snapshot_free(struct snapshot *snapshot);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Tests of control/config.h: every kind of error with its line and column, defaults and presets, and what other programs
- * derive from a configuration.
+ * Tests of control/config.h: every kind of error with its line and column, defaults and presets, and what
+ * other programs derive from a configuration.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "control/config_schema.h"
 #include "tests/check.h"
 
-#define NODE "node: {addresses: [192.0.2.1]}\n"
+#define NODE    "node: {addresses: [192.0.2.1]}\n"
 #define SERVICE "services: [{port: 80, protocol: tcp}]\n"
 
 static struct config config;
@@ -28,12 +28,15 @@ static void test_errors(void)
 	static const struct {
 		const char *name, *text, *sentence;
 	} cases[] = {
-		{"an unknown key", NODE SERVICE "colour: red\n", "w.yaml:3:1: colour: unknown key (allowed: instance, profile,"},
+		{"an unknown key", NODE SERVICE "colour: red\n",
+			"w.yaml:3:1: colour: unknown key (allowed: instance, profile,"},
 		{"an unknown key below", NODE SERVICE "limits:\n  hart: 3\n",
 			"w.yaml:4:3: limits.hart: unknown key (allowed: hard, soft,"},
-		{"an unknown key in a service", NODE "services:\n - port: 80\n   protocol: tcp\n   speed: 1\n",
+		{"an unknown key in a service",
+			NODE "services:\n - port: 80\n   protocol: tcp\n   speed: 1\n",
 			"w.yaml:5:4: services[].speed: unknown key (allowed: name, port, protocol,"},
-		{"a key written with a dot", NODE SERVICE "limits.hard: 5\n", "w.yaml:3:1: limits.hard: unknown key"},
+		{"a key written with a dot", NODE SERVICE "limits.hard: 5\n",
+			"w.yaml:3:1: limits.hard: unknown key"},
 		{"a duplicate key", NODE SERVICE "mode: enforce\nmode: monitor\n",
 			"w.yaml:4:1: mode: given twice (first at line 3)"},
 		{"a duplicate key below", NODE SERVICE "limits: {hard: 5, hard: 5}\n",
@@ -47,38 +50,49 @@ static void test_errors(void)
 		{"a count beyond 64 bits", NODE SERVICE "limits: {hard: 99999999999999999999}\n",
 			"w.yaml:3:16: limits.hard: \"99999999999999999999\" is out of range"},
 		{"a list for a number", NODE SERVICE "limits: {hard: [1]}\n",
-			"w.yaml:3:16: limits.hard: this is a list, not a single value (allowed: 0..10000000)"},
+			"w.yaml:3:16: limits.hard: this is a list, not a single value (allowed: "
+			"0..10000000)"},
 		{"a mapping for a number", NODE SERVICE "limits: {hard: {a: 1}}\n",
 			"w.yaml:3:16: limits.hard: this is a mapping, not a single value"},
 		{"a value for a mapping", NODE SERVICE "limits: 5\n",
 			"w.yaml:3:9: limits: this is a single value, not a mapping (allowed: hard, soft,"},
-		{"a value for a list", NODE SERVICE "allow: 10.0.0.1\n", "w.yaml:3:1: allow: this is a single value, not a list"},
+		{"a value for a list", NODE SERVICE "allow: 10.0.0.1\n",
+			"w.yaml:3:1: allow: this is a single value, not a list"},
 		{"an unknown choice", NODE SERVICE "mode: observe\n",
-			"w.yaml:3:7: mode: \"observe\" is not one of the choices (allowed: enforce | monitor)"},
+			"w.yaml:3:7: mode: \"observe\" is not one of the choices (allowed: enforce | "
+			"monitor)"},
 		{"a profile of a later release", NODE SERVICE "profile: stellar\n",
-			"w.yaml:3:10: profile: \"stellar\" is a profile that a later release brings (allowed: bootstrap | lighthouse)"},
+			"w.yaml:3:10: profile: \"stellar\" is a profile that a later release brings "
+			"(allowed: bootstrap | lighthouse)"},
 		{"a duration without sense", NODE SERVICE "timeouts: {auth: soon}\n",
-			"w.yaml:3:18: timeouts.auth: \"soon\" is not a duration such as 90, 90s, 10m, 2h or 30d (allowed: 100ms..10m)"},
+			"w.yaml:3:18: timeouts.auth: \"soon\" is not a duration such as 90, 90s, 10m, 2h or "
+			"30d (allowed: 100ms..10m)"},
 		{"a duration out of range", NODE SERVICE "timeouts: {auth: 2h}\n",
 			"w.yaml:3:18: timeouts.auth: \"2h\" is out of range (allowed: 100ms..10m)"},
 		{"an idle time below the design's", NODE SERVICE "timeouts: {tcp_idle: 2h}\n",
 			"w.yaml:3:22: timeouts.tcp_idle: \"2h\" is out of range (allowed: 130m..30d)"},
 		{"a rate with four decimals", NODE SERVICE "rate: {proven: {v4: {host: {per_s: 0.0001}}}}\n",
-			"w.yaml:3:36: rate.proven.v4.host.per_s: \"0.0001\" is not a number with at most three decimals"},
+			"w.yaml:3:36: rate.proven.v4.host.per_s: \"0.0001\" is not a number with at most "
+			"three decimals"},
 		{"a rate of zero", NODE SERVICE "rate: {proven: {v4: {host: {per_s: 0}}}}\n",
-			"w.yaml:3:36: rate.proven.v4.host.per_s: \"0\" is out of range (allowed: 0.001..1000000)"},
+			"w.yaml:3:36: rate.proven.v4.host.per_s: \"0\" is out of range (allowed: "
+			"0.001..1000000)"},
 		{"a relative path", NODE SERVICE "run_dir: run\n",
-			"w.yaml:3:10: run_dir: \"run\" cannot be used here (allowed: an absolute path of at most 64 bytes)"},
+			"w.yaml:3:10: run_dir: \"run\" cannot be used here (allowed: an absolute path of at "
+			"most 64 bytes)"},
 		{"an instance with a slash", NODE SERVICE "instance: ../x\n",
 			"w.yaml:3:11: instance: \"../x\" cannot be used here (allowed: at most 24 letters,"},
-		{"an empty instance", NODE SERVICE "instance: \"\"\n", "w.yaml:3:11: instance: \"\" cannot be used here"},
+		{"an empty instance", NODE SERVICE "instance: \"\"\n",
+			"w.yaml:3:11: instance: \"\" cannot be used here"},
 		{"not an address", "node:\n  addresses:\n  - 192.0.2.256\n" SERVICE,
-			"w.yaml:3:5: node.addresses: \"192.0.2.256\" is not an address (allowed: IPv4 or IPv6 addresses)"},
+			"w.yaml:3:5: node.addresses: \"192.0.2.256\" is not an address (allowed: IPv4 or "
+			"IPv6 addresses)"},
 		{"a multicast node", "node: {addresses: [224.0.0.1]}\n" SERVICE,
 			"w.yaml:1:20: node.addresses: 224.0.0.1 is not the address of one host"},
 		{"a node address twice", "node: {addresses: [192.0.2.1, \"::ffff:192.0.2.1\"]}\n" SERVICE,
 			"w.yaml:1:31: node.addresses: 192.0.2.1 is given twice (first at line 1)"},
-		{"no node address", SERVICE, "w.yaml:1:1: node.addresses: at least one address of the node must be given"},
+		{"no node address", SERVICE,
+			"w.yaml:1:1: node.addresses: at least one address of the node must be given"},
 		{"no service", NODE, "w.yaml:1:1: services: at least one service of the node must be given"},
 		{"a service that is no mapping", NODE "services: [80]\n",
 			"w.yaml:2:12: services: each entry is a mapping, but this is a single value"},
@@ -86,27 +100,35 @@ static void test_errors(void)
 			"w.yaml:2:12: services[].port: must be given (allowed: 1..65535)"},
 		{"a service without protocol", NODE "services: [{port: 1}]\n",
 			"w.yaml:2:12: services[].protocol: must be given (allowed: tcp | udp)"},
-		{"two services on one port", NODE "services:\n- {port: 80, protocol: tcp}\n- {port: 80, protocol: tcp, name: b}\n",
+		{"two services on one port",
+			NODE "services:\n- {port: 80, protocol: tcp}\n- {port: 80, protocol: tcp, name: b}\n",
 			"w.yaml:4:10: services[].port: tcp/80 is a service already (line 3)"},
 		{"two services of one name",
-			NODE "services:\n- {port: 80, protocol: tcp, name: a}\n- {port: 81, protocol: tcp, name: a}\n",
+			NODE "services:\n- {port: 80, protocol: tcp, name: a}\n- {port: 81, protocol: tcp, "
+			     "name: a}\n",
 			"w.yaml:4:35: services[].name: \"a\" names another service already (line 3)"},
 		{"a challenge for UDP", NODE "services: [{port: 80, protocol: udp, challenge: auto}]\n",
-			"w.yaml:2:49: services[].challenge: Weir cannot challenge UDP sources (allowed: off)"},
-		{"a UDP key for TCP", NODE "services: [{port: 80, protocol: tcp, udp_unanswered_packets: 3}]\n",
-			"w.yaml:2:62: services[].udp_unanswered_packets: this service is TCP, and the key is for UDP"},
+			"w.yaml:2:49: services[].challenge: Weir cannot challenge UDP sources (allowed: "
+			"off)"},
+		{"a UDP key for TCP",
+			NODE "services: [{port: 80, protocol: tcp, udp_unanswered_packets: 3}]\n",
+			"w.yaml:2:62: services[].udp_unanswered_packets: this service is TCP, and the key is "
+			"for UDP"},
 		{"pressure left above where it is entered",
-			NODE "services: [{port: 80, protocol: tcp, pressure: {enter_per_s: 10, leave_per_s: 11}}]\n",
+			NODE "services: [{port: 80, protocol: tcp, pressure: {enter_per_s: 10, leave_per_s: "
+			     "11}}]\n",
 			"w.yaml:2:79: services[].pressure.leave_per_s: 11 is above enter_per_s"},
 		{"a prefix with host bits", NODE SERVICE "deny: [10.0.0.1/8]\n",
 			"w.yaml:3:8: deny: \"10.0.0.1/8\" has bits set behind its length"},
 		{"a prefix that is too long", NODE SERVICE "deny: [10.0.0.0/33]\n",
 			"w.yaml:3:8: deny: \"10.0.0.0/33\" has a length out of range"},
-		{"not a prefix", NODE SERVICE "deny: [10.0.0]\n", "w.yaml:3:8: deny: \"10.0.0\" is not an address or a prefix"},
+		{"not a prefix", NODE SERVICE "deny: [10.0.0]\n",
+			"w.yaml:3:8: deny: \"10.0.0\" is not an address or a prefix"},
 		{"one prefix in allow and deny", NODE SERVICE "allow: [10.0.0.0/8]\ndeny:\n- 10.0.0.0/8\n",
 			"w.yaml:5:3: deny: 10.0.0.0/8 is also in allow (line 3), which contradicts it"},
 		{"a deny inside an allow", NODE SERVICE "deny: [10.1.0.0/16]\nallow: [10.0.0.0/8]\n",
-			"w.yaml:3:8: deny: 10.1.0.0/16 lies in 10.0.0.0/8 of allow (line 4), so it would never act"},
+			"w.yaml:3:8: deny: 10.1.0.0/16 lies in 10.0.0.0/8 of allow (line 4), so it would "
+			"never act"},
 		{"a deny inside an allow, with the other family between",
 			NODE SERVICE "allow: [\"::/0\"]\ndeny: [10.0.0.0/8, \"2001:db8::/32\"]\n",
 			"w.yaml:4:20: deny: 2001:db8::/32 lies in ::/0 of allow (line 3)"},
@@ -120,11 +142,14 @@ static void test_errors(void)
 			"w.yaml:3:27: limits.soft: 101 is above limits.hard (allowed: 0..100)"},
 		{"a soft limit without pacing", NODE SERVICE "limits: {soft: 101, soft_mode: none}\n",
 			"w.yaml:3:16: limits.soft: 101 contradicts soft_mode none (allowed: 0)"},
-		{"more connections than flows", NODE SERVICE "limits: {hard: 5000}\ndataplane: {flows_log2: 10}\n",
+		{"more connections than flows",
+			NODE SERVICE "limits: {hard: 5000}\ndataplane: {flows_log2: 10}\n",
 			"w.yaml:3:16: limits.hard: 5000 and 250 reserved do not fit the flow table of 2^10"},
 		{"ban above disconnect", NODE SERVICE "score: {ban: -10}\n",
 			"w.yaml:3:14: score.ban: -10 is not below score.disconnect (-20)"},
-		{"one device twice", NODE SERVICE "dataplane:\n  pairs:\n  - {outside: a, inside: b}\n  - {outside: b, inside: c}\n",
+		{"one device twice",
+			NODE SERVICE
+			"dataplane:\n  pairs:\n  - {outside: a, inside: b}\n  - {outside: b, inside: c}\n",
 			"w.yaml:6:5: dataplane.pairs: a device is in another pair already (line 5)"},
 		{"a pair of one device", NODE SERVICE "dataplane: {pairs: [{outside: a, inside: a}]}\n",
 			"w.yaml:3:21: dataplane.pairs: \"a\" is both sides of one pair"},
@@ -136,15 +161,20 @@ static void test_errors(void)
 			"w.yaml:3:34: dataplane.queues: 2 queues need as many lcores (allowed: 0..1)"},
 		{"a blank in a device", NODE SERVICE "dataplane: {pairs: [{outside: a b, inside: c}]}\n",
 			"w.yaml:3:31: dataplane.pairs[].outside: \"a b\" cannot be used here"},
-		{"a list as the document", "- a\n", "w.yaml:1:1: file: this is a list, not a mapping of keys to values"},
-		{"a list as a key", "[a, b]: c\n", "w.yaml:1:1: file: this is a list, not a single value (allowed: a key)"},
-		{"a second document", NODE SERVICE "---\nmode: monitor\n", "w.yaml:4:1: file: a second document begins here"},
+		{"a list as the document", "- a\n",
+			"w.yaml:1:1: file: this is a list, not a mapping of keys to values"},
+		{"a list as a key", "[a, b]: c\n",
+			"w.yaml:1:1: file: this is a list, not a single value (allowed: a key)"},
+		{"a second document", NODE SERVICE "---\nmode: monitor\n",
+			"w.yaml:4:1: file: a second document begins here"},
 		{"an unclosed bracket", "node: {addresses: [1\n", "w.yaml:2:1: file: not YAML: "},
 		{"a tab for indentation", "node:\n\taddresses: []\n", "w.yaml:2:1: file: not YAML: "},
-		{"a NUL inside a value", NODE SERVICE "instance: \"a\\0b\"\n", "w.yaml:3:11: instance: the value holds a NUL character"},
+		{"a NUL inside a value", NODE SERVICE "instance: \"a\\0b\"\n",
+			"w.yaml:3:11: instance: the value holds a NUL character"},
 		{"bytes that are not UTF-8", "instance: \xff\xfe\n", "file: not YAML: "},
 		{"an empty file", "", "w.yaml:1:1: node.addresses: at least one address"},
-		{"a file of only a comment", "# nothing\n", "w.yaml:1:1: node.addresses: at least one address"},
+		{"a file of only a comment", "# nothing\n",
+			"w.yaml:1:1: node.addresses: at least one address"},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -164,7 +194,8 @@ static void test_defaults(void)
 	CHECK_EQ("idle is 2 h 10 min", config.tcp_idle_ms, 7800000u);
 	CHECK_EQ("host rate", config.proven_v4[IMAGE_LEVEL_HOST].per_1000_s, 200u);
 	CHECK_EQ("the service has a name", (const char *)config.services[0].name, "tcp/80");
-	CHECK_EQ("TCP is challenged under pressure", config.services[0].challenge, (uint64_t)IMAGE_CHALLENGE_AUTO);
+	CHECK_EQ("TCP is challenged under pressure", config.services[0].challenge,
+		(uint64_t)IMAGE_CHALLENGE_AUTO);
 	CHECK_EQ("automatic bans are on", config.ban_auto, 1u);
 	CHECK_NEAR("freeze", config.score_freeze_s, 3600.0, 0);
 	CHECK_NEAR("disconnect", config.score_disconnect, -20.0, 0);
@@ -206,7 +237,8 @@ static void test_values(void)
 	}
 }
 
-/* Every scalar key: what is printed can be read again and gives the same value, and the ends of the range are in it. */
+/* Every scalar key: what is printed can be read again and gives the same value, and the ends of the range are
+ * in it. */
 static void test_schema_round_trip(void)
 {
 	char text[128], again[128], why[256];
@@ -220,7 +252,8 @@ static void test_schema_round_trip(void)
 		config_value_format(row, &config, text, sizeof(text));
 		if (row->default_text != NULL || row->type != CONFIG_TYPE_NAME)
 			CHECK_EQ(row->path, config_value_parse(row, text, &other, why, sizeof(why)), 0);
-		CHECK_EQ(row->path, config_value_format(row, &other, again, sizeof(again)), (const char *)text);
+		CHECK_EQ(row->path, config_value_format(row, &other, again, sizeof(again)),
+			(const char *)text);
 		CHECK_TRUE(row->path, row->help != NULL && row->help[0] != '\0');
 	}
 }
@@ -230,15 +263,17 @@ struct shown {
 	bool hard, soft, service;
 };
 
-static bool show(void *context, const char *key, const char *value, const char *origin, const char *help, const char *range)
+static bool show(void *context, const char *key, const char *value, const char *origin, const char *help,
+	const char *range)
 {
 	struct shown *shown = context;
 	shown->n++;
-	shown->hard |= strcmp(key, "limits.hard") == 0 && strcmp(value, "100") == 0 && strcmp(origin, "w.yaml:3") == 0 &&
-		strcmp(range, "0..10000000") == 0 && help != NULL;
-	shown->soft |= strcmp(key, "limits.soft") == 0 && strcmp(value, "75") == 0 && strcmp(origin, "computed") == 0;
+	shown->hard |= strcmp(key, "limits.hard") == 0 && strcmp(value, "100") == 0 &&
+		       strcmp(origin, "w.yaml:3") == 0 && strcmp(range, "0..10000000") == 0 && help != NULL;
+	shown->soft |= strcmp(key, "limits.soft") == 0 && strcmp(value, "75") == 0 &&
+		       strcmp(origin, "computed") == 0;
 	shown->service |= strcmp(key, "services[0].pressure.hold") == 0 && strcmp(value, "10s") == 0 &&
-		strcmp(origin, "default") == 0;
+			  strcmp(origin, "default") == 0;
 	return true;
 }
 
@@ -257,13 +292,15 @@ static void test_show(void)
 static void test_dataplane_args(void)
 {
 	static struct config_arguments arguments;
-	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s", "--run-dir", "/r",
-		"--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores", "3,4", "--queues", "2",
-		"--flows-log2", "20", "--memory", "no-huge", "--start-wait", "3", "--start-fail", "open", "--eal", "-v"};
+	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
+		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
+		"3,4", "--queues", "2", "--flows-log2", "20", "--memory", "no-huge", "--start-wait", "3",
+		"--start-fail", "open", "--eal", "-v"};
 	CHECK_EQ("loads",
-		load(NODE SERVICE "instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
-				  "dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"}],\n"
-				  " lcores: [3, 4], memory: no-huge, eal_args: [-v]}\n"),
+		load(NODE SERVICE
+			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
+			"dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"}],\n"
+			" lcores: [3, 4], memory: no-huge, eal_args: [-v]}\n"),
 		0);
 	int n = config_dataplane_args(&config, &arguments);
 	CHECK_EQ("as many arguments", n, (int)CHECK_COUNT(expected));
@@ -292,7 +329,8 @@ static void test_options(void)
 	};
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		memset(&config, 0, sizeof(config));
-		CHECK_EQ(cases[i].name, config_from_options(cases[i].node, cases[i].services, &config, error, sizeof(error)),
+		CHECK_EQ(cases[i].name,
+			config_from_options(cases[i].node, cases[i].services, &config, error, sizeof(error)),
 			cases[i].expected);
 		CHECK_EQ(cases[i].name, config.n_node_addresses, cases[i].n_nodes);
 		CHECK_EQ(cases[i].name, config.n_services, cases[i].n_services);
@@ -308,7 +346,8 @@ static void test_large_lists(void)
 		return;
 	used += (size_t)snprintf(text, bytes, NODE SERVICE "deny:\n");
 	for (size_t i = 0; i < n; i++)
-		used += (size_t)snprintf(text + used, bytes - used, "- 10.%zu.%zu.%zu\n", i >> 16, (i >> 8) & 255, i & 255);
+		used += (size_t)snprintf(
+			text + used, bytes - used, "- 10.%zu.%zu.%zu\n", i >> 16, (i >> 8) & 255, i & 255);
 	int result = config_load_text("w.yaml", text, used, &config, error, sizeof(error));
 	CHECK_EQ("200,000 prefixes are read and compared", result, 0);
 	CHECK_EQ("all of them", config.deny.n, n);
@@ -319,8 +358,10 @@ static void test_large_lists(void)
 
 static void test_missing_file(void)
 {
-	CHECK_EQ("a missing file", config_load("/nonexistent/w.yaml", &config, error, sizeof(error)), -ENOENT);
-	CHECK_CONTAINS("says which", error, "/nonexistent/w.yaml:1:1: file: cannot be read: No such file or directory");
+	CHECK_EQ(
+		"a missing file", config_load("/nonexistent/w.yaml", &config, error, sizeof(error)), -ENOENT);
+	CHECK_CONTAINS("says which", error,
+		"/nonexistent/w.yaml:1:1: file: cannot be read: No such file or directory");
 	CHECK_EQ("a directory", config_load("/", &config, error, sizeof(error)), -EISDIR);
 	CHECK_CONTAINS("says why", error, "it is not a regular file");
 }

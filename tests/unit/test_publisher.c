@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Tests of control/publisher.h with its real segment, worker thread and image files: image plus log is always the truth,
- * whatever fills, fails or jumps. Also of snapshot.h and enforced_set.h.
+ * Tests of control/publisher.h with its real segment, worker thread and image files: image plus log is always
+ * the truth, whatever fills, fails or jumps. Also of snapshot.h and enforced_set.h.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -85,7 +85,9 @@ static unsigned log_read(struct command_record *records, unsigned max)
 	struct command_log_cursor cursor = {0};
 	unsigned n = 0;
 	if (!CHECK_EQ("the segment is readable",
-		    segment_reader_open(segment_path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), &reader), SEGMENT_OK))
+		    segment_reader_open(
+			    segment_path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), &reader),
+		    SEGMENT_OK))
 		return 0;
 	if (command_log_read(&reader, &cursor, records, max, &n) != COMMAND_LOG_RECORDS_READ)
 		n = 0;
@@ -120,7 +122,8 @@ static void test_set(void)
 {
 	struct enforced_set set = {0};
 	struct enforced_entries merged = {0};
-	static const char *const order[] = {"10.0.0.9", "10.0.0.1", "10.0.0.5", "2001:db8::/64", "10.0.0.0/8"};
+	static const char *const order[] = {
+		"10.0.0.9", "10.0.0.1", "10.0.0.5", "2001:db8::/64", "10.0.0.0/8"};
 	for (size_t i = 0; i < CHECK_COUNT(order); i++) {
 		struct prefix prefix = prefix_text(order[i]);
 		CHECK_EQ("change", enforced_set_change(&set, &prefix, SOURCE_CLASS_BANNED, INT64_MAX), 0);
@@ -180,8 +183,8 @@ static void test_log_and_image(void)
 	CHECK_EQ("without what was lifted", image_meta("10.0.0.1", NULL), 0u);
 	CHECK_EQ("first generation", header.generation, 1u);
 	CHECK_EQ("it covers the log", header.covers_sequence, 4u);
-	CHECK_EQ("which the segment says too",
-		atomic_load(&publisher_payload(publisher)->covered_sequence), 4u);
+	CHECK_EQ("which the segment says too", atomic_load(&publisher_payload(publisher)->covered_sequence),
+		4u);
 	struct snapshot_clock later = {WALL_MS + 2500, now.mono_ns + UINT64_C(2500000000)};
 	CHECK_EQ("a later image", publisher_publish_now(publisher, &later), 0);
 	CHECK_EQ("has dropped what ended", image_meta("10.0.0.2", NULL), 0u);
@@ -228,7 +231,8 @@ static void test_overflow(void)
 	CHECK_TRUE("the last of them too", image_meta("10.1.19.135", NULL) != 0);
 	publisher_tick(publisher, &clock);
 	publisher_status(publisher, &status);
-	CHECK_EQ("the cut went out when there was room", status.head_sequence, (uint64_t)COMMAND_LOG_RECORDS + 1);
+	CHECK_EQ("the cut went out when there was room", status.head_sequence,
+		(uint64_t)COMMAND_LOG_RECORDS + 1);
 	CHECK_EQ("nothing is lost", status.changes_lost, 0u);
 	settle(publisher, &clock);
 	publisher_end(publisher);
@@ -259,7 +263,8 @@ static void test_failure(void)
 	clock.mono_ns += UINT64_C(1100000000);
 	clock.wall_ms += 1100;
 	settle(publisher, &clock);
-	CHECK_TRUE("a second later it has all", image_meta("10.0.0.1", NULL) != 0 && image_meta("10.0.0.2", NULL) != 0);
+	CHECK_TRUE("a second later it has all",
+		image_meta("10.0.0.1", NULL) != 0 && image_meta("10.0.0.2", NULL) != 0);
 	publisher_end(publisher);
 }
 
@@ -325,16 +330,19 @@ static void test_second_owner(void)
 	if (publisher == NULL)
 		return;
 	struct publisher_options options = {segment_path, image_path, 60000, 10};
-	CHECK_EQ("a second one is refused", publisher_open(&options, &policy, &second, error, sizeof(error)), -EBUSY);
+	CHECK_EQ("a second one is refused", publisher_open(&options, &policy, &second, error, sizeof(error)),
+		-EBUSY);
 	CHECK_CONTAINS("with a sentence that names the segment", error, "f.control");
 	publisher_payload(publisher)->ring_consumed[3] = 77;
 	publisher_payload(publisher)->dataplane_instance = 5;
 	publisher_close(publisher);
 	publisher = NULL;
-	CHECK_EQ("after it ended another takes over", publisher_open(&options, &policy, &publisher, error, sizeof(error)), 0);
+	CHECK_EQ("after it ended another takes over",
+		publisher_open(&options, &policy, &publisher, error, sizeof(error)), 0);
 	if (publisher == NULL)
 		return;
-	CHECK_EQ("and goes on reading where it stopped", atomic_load(&publisher_payload(publisher)->ring_consumed[3]), 77u);
+	CHECK_EQ("and goes on reading where it stopped",
+		atomic_load(&publisher_payload(publisher)->ring_consumed[3]), 77u);
 	CHECK_EQ("of the same dataplane", publisher_payload(publisher)->dataplane_instance, 5u);
 	publisher_end(publisher);
 }
