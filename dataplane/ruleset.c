@@ -114,19 +114,53 @@ static uint64_t table_capacity(uint64_t n, uint64_t spare)
 	return n + (extra > BAN_TABLE_SPARE_MIN ? extra : BAN_TABLE_SPARE_MIN);
 }
 
+/* Set bans in bulk: fetch the lines of keys to come while this one is written. */
+enum { LOAD_AHEAD = 16 };
+
+static struct ban_key key_v4(const void *bans, uint64_t i)
+{
+	return (struct ban_key){((const struct image_ban_v4 *)bans)[i].address, 0};
+}
+
+static struct ban_key key_v6(const void *bans, uint64_t i)
+{
+	return (struct ban_key){((const struct image_ban_v6 *)bans)[i].site, 0};
+}
+
+static struct ban_key key_exact(const void *bans, uint64_t i)
+{
+	const struct image_ban_exact *ban = (const struct image_ban_exact *)bans + i;
+
+	return (struct ban_key){ban->high, ban->low};
+}
+
+static void load_ahead(const struct ban_table *table, const void *bans, uint64_t n, uint64_t i,
+	struct ban_key (*key_of)(const void *bans, uint64_t i))
+{
+	uint64_t hash;
+
+	if (i + LOAD_AHEAD < n)
+		ban_table_prefetch(table, key_of(bans, i + LOAD_AHEAD), &hash);
+}
+
 /* A fresh table has no slot that waits for a grace period, so -EAGAIN cannot happen; -ENOSPC means that chance filled
  * two buckets and the stash: the caller tries again with a larger table. */
 static int bans_load(struct ruleset *rules, const struct image_view *image)
 {
 	int error = 0;
 
-	for (uint64_t i = 0; i < image->n_bans_v4 && error == 0; i++)
-		error = ban_table_set(rules->bans_v4, (struct ban_key){image->bans_v4[i].address, 0}, image->bans_v4[i].meta);
-	for (uint64_t i = 0; i < image->n_bans_v6 && error == 0; i++)
-		error = ban_table_set(rules->bans_v6, (struct ban_key){image->bans_v6[i].site, 0}, image->bans_v6[i].meta);
-	for (uint64_t i = 0; i < image->n_bans_exact && error == 0; i++)
-		error = ban_table_set(rules->bans_exact, (struct ban_key){image->bans_exact[i].high, image->bans_exact[i].low},
-			image->bans_exact[i].meta);
+	for (uint64_t i = 0; i < image->n_bans_v4 && error == 0; i++) {
+		load_ahead(rules->bans_v4, image->bans_v4, image->n_bans_v4, i, key_v4);
+		error = ban_table_set(rules->bans_v4, key_v4(image->bans_v4, i), image->bans_v4[i].meta);
+	}
+	for (uint64_t i = 0; i < image->n_bans_v6 && error == 0; i++) {
+		load_ahead(rules->bans_v6, image->bans_v6, image->n_bans_v6, i, key_v6);
+		error = ban_table_set(rules->bans_v6, key_v6(image->bans_v6, i), image->bans_v6[i].meta);
+	}
+	for (uint64_t i = 0; i < image->n_bans_exact && error == 0; i++) {
+		load_ahead(rules->bans_exact, image->bans_exact, image->n_bans_exact, i, key_exact);
+		error = ban_table_set(rules->bans_exact, key_exact(image->bans_exact, i), image->bans_exact[i].meta);
+	}
 	return error;
 }
 
