@@ -25,6 +25,7 @@ static int dataplane_ports_open(struct dataplane *dataplane)
 	const struct options *options = &dataplane->options;
 	int rc = 0;
 
+	port_kernel_libraries_quieten();
 	for (unsigned pair = 0; rc == 0 && pair < options->n_pairs; pair++) {
 		rc = port_open(options, options->pairs[pair].outside, pair, SIDE_OUTSIDE, dataplane->pool,
 			dataplane->dispatch.rss_key, &dataplane->pairs[pair][SIDE_OUTSIDE]);
@@ -42,8 +43,9 @@ static void dataplane_rss_verify(struct dataplane *dataplane)
 
 	for (unsigned i = 0; i < dataplane->options.n_pairs * 2; i++) {
 		const struct port *port = &dataplane->pairs[i / 2][i % 2];
-		unsigned found = dataplane->options.n_lcores < 2 ? 0 :
-			port_rss_verify(port->id, (enum side)port->side, port->n_queues, dataplane->dispatch.rss_key);
+		bool possible = dataplane->options.n_lcores > 1 && port->n_devices == 1;
+		unsigned found = possible ? port_rss_verify(port->devices[0].id, (enum side)port->side, port->n_queues,
+						    dataplane->dispatch.rss_key) : 0;
 
 		if (found == 0 || (i != 0 && found != size)) {
 			size = 0;

@@ -13,7 +13,7 @@ static int link_relay_link(const struct port *port)
 	/* Drivers on top of kernel interfaces report a link that is always up; the kernel knows better. */
 	if (port->interface[0])
 		return port_kernel_link_get(port->interface);
-	if (rte_eth_link_get_nowait(port->id, &link) != 0)
+	if (rte_eth_link_get_nowait(port->devices[0].id, &link) != 0)
 		return -ENOTSUP;
 	return link.link_status == RTE_ETH_LINK_UP;
 }
@@ -22,7 +22,7 @@ static int link_relay_set(const struct port *port, bool up)
 {
 	if (port->interface[0])
 		return port_kernel_up_set(port->interface, up);
-	return up ? rte_eth_dev_set_link_up(port->id) : rte_eth_dev_set_link_down(port->id);
+	return up ? rte_eth_dev_set_link_up(port->devices[0].id) : rte_eth_dev_set_link_down(port->devices[0].id);
 }
 
 static void link_relay_side(struct link_relay *relay, unsigned pair, unsigned side)

@@ -54,11 +54,8 @@ void packet_io_destroy(struct packet_io *io)
 
 static const struct port *packet_io_port(const struct packet_io *io, uint16_t id)
 {
-	for (unsigned pair = 0; pair < io->n_pairs; pair++)
-		for (unsigned side = 0; side < 2; side++)
-			if (io->pairs[pair][side].id == id)
-				return &io->pairs[pair][side];
-	return NULL;
+	/* Frames carry their place instead of the device's number (packet_io_receive). */
+	return &io->pairs[id / 2][id % 2];
 }
 
 /* Tags that the device or the kernel took out go back into the bytes: the far side must get the frame that came. */
@@ -166,7 +163,8 @@ unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify)
 	unsigned n;
 
 	if (source->port)
-		n = rte_eth_rx_burst(source->port->id, source->queue, frames, PACKET_IO_RECEIVE_MAX);
+		n = rte_eth_rx_burst(source->port->queues[source->queue].device, source->port->queues[source->queue].queue, frames,
+			PACKET_IO_RECEIVE_MAX);
 	else
 		n = rte_ring_sc_dequeue_burst(source->ring, (void **)frames, PACKET_IO_RECEIVE_MAX, NULL);
 	if (n == 0)
@@ -177,8 +175,7 @@ unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify)
 		const struct port *port = source->port ? source->port : packet_io_port(io, frames[j]->port);
 
 		bytes += frames[j]->pkt_len;
-		/* The driver may leave another number in frames that another lcore hands over: it is set here. */
-		frames[j]->port = port->id;
+		frames[j]->port = (uint16_t)(port->pair * 2u + port->side);
 		if (packet_io_tags_restore(&frames[j])) {
 			packet_io_take(io, frames[j], port, verify, !source->port);
 		} else {
@@ -201,12 +198,12 @@ unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify)
 static void packet_io_queue_flush(struct packet_io *io, unsigned pair, unsigned side)
 {
 	struct packet_io_send_queue *queue = &io->send[pair][side];
-	uint16_t port = io->pairs[pair][side].id, number = (uint16_t)io->lcore;
-	unsigned sent = rte_eth_tx_burst(port, number, queue->frames, (uint16_t)queue->n);
+	const struct port_queue *out = &io->pairs[pair][side].queues[io->lcore];
+	unsigned sent = rte_eth_tx_burst(out->device, out->queue, queue->frames, (uint16_t)queue->n);
 
 	/* Once more: the first call may only have collected what the device had finished sending. */
 	if (sent < queue->n)
-		sent += rte_eth_tx_burst(port, number, queue->frames + sent, (uint16_t)(queue->n - sent));
+		sent += rte_eth_tx_burst(out->device, out->queue, queue->frames + sent, (uint16_t)(queue->n - sent));
 	counter_add(io->counters, side == SIDE_OUTSIDE ? COUNTER_TX_OUTSIDE : COUNTER_TX_INSIDE, sent);
 	if (sent < queue->n) {
 		counter_add(io->counters, COUNTER_TX_REFUSED, queue->n - sent);

@@ -112,13 +112,16 @@ static int port_interface_prepare(const struct options *options, struct port *po
 	return rc < 0 ? rc : 0;
 }
 
-static int port_pci_attach(struct port *port)
+static int port_pci_attach(struct port *port, struct port_device **ret_device)
 {
 	char path[128], driver[128];
 	ssize_t n;
 
-	if (rte_eth_dev_get_port_by_name(port->device, &port->id) == 0)
+	*ret_device = &port->devices[0];
+	if (rte_eth_dev_get_port_by_name(port->device, &port->devices[0].id) == 0) {
+		port->n_devices = 1;
 		return 0;
+	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s", strlen(port->device) < 10 ? "0000:" : "", port->device);
 	if (access(path, F_OK) != 0) {
 		port_say(port->device, "there is no PCI device at this address; \"lspci -D\" lists them.");
@@ -137,26 +140,21 @@ static int port_pci_attach(struct port *port)
 	return -ENODEV;
 }
 
-/* Make the DPDK device `name` with `arguments`. The lcores wait on AF_PACKET sockets opened here. */
-static int port_virtual_attach(struct port *port, const char *name, const char *arguments)
+/* Make the DPDK device `name` with `arguments` the port's next device. */
+static int port_virtual_attach(struct port *port, const char *name, const char *arguments, struct port_device **ret_device)
 {
-	struct port_kernel_fds before;
-	int fd = -1;
+	struct port_device *device = &port->devices[port->n_devices];
 
-	snprintf(port->name, sizeof(port->name), "%s", name);
-	port_kernel_fds_read(&before);
+	snprintf(device->name, sizeof(device->name), "%s", name);
 	if (rte_eal_hotplug_add("vdev", name, arguments) != 0)
 		return -ENODEV;
-	port->attached = true;
-	if (rte_eth_dev_get_port_by_name(name, &port->id) != 0)
-		return -ENODEV;
-	if (port->driver == PORT_DRIVER_PACKET)
-		for (unsigned i = 0; i < port->n_queues; i++)
-			port->wait_fds[i] = fd = port_kernel_fd_new(&before, AF_PACKET, fd);
-	return 0;
+	device->attached = true;
+	port->n_devices++;
+	*ret_device = device;
+	return rte_eth_dev_get_port_by_name(name, &device->id) == 0 ? 0 : -ENODEV;
 }
 
-static void port_conf_make(const struct rte_eth_dev_info *info, const struct port *port, const uint8_t *rss_key,
+static void port_conf_make(const struct rte_eth_dev_info *info, const struct port *port, unsigned n_queues, const uint8_t *rss_key,
 	struct rte_eth_conf *ret_conf)
 {
 	const uint64_t wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
@@ -165,94 +163,121 @@ static void port_conf_make(const struct rte_eth_dev_info *info, const struct por
 	memset(ret_conf, 0, sizeof(*ret_conf));
 	ret_conf->rxmode.offloads = info->rx_offload_capa & wanted;
 	ret_conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	port_rss_request(info, (enum side)port->side, port->n_queues, rss_key, ret_conf);
+	port_rss_request(info, (enum side)port->side, n_queues, rss_key, ret_conf);
 }
 
-static int port_queues_set_up(struct port *port, struct rte_mempool *pool)
+/* Queues 0..n_queues-1 of the device are the port's queues from `first` on. */
+static int port_queues_set_up(struct port *port, const struct port_device *device, unsigned first, unsigned n_queues, struct rte_mempool *pool)
 {
 	uint16_t receive = PORT_RECEIVE_DESCRIPTORS, send = PORT_SEND_DESCRIPTORS;
-	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &receive, &send);
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(device->id, &receive, &send);
 
-	for (unsigned i = 0; rc == 0 && i < port->n_queues; i++) {
+	for (unsigned i = 0; rc == 0 && i < n_queues; i++) {
+		struct port_queue *queue = &port->queues[first + i];
+		unsigned socket = (unsigned)rte_eth_dev_socket_id(device->id);
 		struct port_kernel_fds before;
 
 		port_kernel_fds_read(&before);
-		rc = rte_eth_rx_queue_setup(port->id, (uint16_t)i, receive, (unsigned)rte_eth_dev_socket_id(port->id), NULL, pool);
+		queue->device = device->id;
+		queue->queue = (uint16_t)i;
+		rc = rte_eth_rx_queue_setup(device->id, (uint16_t)i, receive, socket, NULL, pool);
 		if (rc == 0 && port->driver == PORT_DRIVER_XDP)
-			port->wait_fds[i] = port_kernel_fd_new(&before, AF_XDP, -1);
+			queue->wait_fd = port_kernel_fd_new(&before, AF_XDP, -1);
 		if (rc == 0)
-			rc = rte_eth_tx_queue_setup(port->id, (uint16_t)i, send, (unsigned)rte_eth_dev_socket_id(port->id), NULL);
+			rc = rte_eth_tx_queue_setup(device->id, (uint16_t)i, send, socket, NULL);
 	}
 	return rc;
 }
 
 /* Configure and start a device that DPDK has. */
-static int port_start(struct port *port, struct rte_mempool *pool, const uint8_t *rss_key)
+static int port_device_start(struct port *port, struct port_device *device, unsigned first, unsigned n_queues, struct rte_mempool *pool,
+	const uint8_t *rss_key)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
-	int rc = rte_eth_dev_info_get(port->id, &info);
+	int rc = rte_eth_dev_info_get(device->id, &info);
 
 	if (rc != 0)
 		return rc;
-	if (info.max_rx_queues < port->n_queues || info.max_tx_queues < port->n_queues) {
+	if (info.max_rx_queues < n_queues || info.max_tx_queues < n_queues) {
 		port_say(port->device, "the device has %u receive and %u send queues and --queues is %u.", info.max_rx_queues,
-			info.max_tx_queues, port->n_queues);
+			info.max_tx_queues, n_queues);
 		return -EINVAL;
 	}
-	port_conf_make(&info, port, rss_key, &conf);
-	rc = rte_eth_dev_configure(port->id, (uint16_t)port->n_queues, (uint16_t)port->n_queues, &conf);
+	port_conf_make(&info, port, n_queues, rss_key, &conf);
+	rc = rte_eth_dev_configure(device->id, (uint16_t)n_queues, (uint16_t)n_queues, &conf);
 	if (rc == 0)
-		rc = port_queues_set_up(port, pool);
+		rc = port_queues_set_up(port, device, first, n_queues, pool);
 	if (rc == 0)
-		rc = rte_eth_dev_start(port->id);
+		rc = rte_eth_dev_start(device->id);
 	if (rc != 0)
 		return rc;
-	port->started = true;
-	port->receive_offloads = conf.rxmode.offloads;
+	device->started = true;
 	/* A bump in the wire hears frames for other stations' addresses. */
-	rc = rte_eth_promiscuous_enable(port->id);
+	rc = rte_eth_promiscuous_enable(device->id);
 	if (rc != 0 && rc != -ENOTSUP)
 		port_say(port->device, "promiscuous mode was refused (%s): frames for other addresses may be lost.", rte_strerror(-rc));
 	return 0;
 }
 
-static void port_device_release(struct port *port)
+static void port_devices_release(struct port *port)
 {
-	if (port->started)
-		rte_eth_dev_stop(port->id);
-	if (port->attached) {
-		rte_eth_dev_close(port->id);
-		rte_eal_hotplug_remove("vdev", port->name);
+	for (unsigned i = 0; i < port->n_devices; i++) {
+		struct port_device *device = &port->devices[i];
+
+		if (device->started)
+			rte_eth_dev_stop(device->id);
+		if (device->attached) {
+			rte_eth_dev_close(device->id);
+			rte_eal_hotplug_remove("vdev", device->name);
+		}
+		*device = (struct port_device){ 0 };
 	}
-	port->started = port->attached = false;
-	memset(port->wait_fds, -1, sizeof(port->wait_fds));
+	port->n_devices = 0;
+	for (unsigned i = 0; i < OPTIONS_QUEUES_MAX; i++)
+		port->queues[i].wait_fd = -1;
 }
 
-/* One of the two drivers for a kernel interface. */
-static int port_kernel_try(struct port *port, enum port_driver driver, unsigned mtu, struct rte_mempool *pool, const uint8_t *rss_key)
+/* One queue of a kernel interface as a device of its own. */
+static int port_kernel_queue_open(struct port *port, unsigned queue, unsigned mtu, struct rte_mempool *pool, const uint8_t *rss_key)
 {
+	unsigned number = (port->pair * 2u + port->side) * OPTIONS_QUEUES_MAX + queue;
 	char name[RTE_ETH_NAME_MAX_LEN], arguments[PORT_ARGUMENT_BYTES];
-	unsigned number = port->pair * 2u + port->side;
+	struct port_kernel_fds before;
+	struct port_device *device;
 	int rc;
 
-	port->driver = (uint8_t)driver;
-	if (driver == PORT_DRIVER_XDP) {
+	if (port->driver == PORT_DRIVER_XDP) {
 		snprintf(name, sizeof(name), "net_af_xdp%u", number);
 		/* busy_budget=0: the lcore polls or sleeps by its own rules, the kernel's busy polling would only add system calls. */
-		snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=0,queue_count=%u,busy_budget=0", port->interface,
-			port->n_queues);
+		snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=%u,queue_count=1,busy_budget=0", port->interface, queue);
 	} else {
 		snprintf(name, sizeof(name), "net_af_packet%u", number);
-		/* A frame slot holds the frame and some 100 bytes of the kernel's header; blocks are whole pages. */
-		snprintf(arguments, sizeof(arguments), "iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=1024", port->interface,
-			port->n_queues, mtu > PORT_MTU_SMALL ? 4096 : 2048, 4096);
+		/* A slot holds the frame and some 100 bytes of the kernel's header; a block is one page. */
+		snprintf(arguments, sizeof(arguments), "iface=%s,qpairs=1,framesz=%u,blocksz=4096,framecnt=1024", port->interface,
+			mtu > PORT_MTU_SMALL ? 4096 : 2048);
 	}
-	rc = port_virtual_attach(port, name, arguments);
-	if (rc == 0)
-		rc = port_start(port, pool, rss_key);
+	port_kernel_fds_read(&before);
+	rc = port_virtual_attach(port, name, arguments, &device);
+	if (rc == 0 && port->driver == PORT_DRIVER_PACKET) {
+		port->queues[queue].wait_fd = port_kernel_fd_new(&before, AF_PACKET, -1);
+		rc = port_kernel_packet_prepare(port->queues[queue].wait_fd, queue == 0);
+		if (queue != 0)
+			port->queues[queue].wait_fd = -1;
+	}
+	return rc == 0 ? port_device_start(port, device, queue, 1, pool, rss_key) : rc;
+}
+
+/* One of the two drivers for all queues of a kernel interface. */
+static int port_kernel_try(struct port *port, enum port_driver driver, unsigned mtu, struct rte_mempool *pool, const uint8_t *rss_key)
+{
+	int rc = 0;
+
+	port->driver = (uint8_t)driver;
+	for (unsigned queue = 0; rc == 0 && queue < port->n_queues; queue++)
+		rc = port_kernel_queue_open(port, queue, mtu, pool, rss_key);
 	if (rc != 0)
-		port_device_release(port);
+		port_devices_release(port);
 	return rc;
 }
 
@@ -274,15 +299,16 @@ static int port_auto_open(struct port *port, struct rte_mempool *pool, const uin
 	return rc;
 }
 
-/* A device string of the operator's own. */
+/* A device string of the operator's own: one device with all queues. */
 static int port_named_open(struct port *port, struct rte_mempool *pool, const uint8_t *rss_key)
 {
+	struct port_device *device = NULL;
 	char name[RTE_ETH_NAME_MAX_LEN];
 	size_t length = strcspn(port->device, ",");
 	int rc;
 
 	if (eal_device_is_pci(port->device)) {
-		rc = port_pci_attach(port);
+		rc = port_pci_attach(port, &device);
 	} else if (length >= sizeof(name)) {
 		rc = -ENAMETOOLONG;
 	} else {
@@ -292,13 +318,13 @@ static int port_named_open(struct port *port, struct rte_mempool *pool, const ui
 			port->driver = PORT_DRIVER_XDP;
 		else if (strncmp(name, "net_af_packet", 13) == 0 || strncmp(name, "eth_af_packet", 13) == 0)
 			port->driver = PORT_DRIVER_PACKET;
-		rc = port_virtual_attach(port, name, port->device[length] ? port->device + length + 1 : "");
+		rc = port_virtual_attach(port, name, port->device[length] ? port->device + length + 1 : "", &device);
 		if (rc != 0)
 			port_say(port->device, "DPDK could not make this device; check its name and arguments.");
 	}
 	if (rc != 0)
 		return rc;
-	rc = port_start(port, pool, rss_key);
+	rc = port_device_start(port, device, 0, port->n_queues, pool, rss_key);
 	if (rc != 0)
 		port_say(port->device, "the device could not be started (%s).", rte_strerror(rc < 0 ? -rc : rc));
 	return rc;
@@ -312,7 +338,7 @@ int port_open(const struct options *options, const char *device, unsigned pair, 
 
 	*port = (struct port){ .pair = (uint8_t)pair, .side = (uint8_t)side, .device = device, .lock_fd = -1,
 		.n_queues = options->n_queues };
-	memset(port->wait_fds, -1, sizeof(port->wait_fds));
+	port_devices_release(port);
 	port_interface_find(device, port->interface);
 	if (strncmp(device, "auto:", 5) == 0 && port->interface[0] == '\0') {
 		port_say(device, "auto: wants the name of a network interface.");
@@ -331,7 +357,7 @@ void port_close(const struct options *options, struct port *port)
 {
 	if (!port->device)
 		return;
-	port_device_release(port);
+	port_devices_release(port);
 	/* The driver detaches its program; once more, because a program left behind would swallow the interface's traffic. */
 	if (port->driver == PORT_DRIVER_XDP && port->interface_index != 0)
 		port_kernel_xdp_detach(port->interface_index);

@@ -14,20 +14,28 @@
 
 enum port_driver { PORT_DRIVER_OTHER, PORT_DRIVER_XDP, PORT_DRIVER_PACKET };
 
+/** One queue of a port: a queue of a DPDK device. Ports on kernel interfaces are one device per queue, because net_af_xdp counts
+ * only "combined" channels, which veth has not, and net_af_packet has the kernel reassemble fragments when it spreads queues. */
+struct port_queue {
+	uint16_t device, queue; /* DPDK's */
+	int wait_fd; /* readable when it has packets; -1: none known */
+};
+
 struct port {
-	uint16_t id; /* DPDK's */
 	uint8_t pair;
 	uint8_t side; /* enum side */
 	uint8_t driver; /* enum port_driver */
-	bool attached, started;
 	const char *device; /* as the operator wrote it */
-	char name[RTE_ETH_NAME_MAX_LEN]; /* DPDK's */
 	char interface[PORT_KERNEL_NAME_BYTES]; /* "" when the port is no kernel interface */
 	unsigned interface_index;
 	int lock_fd;
-	unsigned n_queues;
-	int wait_fds[OPTIONS_QUEUES_MAX]; /* readable when a queue has packets; -1: none known */
-	uint64_t receive_offloads;
+	unsigned n_queues, n_devices; /* devices: 1, or one per queue */
+	struct port_queue queues[OPTIONS_QUEUES_MAX];
+	struct port_device {
+		uint16_t id;
+		bool attached, started; /* attached: made by us, to be removed */
+		char name[RTE_ETH_NAME_MAX_LEN];
+	} devices[OPTIONS_QUEUES_MAX];
 };
 
 /** How large mbufs must be so that these ports' frames fit: reads the interfaces' MTUs. */

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/filter.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
 
 _Static_assert(PORT_KERNEL_NAME_BYTES == IFNAMSIZ, "an interface's name fits");
 
@@ -65,12 +68,18 @@ int port_kernel_up_set(const char *interface, bool up)
 
 int port_kernel_link_get(const char *interface)
 {
-	struct ifreq request = { 0 };
-	int rc = port_kernel_ioctl(interface, SIOCGIFFLAGS, &request);
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+	struct ifreq request = { .ifr_data = (void *)&link };
+	/* Not IFF_RUNNING: that follows the carrier with a delay of up to a second. */
+	int rc = port_kernel_ioctl(interface, SIOCETHTOOL, &request);
 
-	if (rc < 0)
-		return rc;
-	return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+	return rc < 0 ? rc : link.data != 0;
+}
+
+void port_kernel_libraries_quieten(void)
+{
+	libbpf_set_print(NULL);
+	libxdp_set_print(NULL);
 }
 
 int port_kernel_xdp_detach(unsigned index)
@@ -104,6 +113,20 @@ int port_kernel_fd_new(const struct port_kernel_fds *before, int domain, int aft
 			return fd;
 	}
 	return -1;
+}
+
+int port_kernel_packet_prepare(int fd, bool receives)
+{
+	struct sock_filter nothing = { .code = BPF_RET | BPF_K, .k = 0 };
+	struct sock_fprog program = { .len = 1, .filter = &nothing };
+	int one = 1;
+
+	/* Every packet socket hears every frame, those that another one sends too: one receives, the others only send. */
+	if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) != 0)
+		return -errno;
+	if (!receives && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+		return -errno;
+	return 0;
 }
 
 /* Interface indexes repeat in other network namespaces: the namespace's inode tells them apart. */

@@ -23,6 +23,8 @@ int port_kernel_facts_read(const char *interface, struct port_kernel_facts *ret_
 int port_kernel_up_set(const char *interface, bool up);
 /** 1: up and the carrier is there, 0: not, -errno. */
 int port_kernel_link_get(const char *interface);
+/** libbpf and libxdp explain every fallback in many lines; our own sentences suffice. Before the first port is opened. */
+void port_kernel_libraries_quieten(void);
 /** Detach whatever XDP program is attached. 1: there was one, 0: there was none, -errno: it could not be detached. */
 int port_kernel_xdp_detach(unsigned index);
 
@@ -33,6 +35,9 @@ struct port_kernel_fds {
 void port_kernel_fds_read(struct port_kernel_fds *ret_fds);
 /** The lowest socket of `domain` (AF_XDP, AF_PACKET) that is open now, is not in `before`, and comes after `after`; -1: none. */
 int port_kernel_fd_new(const struct port_kernel_fds *before, int domain, int after);
+
+/** A net_af_packet socket: never hear what this host sends; hear what arrives only if `receives`. 0 or -errno. */
+int port_kernel_packet_prepare(int fd, bool receives);
 
 /** Hold the lock that says "this process drives interface `index` of this network namespace". ret_fd is kept open for life.
  * 0, -EBUSY: another process drives it, or -errno. */

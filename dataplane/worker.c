@@ -163,11 +163,11 @@ void worker_prepare(struct worker *worker)
 
 		if (!source->port)
 			continue;
-		if (source->port->wait_fds[source->queue] >= 0)
+		if (source->port->queues[source->queue].wait_fd >= 0)
 			worker->wait[worker->n_wait++] =
-				(struct pollfd){ .fd = source->port->wait_fds[source->queue], .events = POLLIN };
-		else
-			can_wake = false;
+				(struct pollfd){ .fd = source->port->queues[source->queue].wait_fd, .events = POLLIN };
+		else if (source->port->driver != PORT_DRIVER_PACKET || source->queue == 0)
+			can_wake = false; /* the other queues of net_af_packet only send */
 	}
 	worker->sleep_us = worker->shared->idle_sleep_us;
 	if (can_wake && worker->sleep_us != 0)

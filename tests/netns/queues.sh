@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two queues and two lcores on a device without RSS by address: lcores hand frames over, and both directions, fragments and
+# ICMP errors of a client meet on one lcore.
+. "$(dirname "$0")/lib.sh"
+
+topology 2
+client_addresses 100
+node_start
+control_start
+LCORES=0,1 QUEUES=2 dataplane_start
+check "it governs with two lcores" dataplane_wait_state governing
+for host in 10.77.0.1 fd77::1; do
+	check "TCP echo of 100 sources to $host" echo_client many "$host" 1 100
+	check "UDP echo of 8000 bytes, in fragments, to $host" echo_client udp "$host" 8000
+	check "ping of 8000 bytes to $host" in_client ping -c 3 -i 0.1 -W 1 -s 8000 "$host"
+done
+check "frames were handed over" eval '[ "$(counter dispatched)" -gt 100 ]'
+check "none was refused" eval '[ "$(counter dispatch_refused)" = 0 ]'
+check "no flow was born twice" eval '[ "$(counter no_flow)" = 0 ]'
+
+# Path MTU discovery: the far side of the node's route says "too big" for a packet of a flow.
+in_node ip link set n0 mtu 1300
+check "the node answers in its own MTU" echo_client tcp 10.77.0.1 100000
+in_node ip link set n0 mtu 1500
+in_client sysctl -qw net.ipv4.ip_no_pmtu_disc=0
+in_client ip link set c0 mtu 1400
+check "a client with a smaller MTU" echo_client tcp fd77::1 100000
+in_client ip link set c0 mtu 1500
+
+in_node iperf3 -s -D -I "$WORK/iperf.pid" >/dev/null
+wait_for 5 test -s "$WORK/iperf.pid"
+check "iperf3 runs through it" in_client iperf3 -c 10.77.0.1 -t 3 -J --logfile "$WORK/iperf.json"
+jq -r '"      iperf3: \(.end.sum_received.bits_per_second / 1e9 * 100 | round / 100) Gbit/s"' "$WORK/iperf.json" 2>/dev/null
+finish
