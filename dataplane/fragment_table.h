@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Later fragments follow their first: a small direct-mapped table of datagrams whose first fragment was forwarded. One lcore owns it. Bounded, O(1).
+ * Later fragments follow their first: a small direct-mapped table of datagrams whose first fragment was
+ * forwarded. One lcore owns it. Bounded, O(1).
  */
 #ifndef WEIR_DATAPLANE_FRAGMENT_TABLE_H
 #define WEIR_DATAPLANE_FRAGMENT_TABLE_H
@@ -7,10 +8,14 @@
 #include "dataplane/ban_table.h"
 #include "dataplane/packet.h"
 
-enum { FRAGMENT_LIFETIME_MS = 5000 /* RFC 8900 has hosts give up after 15 to 60 s; a burst of fragments lasts milliseconds */ };
+enum {
+	FRAGMENT_LIFETIME_MS = 5000 /* RFC 8900 has hosts give up after 15 to 60 s; a burst of fragments lasts
+				       milliseconds */
+};
 
 struct fragment_table;
-int fragment_table_create(uint32_t capacity, const struct hash_key *key, const struct table_memory *memory, struct fragment_table **ret_table);
+int fragment_table_create(uint32_t capacity, const struct hash_key *key, const struct table_memory *memory,
+	struct fragment_table **ret_table);
 void fragment_table_destroy(struct fragment_table *table);
 /** The first fragment of this datagram was forwarded. */
 void fragment_table_add(struct fragment_table *table, const struct packet *packet, uint64_t now_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Keyed hashing of everything whose key a stranger chooses: SipHash-1-3 on whole 64-bit words (SipHash-2-4 for cookies).
- * The key comes from the caller (getrandom at start). Pure, any thread.
+ * Keyed hashing of everything whose key a stranger chooses: SipHash-1-3 on whole 64-bit words (SipHash-2-4
+ * for cookies). The key comes from the caller (getrandom at start). Pure, any thread.
  */
 #ifndef WEIR_DATAPLANE_KEYED_HASH_H
 #define WEIR_DATAPLANE_KEYED_HASH_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Allow, deny and prefix bans: the labelled interval LPM of the image, plus an overlay for commands that came after
- * it. Writer: the table thread. Readers: lcores inside an RCU read-side section. A new image means a new object, swapped by
- * RCU. Labels' meta words change in place (one 32-bit store); overlay entries are published by a release store of their count.
+ * Allow, deny and prefix bans: the labelled interval LPM of the image, plus an overlay for commands that came
+ * after it. Writer: the table thread. Readers: lcores inside an RCU read-side section. A new image means a
+ * new object, swapped by RCU. Labels' meta words change in place (one 32-bit store); overlay entries are
+ * published by a release store of their count.
  */
 #ifndef WEIR_DATAPLANE_LISTS_H
 #define WEIR_DATAPLANE_LISTS_H
@@ -22,13 +23,16 @@ struct lists_answer {
 };
 
 /** Copy the lists of a validated image into own memory. -ENOMEM. */
-int lists_create(const struct image_view *image, const struct hash_key *key, const struct table_memory *memory, struct lists **ret_lists);
+int lists_create(const struct image_view *image, const struct hash_key *key,
+	const struct table_memory *memory, struct lists **ret_lists);
 void lists_destroy(struct lists *lists);
-/** Table thread: one command (BAN_SET/CLEAR of a prefix that is not a host, ALLOW_*, DENY_* of any prefix). -ENOSPC: the overlay is full: the
- * next image will carry it; the caller asks for one. Clearing what is in the compiled lists marks its label dead. */
+/** Table thread: one command (BAN_SET/CLEAR of a prefix that is not a host, ALLOW_*, DENY_* of any prefix).
+ * -ENOSPC: the overlay is full: the next image will carry it; the caller asks for one. Clearing what is in
+ * the compiled lists marks its label dead. */
 int lists_apply(struct lists *lists, enum command_kind kind, const struct prefix *prefix, uint32_t meta);
 /** Lcore. */
-void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s, struct lists_answer *ret_answer);
+void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
+	struct lists_answer *ret_answer);
 uint64_t lists_label_count(const struct lists *lists);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Pressure: decaying counters of attempts per prefix level. Writers and readers: all lcores, relaxed atomics; lossy by design and
- * bounded. Coarse IPv4 levels (/24 /20 /18) are indexed directly: 2^24, 2^20 and 2^18 small counters, neighbours share a line and its
- * timestamp. Host level and IPv6 levels: cache-line buckets {u32 time, 15 ids, 15 loads}, two choices, the weakest is replaced
- * in O(1) and the newcomer does not inherit its load. Decay: 2^(-dt/half-life), lazily, in fixed point, so a load means "attempts in the
- * recent past": a source at constant rate r holds r * half-life / ln 2. Two instances exist: unproven attempts, proven opens.
+ * Pressure: decaying counters of attempts per prefix level. Writers and readers: all lcores, relaxed atomics;
+ * lossy by design and bounded. Coarse IPv4 levels (/24 /20 /18) are indexed directly: 2^24, 2^20 and 2^18
+ * small counters, neighbours share a line and its timestamp. Host level and IPv6 levels: cache-line buckets
+ * {u32 time, 15 ids, 15 loads}, two choices, the weakest is replaced in O(1) and the newcomer does not
+ * inherit its load. Decay: 2^(-dt/half-life), lazily, in fixed point, so a load means "attempts in the recent
+ * past": a source at constant rate r holds r * half-life / ln 2. Two instances exist: unproven attempts,
+ * proven opens.
  */
 #ifndef WEIR_DATAPLANE_PRESSURE_TABLE_H
 #define WEIR_DATAPLANE_PRESSURE_TABLE_H
@@ -14,15 +16,17 @@
 struct pressure_table;
 
 /** hashed_capacity: keys of the hashed part, 2^10..2^26 (8 bytes each). half_life_ms 100..600000. */
-int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const struct hash_key *key, const struct table_memory *memory,
-	struct pressure_table **ret_table);
+int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const struct hash_key *key,
+	const struct table_memory *memory, struct pressure_table **ret_table);
 void pressure_table_destroy(struct pressure_table *table);
 
-/** The thresholds of one family as loads, made from rates: load = burst + rate * half_life / ln 2 ... see .c for the derivation. */
+/** The thresholds of one family as loads, made from rates: load = burst + rate * half_life / ln 2 ... see .c
+ * for the derivation. */
 struct pressure_limits {
 	uint32_t load[IMAGE_LEVEL_COUNT]; /* in the table's units; UINT32_MAX = none */
 };
-struct pressure_limits pressure_limits_make(const struct pressure_table *table, const struct image_rate rates[IMAGE_LEVEL_COUNT]);
+struct pressure_limits pressure_limits_make(
+	const struct pressure_table *table, const struct image_rate rates[IMAGE_LEVEL_COUNT]);
 
 struct pressure_handle {
 	uint64_t slots[IMAGE_LEVEL_COUNT][2]; /* private: places found by prefetch */
@@ -30,12 +34,15 @@ struct pressure_handle {
 	uint8_t family;
 };
 /** Phase 1: hash and prefetch every line of this address. */
-void pressure_table_prefetch(const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle);
+void pressure_table_prefetch(const struct pressure_table *table, const struct address *address,
+	struct pressure_handle *ret_handle);
 /** Phase 2: the most specific level over its limit, or IMAGE_LEVEL_COUNT. Changes nothing. */
-enum image_level pressure_table_check(const struct pressure_table *table, const struct pressure_handle *handle,
-	const struct pressure_limits *limits, uint64_t now_ns);
-/** Phase 3: count one attempt at every level. `random` 32 fresh bits for rounding. Returns entries replaced (0..4). */
-unsigned pressure_table_charge(struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random);
+enum image_level pressure_table_check(const struct pressure_table *table,
+	const struct pressure_handle *handle, const struct pressure_limits *limits, uint64_t now_ns);
+/** Phase 3: count one attempt at every level. `random` 32 fresh bits for rounding. Returns entries replaced
+ * (0..4). */
+unsigned pressure_table_charge(
+	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random);
 size_t pressure_table_bytes(const struct pressure_table *table);
 
 #endif

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for bans that arrive before the table thread builds bigger tables: a quarter more, and never less than this. */
+/* Room for bans that arrive before the table thread builds bigger tables: a quarter more, and never less than
+ * this. */
 enum { BAN_TABLE_SPARE_MIN = 1024 };
 
 static unsigned port_slot_first(uint8_t protocol, uint16_t port)
@@ -34,7 +35,8 @@ static void services_index(struct ruleset *rules)
 }
 _Static_assert(IMAGE_SERVICES_MAX * 2 <= SERVICE_PORT_SLOTS, "probing needs free slots to end");
 
-/* A plain rate of packets a second, with a burst of a tenth of a second: long enough for a batch, short enough to be a limit. */
+/* A plain rate of packets a second, with a burst of a tenth of a second: long enough for a batch, short
+ * enough to be a limit. */
 static struct token_bucket_profile rate_profile(uint32_t per_s)
 {
 	struct image_rate rate = {.burst = 0, .per_1000_s = 0};
@@ -48,8 +50,8 @@ static struct token_bucket_profile rate_profile(uint32_t per_s)
 	return token_bucket_profile_make(rate);
 }
 
-int ruleset_create(const struct image_view *image, const struct pressure_table *unproven, const struct pressure_table *proven,
-	struct ruleset **ret_rules)
+int ruleset_create(const struct image_view *image, const struct pressure_table *unproven,
+	const struct pressure_table *proven, struct ruleset **ret_rules)
 {
 	struct ruleset *rules = calloc(1, sizeof(*rules));
 
@@ -68,7 +70,8 @@ int ruleset_create(const struct image_view *image, const struct pressure_table *
 	rules->unproven_v6 = pressure_limits_make(unproven, rules->policy.unproven_rate_v6);
 	rules->proven_v4 = pressure_limits_make(proven, rules->policy.proven_rate_v4);
 	rules->proven_v6 = pressure_limits_make(proven, rules->policy.proven_rate_v6);
-	/* The host level of proven opens is exact (the `opened` table), so its decaying twin must not refuse earlier. */
+	/* The host level of proven opens is exact (the `opened` table), so its decaying twin must not refuse
+	 * earlier. */
 	rules->proven_v4.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->proven_v6.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->replies = rate_profile(rules->policy.replies_per_s);
@@ -143,8 +146,8 @@ static void load_ahead(const struct ban_table *table, const void *bans, uint64_t
 		ban_table_prefetch(table, key_of(bans, i + LOAD_AHEAD), &hash);
 }
 
-/* A fresh table has no slot that waits for a grace period, so -EAGAIN cannot happen; -ENOSPC means that chance filled
- * two buckets and the stash: the caller tries again with a larger table. */
+/* A fresh table has no slot that waits for a grace period, so -EAGAIN cannot happen; -ENOSPC means that
+ * chance filled two buckets and the stash: the caller tries again with a larger table. */
 static int bans_load(struct ruleset *rules, const struct image_view *image)
 {
 	int error = 0;
@@ -159,22 +162,26 @@ static int bans_load(struct ruleset *rules, const struct image_view *image)
 	}
 	for (uint64_t i = 0; i < image->n_bans_exact && error == 0; i++) {
 		load_ahead(rules->bans_exact, image->bans_exact, image->n_bans_exact, i, key_exact);
-		error = ban_table_set(rules->bans_exact, key_exact(image->bans_exact, i), image->bans_exact[i].meta);
+		error = ban_table_set(
+			rules->bans_exact, key_exact(image->bans_exact, i), image->bans_exact[i].meta);
 	}
 	return error;
 }
 
-static int tables_try(struct ruleset *rules, const struct image_view *image, uint64_t spare, const struct hash_key *key,
-	const struct table_memory *memory)
+static int tables_try(struct ruleset *rules, const struct image_view *image, uint64_t spare,
+	const struct hash_key *key, const struct table_memory *memory)
 {
 	int error = lists_create(image, key, memory, &rules->lists);
 
 	if (error == 0)
-		error = ban_table_create(BAN_TABLE_V4, table_capacity(image->n_bans_v4, spare), key, memory, &rules->bans_v4);
+		error = ban_table_create(
+			BAN_TABLE_V4, table_capacity(image->n_bans_v4, spare), key, memory, &rules->bans_v4);
 	if (error == 0)
-		error = ban_table_create(BAN_TABLE_V6, table_capacity(image->n_bans_v6, spare), key, memory, &rules->bans_v6);
+		error = ban_table_create(
+			BAN_TABLE_V6, table_capacity(image->n_bans_v6, spare), key, memory, &rules->bans_v6);
 	if (error == 0)
-		error = ban_table_create(BAN_TABLE_EXACT, table_capacity(image->n_bans_exact, spare), key, memory, &rules->bans_exact);
+		error = ban_table_create(BAN_TABLE_EXACT, table_capacity(image->n_bans_exact, spare), key,
+			memory, &rules->bans_exact);
 	if (error == 0)
 		error = bans_load(rules, image);
 	if (error != 0)
@@ -182,13 +189,14 @@ static int tables_try(struct ruleset *rules, const struct image_view *image, uin
 	return error;
 }
 
-int ruleset_tables_create(struct ruleset *rules, const struct image_view *image, uint64_t spare, const struct hash_key *key,
-	const struct table_memory *memory)
+int ruleset_tables_create(struct ruleset *rules, const struct image_view *image, uint64_t spare,
+	const struct hash_key *key, const struct table_memory *memory)
 {
 	uint64_t n_bans = image->n_bans_v4 + image->n_bans_v6 + image->n_bans_exact;
 	int error = tables_try(rules, image, spare, key, memory);
 
-	/* Twice the room makes a full pair of buckets vanishingly rare; a third failure would be a defect of the hash. */
+	/* Twice the room makes a full pair of buckets vanishingly rare; a third failure would be a defect of
+	 * the hash. */
 	if (error == -ENOSPC)
 		error = tables_try(rules, image, spare + n_bans, key, memory);
 	return error == -ENOSPC ? -ENOMEM : error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * THE decision: a burst of parsed frames in, one decision each out. Start reading here, then stage_tcp.c and stage_attempt.c.
- * Three phases over the whole burst, so that memory of one packet is fetched while another is decided. Thread: owning lcore,
- * RCU online. No clock, lock, allocation or system call.
+ * THE decision: a burst of parsed frames in, one decision each out. Start reading here, then stage_tcp.c and
+ * stage_attempt.c. Three phases over the whole burst, so that memory of one packet is fetched while another
+ * is decided. Thread: owning lcore, RCU online. No clock, lock, allocation or system call.
  */
 #include "dataplane/stage_private.h"
 
@@ -10,11 +10,13 @@ static bool take(const struct token_bucket_profile *profile, uint64_t *state_ns,
 	return token_bucket_take(profile, state_ns, moment->now_ns);
 }
 
-static enum reason infrastructure(struct stage *stage, const struct moment *moment, const struct arrival *arrival)
+static enum reason infrastructure(
+	struct stage *stage, const struct moment *moment, const struct arrival *arrival)
 {
 	uint64_t *state_ns = &stage->infrastructure_tat_ns[arrival->side][arrival->packet.infrastructure];
 
-	return take(&moment->rules->infrastructure, state_ns, moment) ? REASON_INFRASTRUCTURE : REASON_INFRASTRUCTURE_BUDGET;
+	return take(&moment->rules->infrastructure, state_ns, moment) ? REASON_INFRASTRUCTURE
+								      : REASON_INFRASTRUCTURE_BUDGET;
 }
 
 /* Which end is the node, and which flow could this be? Row 3 is answered here. */
@@ -47,7 +49,9 @@ static void find_quoted(const struct ruleset *rules, const struct arrival *arriv
 {
 	const struct packet *packet = &arrival->packet;
 	bool outside = arrival->side == SIDE_OUTSIDE;
-	int node = packet->quoted_valid ? ruleset_node_find(rules, outside ? &packet->quoted_source : &packet->quoted_destination) : -1;
+	int node = packet->quoted_valid ? ruleset_node_find(rules, outside ? &packet->quoted_source
+									   : &packet->quoted_destination)
+					: -1;
 
 	if (node < 0 || (packet->quoted_protocol != 6 && packet->quoted_protocol != 17))
 		return;
@@ -60,7 +64,8 @@ static void find_quoted(const struct ruleset *rules, const struct arrival *arriv
 }
 
 /* Phase 1 of 3: classify, hash the flow and prefetch its index. */
-static void phase_classify(struct stage *stage, const struct moment *moment, struct arrival *const arrivals[], unsigned n, struct work works[])
+static void phase_classify(struct stage *stage, const struct moment *moment, struct arrival *const arrivals[],
+	unsigned n, struct work works[])
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct work *work = &works[i];
@@ -93,7 +98,8 @@ static void phase_lookup(struct stage *stage, const struct moment *moment, struc
 			continue;
 		work->flow = flow_table_lookup(stage->flows, &work->key, work->flow_hash);
 		work->flow_changes = stage->flow_changes;
-		if (work->flow == NULL && work->service != SERVICE_NONE && work->arrival->side == SIDE_OUTSIDE)
+		if (work->flow == NULL && work->service != SERVICE_NONE &&
+			work->arrival->side == SIDE_OUTSIDE)
 			source_prefetch(stage->shared, moment->rules, work);
 	}
 }
@@ -107,15 +113,18 @@ static enum reason icmp_error(struct stage *stage, const struct moment *moment, 
 		return flow != NULL ? REASON_ICMP_OF_FLOW : REASON_FLOW_FROM_NODE;
 	if (flow == NULL)
 		return REASON_ICMP_UNRELATED;
-	/* RFC 5927: it must quote data in flight, which a blind sender does not know. Half-open flows have none to check. */
+	/* RFC 5927: it must quote data in flight, which a blind sender does not know. Half-open flows have
+	 * none to check. */
 	if (packet->quoted_protocol == 6 && (flow->flags & FLOW_FLAG_PROVEN) &&
 		(sequence_after(packet->quoted_tcp_sequence, flow->node_next) > 0 ||
 			sequence_after(packet->quoted_tcp_sequence, flow->node_acked) < 0))
 		return REASON_ICMP_UNRELATED;
-	return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_OF_FLOW : REASON_INFRASTRUCTURE_BUDGET;
+	return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_OF_FLOW
+								       : REASON_INFRASTRUCTURE_BUDGET;
 }
 
-/* The node's address, but nothing that has flows or is protected: bans and deny lists apply, a rate, default pass. */
+/* The node's address, but nothing that has flows or is protected: bans and deny lists apply, a rate, default
+ * pass. */
 static enum reason other(struct stage *stage, const struct moment *moment, struct work *work)
 {
 	enum source_class class;
@@ -130,10 +139,12 @@ static enum reason other(struct stage *stage, const struct moment *moment, struc
 	if (reason != REASON_COUNT)
 		return reason;
 	if (work->arrival->packet.kind == PACKET_KIND_ICMP_ECHO)
-		return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_ECHO : REASON_INFRASTRUCTURE_BUDGET;
+		return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_ECHO
+									       : REASON_INFRASTRUCTURE_BUDGET;
 	if (moment->rules->policy.other_policy == IMAGE_OTHER_DROP && !allowed)
 		return REASON_OTHER_SERVICE_CLOSED;
-	return take(&moment->rules->other, &stage->other_tat_ns, moment) ? REASON_OTHER_SERVICE : REASON_OTHER_SERVICE_RATE;
+	return take(&moment->rules->other, &stage->other_tat_ns, moment) ? REASON_OTHER_SERVICE
+									 : REASON_OTHER_SERVICE_RATE;
 }
 
 /* A later fragment has no ports: it follows its first one, or the proof of its source. */
@@ -157,7 +168,8 @@ static enum reason fragment(struct stage *stage, const struct moment *moment, st
 	return REASON_FRAGMENT_ORPHAN;
 }
 
-static enum reason decide_one(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+static enum reason decide_one(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	bool outside = work->arrival->side == SIDE_OUTSIDE;
 	enum reason reason;
@@ -167,10 +179,12 @@ static enum reason decide_one(struct stage *stage, const struct moment *moment, 
 		work->flow = flow_table_lookup(stage->flows, &work->key, work->flow_hash);
 	switch ((enum packet_kind)work->arrival->packet.kind) {
 	case PACKET_KIND_TCP:
-		reason = outside ? stage_tcp_outside(stage, moment, work, decision) : stage_tcp_inside(stage, moment, work);
+		reason = outside ? stage_tcp_outside(stage, moment, work, decision)
+				 : stage_tcp_inside(stage, moment, work);
 		break;
 	case PACKET_KIND_UDP:
-		reason = outside ? stage_udp_outside(stage, moment, work, decision) : stage_udp_inside(stage, moment, work);
+		reason = outside ? stage_udp_outside(stage, moment, work, decision)
+				 : stage_udp_inside(stage, moment, work);
 		break;
 	case PACKET_KIND_ICMP_ERROR:
 		return icmp_error(stage, moment, work);
@@ -182,13 +196,15 @@ static enum reason decide_one(struct stage *stage, const struct moment *moment, 
 	return reason == REASON_OTHER_SERVICE ? other(stage, moment, work) : reason;
 }
 
-/* A malformed segment inside a proven flow is evidence only if a blind sender could not have placed it there. */
+/* A malformed segment inside a proven flow is evidence only if a blind sender could not have placed it there.
+ */
 static void malformed_evidence(struct stage *stage, const struct moment *moment, struct work *work)
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow;
 
-	if (work->settled != REASON_BAD_TCP_FLAGS || work->arrival->side != SIDE_OUTSIDE || packet->kind != PACKET_KIND_TCP)
+	if (work->settled != REASON_BAD_TCP_FLAGS || work->arrival->side != SIDE_OUTSIDE ||
+		packet->kind != PACKET_KIND_TCP)
 		return;
 	if (find_ends(moment->rules, work->arrival, work) != REASON_COUNT || !work->has_key)
 		return;
@@ -207,7 +223,8 @@ static bool refusal_is_silent(const struct ruleset *rules, const struct work *wo
 }
 
 /* From the reason to what is done with the frame. */
-static void conclude(struct stage *stage, const struct moment *moment, struct work *work, enum reason reason, struct decision *decision)
+static void conclude(struct stage *stage, const struct moment *moment, struct work *work, enum reason reason,
+	struct decision *decision)
 {
 	const struct reason_info *info = reason_info(reason);
 
@@ -216,22 +233,24 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 	decision->action = info->action;
 	counter_reason_add(stage->counters, reason, 1);
 	if (decision->action == WIRE_ACTION_RST &&
-		(refusal_is_silent(moment->rules, work) || !take(&moment->rules->replies, &stage->replies_tat_ns, moment)))
+		(refusal_is_silent(moment->rules, work) ||
+			!take(&moment->rules->replies, &stage->replies_tat_ns, moment)))
 		decision->action = WIRE_ACTION_NONE;
 	if (moment->rules->policy.mode == IMAGE_MODE_MONITOR && decision->verdict != VERDICT_FORWARD) {
 		decision->verdict = VERDICT_FORWARD;
 		decision->action = WIRE_ACTION_NONE;
 		counter_add(stage->counters, COUNTER_MONITORED, 1);
 	}
-	if (decision->verdict == VERDICT_FORWARD && work->arrival->packet.is_fragment && work->arrival->packet.kind != PACKET_KIND_FRAGMENT &&
-		work->arrival->side == SIDE_OUTSIDE) {
+	if (decision->verdict == VERDICT_FORWARD && work->arrival->packet.is_fragment &&
+		work->arrival->packet.kind != PACKET_KIND_FRAGMENT && work->arrival->side == SIDE_OUTSIDE) {
 		fragment_table_add(stage->fragments, &work->arrival->packet, moment->now_ns);
 		counter_add(stage->counters, COUNTER_FRAGMENTS_TRACKED, 1);
 	}
 }
 
 /* Phase 3 of 3: decide in order of arrival and update. */
-static void phase_decide(struct stage *stage, const struct moment *moment, struct work works[], unsigned n, struct decision decisions[])
+static void phase_decide(struct stage *stage, const struct moment *moment, struct work works[], unsigned n,
+	struct decision decisions[])
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct work *work = &works[i];
@@ -246,8 +265,8 @@ static void phase_decide(struct stage *stage, const struct moment *moment, struc
 	}
 }
 
-void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[], unsigned n, uint64_t now_ns,
-	struct decision decisions[])
+void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[],
+	unsigned n, uint64_t now_ns, struct decision decisions[])
 {
 	struct moment moment = moment_make(rules, now_ns);
 	struct work works[STAGE_BURST_MAX];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The stage: everything that one lcore needs to decide, and its housekeeping. The I/O part owns one per lcore; weir-replay and the benchmarks own
- * one each. Thread: the owning lcore only, except the tables that stages share (pressure, proven, concurrency), which are lock-free.
- * No clock, no allocation after creation, no system call: what must leave goes through the two callbacks.
+ * The stage: everything that one lcore needs to decide, and its housekeeping. The I/O part owns one per
+ * lcore; weir-replay and the benchmarks own one each. Thread: the owning lcore only, except the tables that
+ * stages share (pressure, proven, concurrency), which are lock-free. No clock, no allocation after creation,
+ * no system call: what must leave goes through the two callbacks.
  */
 #ifndef WEIR_DATAPLANE_STAGE_H
 #define WEIR_DATAPLANE_STAGE_H
@@ -24,8 +25,10 @@ enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PR
 struct stage_shared {
 	struct pressure_table *unproven; /* attempts of unproven sources, half-life UNPROVEN_HALF_LIFE_MS */
 	struct pressure_table *proven_opens; /* proven connections opened, half-life PROVEN_HALF_LIFE_MS */
-	struct proven_table *proven; /* by full address and fingerprint: may skip the challenge; budget spendable by spoofers */
-	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only proofs charge it */
+	struct proven_table *proven; /* by full address and fingerprint: may skip the challenge; budget
+					spendable by spoofers */
+	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only
+					proofs charge it */
 	struct concurrency_table *concurrency;
 	struct hash_key cookie_secrets[2]; /* current and previous */
 	struct hash_key table_key;
@@ -36,14 +39,18 @@ struct stage_shared_sizes {
 	uint64_t pressure_keys, proven_sources, concurrency_prefixes;
 };
 /** keys come from the caller's randomness. -ENOMEM. */
-int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3], const struct table_memory *memory, struct stage_shared **ret_shared);
+int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],
+	const struct table_memory *memory, struct stage_shared **ret_shared);
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory);
 
-/** What the stage hands out. Both may be called inside stage_decide_burst and stage_step; neither may call back. */
+/** What the stage hands out. Both may be called inside stage_decide_burst and stage_step; neither may call
+ * back. */
 struct stage_output {
 	void *context;
-	/** A bare TCP segment that answers no frame: RSTs of cut flows. `hop` may be NULL: layer 2 is not known, the segment is lost and counted. */
-	void (*send_segment)(void *context, enum side side, const struct next_hop *hop, const struct reply_tcp *segment);
+	/** A bare TCP segment that answers no frame: RSTs of cut flows. `hop` may be NULL: layer 2 is not
+	 * known, the segment is lost and counted. */
+	void (*send_segment)(
+		void *context, enum side side, const struct next_hop *hop, const struct reply_tcp *segment);
 	/** Fill sequence and checksum, push to the ring. */
 	void (*event)(void *context, const struct event_record *event);
 };
@@ -67,56 +74,65 @@ struct stage {
 	uint64_t random_state; /* xorshift; seeded by the caller */
 	struct service_pressure services[IMAGE_SERVICES_MAX];
 	uint64_t replies_tat_ns, icmp_tat_ns, other_tat_ns, adopt_tat_ns, pace_next_ns;
-	uint64_t infrastructure_tat_ns[2][INFRASTRUCTURE_COUNT]; /* by side: a flood outside cannot starve the node's own ARP */
+	uint64_t infrastructure_tat_ns[2][INFRASTRUCTURE_COUNT]; /* by side: a flood outside cannot starve the
+								    node's own ARP */
 	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown; inside: node index + 1 */
 	uint16_t n_hops[2];
 	uint8_t last_hop[2];
 	uint32_t walk_cursor;
 	uint64_t walk_last_ns;
 	uint64_t over_rate_last_ns[256]; /* by hash of the source: limits EVENT_SOURCE_OVER_RATE */
-	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale when it moved */
-	uint32_t lcores; /* how many share the service limits: budgets per service are divided by it */
+	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale
+				  when it moved */
+	uint32_t lcores;       /* how many share the service limits: budgets per service are divided by it */
 };
 
 struct stage_sizes {
 	uint32_t fragments;
 };
 /** `flows` is the caller's (it may be in a surviving segment). -ENOMEM. */
-int stage_create(struct stage_shared *shared, struct flow_table *flows, struct counters *counters, const struct stage_output *output,
-	const struct stage_sizes *sizes, const struct table_memory *memory, uint64_t seed, uint64_t now_ns, struct stage **ret_stage);
+int stage_create(struct stage_shared *shared, struct flow_table *flows, struct counters *counters,
+	const struct stage_output *output, const struct stage_sizes *sizes, const struct table_memory *memory,
+	uint64_t seed, uint64_t now_ns, struct stage **ret_stage);
 void stage_destroy(struct stage *stage, const struct table_memory *memory);
 
-/** One received frame. The caller parses first: `malformed` is packet_parse's result (REASON_COUNT: well formed). */
+/** One received frame. The caller parses first: `malformed` is packet_parse's result (REASON_COUNT: well
+ * formed). */
 struct arrival {
 	const uint8_t *frame;
-	uint32_t frame_bytes; /* in one piece at `frame`; at least up to the payload offset for well-formed packets */
+	uint32_t frame_bytes; /* in one piece at `frame`; at least up to the payload offset for well-formed
+				 packets */
 	struct packet packet;
 	enum reason malformed;
 	enum side side;
 };
 
-/** What to do with a frame. In monitor mode `verdict` is what is done (FORWARD) and `reason` what would have been. */
+/** What to do with a frame. In monitor mode `verdict` is what is done (FORWARD) and `reason` what would have
+ * been. */
 struct decision {
 	uint16_t reason; /* enum reason */
 	uint8_t verdict; /* enum verdict: what the caller does */
-	uint8_t action;	 /* enum wire_action: the caller builds it with reply.h in place of the frame */
+	uint8_t action;  /* enum wire_action: the caller builds it with reply.h in place of the frame */
 	uint32_t reply_sequence, reply_acknowledgement; /* WIRE_ACTION_COOKIE */
 	uint16_t reply_mss;
 };
 
-/** Decide a burst, n <= STAGE_BURST_MAX, in phases over the whole burst. Thread: owning lcore, RCU online, `rules` fetched in this section.
- * Counts every reason and updates flows. */
-void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[], unsigned n, uint64_t now_ns,
-	struct decision decisions[]);
-/** Housekeeping, bounded: looks at so many flows that the whole table is seen every 500 ms (at most `budget_flows` a call): timeouts, silent
- * flows, bans that moved. Call once a poll. */
+/** Decide a burst, n <= STAGE_BURST_MAX, in phases over the whole burst. Thread: owning lcore, RCU online,
+ * `rules` fetched in this section. Counts every reason and updates flows. */
+void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[],
+	unsigned n, uint64_t now_ns, struct decision decisions[]);
+/** Housekeeping, bounded: looks at so many flows that the whole table is seen every 500 ms (at most
+ * `budget_flows` a call): timeouts, silent flows, bans that moved. Call once a poll. */
 void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_ns, uint32_t budget_flows);
-/** Cut flows of this client (port 0: all): walks at most the whole table once; table commands COMMAND_FLOW_CUT. */
-void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client, uint16_t client_port, uint64_t now_ns);
+/** Cut flows of this client (port 0: all): walks at most the whole table once; table commands
+ * COMMAND_FLOW_CUT. */
+void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client,
+	uint16_t client_port, uint64_t now_ns);
 /** After flow_table_adopt_all: count gauges and concurrency again. */
 void stage_recount(struct stage *stage, const struct ruleset *rules);
-/** What would an attempt of this source meet now? Changes nothing; any thread that holds `rules`. Service pressure is that of `stage` (may be NULL). */
-enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null, const struct ruleset *rules, const struct address *client,
-	uint8_t service, uint64_t now_ns);
+/** What would an attempt of this source meet now? Changes nothing; any thread that holds `rules`. Service
+ * pressure is that of `stage` (may be NULL). */
+enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null,
+	const struct ruleset *rules, const struct address *client, uint8_t service, uint64_t now_ns);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Rows 6 to 12 of design.md section 3: what happens to an attempt to open a connection. Thread: owning lcore.
  *
- * Rule 1 shapes it: a SYN proves nothing, so a SYN may spend only what a spoofer may spend: the unproven counters, and the
- * challenge-free budget of a proven source (spent means challenged, never refused). What refuses a proven source, its exact budget,
- * its prefixes' rates and their concurrency, is charged by completed handshakes only.
+ * Rule 1 shapes it: a SYN proves nothing, so a SYN may spend only what a spoofer may spend: the unproven
+ * counters, and the challenge-free budget of a proven source (spent means challenged, never refused). What
+ * refuses a proven source, its exact budget, its prefixes' rates and their concurrency, is charged by
+ * completed handshakes only.
  */
 #include "dataplane/cookie.h"
 #include "dataplane/stage_private.h"
@@ -14,35 +15,43 @@ struct source {
 	enum proven_answer proven;
 };
 
-static const struct token_bucket_profile *host_budget(const struct ruleset *rules, const struct address *client)
+static const struct token_bucket_profile *host_budget(
+	const struct ruleset *rules, const struct address *client)
 {
 	return address_is_v4(client) ? &rules->host_budget_v4 : &rules->host_budget_v6;
 }
 
 /* Row 7: limits that only real connections have charged. */
-static enum reason check_opens(const struct stage_shared *shared, const struct moment *moment, const struct work *work)
+static enum reason check_opens(
+	const struct stage_shared *shared, const struct moment *moment, const struct work *work)
 {
 	const struct ruleset *rules = moment->rules;
-	const struct pressure_limits *limits = address_is_v4(&work->client) ? &rules->proven_v4 : &rules->proven_v6;
+	const struct pressure_limits *limits =
+		address_is_v4(&work->client) ? &rules->proven_v4 : &rules->proven_v6;
 
-	if (proven_table_peek(shared->opened, work->opened_hash, 0, 0, host_budget(rules, &work->client), moment->now_ns) == PROVEN_SPENT)
+	if (proven_table_peek(shared->opened, work->opened_hash, 0, 0, host_budget(rules, &work->client),
+		    moment->now_ns) == PROVEN_SPENT)
 		return REASON_RATE_SOURCE;
-	if (pressure_table_check(shared->proven_opens, &work->opens, limits, moment->now_ns) != IMAGE_LEVEL_COUNT)
+	if (pressure_table_check(shared->proven_opens, &work->opens, limits, moment->now_ns) !=
+		IMAGE_LEVEL_COUNT)
 		return REASON_RATE_PREFIX;
 	return REASON_COUNT;
 }
 
-/* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no pressure. */
-static enum reason check_pressure(const struct stage_shared *shared, const struct stage *stage_or_null, const struct moment *moment,
-	const struct work *work)
+/* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no
+ * pressure. */
+static enum reason check_pressure(const struct stage_shared *shared, const struct stage *stage_or_null,
+	const struct moment *moment, const struct work *work)
 {
 	const struct ruleset *rules = moment->rules;
 	const struct image_service *service = &rules->services[work->service];
-	const struct pressure_limits *limits = address_is_v4(&work->client) ? &rules->unproven_v4 : &rules->unproven_v6;
+	const struct pressure_limits *limits =
+		address_is_v4(&work->client) ? &rules->unproven_v4 : &rules->unproven_v6;
 	bool has_challenge = service->protocol == 6 && service->challenge != IMAGE_CHALLENGE_OFF;
 	bool pressure = service->challenge == IMAGE_CHALLENGE_ALWAYS ||
-		(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
-		pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;
+			(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
+			pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) !=
+				IMAGE_LEVEL_COUNT;
 
 	if (!pressure)
 		return REASON_COUNT;
@@ -50,10 +59,12 @@ static enum reason check_pressure(const struct stage_shared *shared, const struc
 }
 
 /* Rows 9 and 10, and the hard limit of row 11. */
-static enum reason check_slots(const struct stage_shared *shared, const struct moment *moment, const struct work *work, const struct source *source)
+static enum reason check_slots(const struct stage_shared *shared, const struct moment *moment,
+	const struct work *work, const struct source *source)
 {
 	const struct image_policy *policy = &moment->rules->policy;
-	const uint32_t *limits = address_is_v4(&work->client) ? policy->concurrency_v4 : policy->concurrency_v6;
+	const uint32_t *limits =
+		address_is_v4(&work->client) ? policy->concurrency_v4 : policy->concurrency_v6;
 	uint64_t total = concurrency_table_total(shared->concurrency);
 
 	if (source->allowed) {
@@ -67,15 +78,16 @@ static enum reason check_slots(const struct stage_shared *shared, const struct m
 		return REASON_REPUTATION;
 	if (source->class == SOURCE_CLASS_THROTTLED)
 		return REASON_THROTTLED;
-	if (source->class == SOURCE_CLASS_DISCOURAGED && policy->limit_soft != 0 && total >= policy->limit_soft)
+	if (source->class == SOURCE_CLASS_DISCOURAGED && policy->limit_soft != 0 &&
+		total >= policy->limit_soft)
 		return REASON_DISCOURAGED;
 	if (policy->limit_hard != 0 && total >= policy->limit_hard)
 		return REASON_HARD_LIMIT;
 	return REASON_COUNT;
 }
 
-/* Row 11 between soft and hard: one attempt a delay (DU-14: the delay grows from 0 at soft to its maximum at hard, or is
- * fixed). Each lcore sees its share of the attempts, so it keeps lcores times the delay. */
+/* Row 11 between soft and hard: one attempt a delay (DU-14: the delay grows from 0 at soft to its maximum at
+ * hard, or is fixed). Each lcore sees its share of the attempts, so it keeps lcores times the delay. */
 static bool pace(struct stage *stage, const struct moment *moment)
 {
 	const struct image_policy *policy = &moment->rules->policy;
@@ -85,21 +97,24 @@ static bool pace(struct stage *stage, const struct moment *moment)
 	if (policy->limit_soft == 0 || total < policy->limit_soft)
 		return false;
 	if (policy->soft_linear && policy->limit_hard > policy->limit_soft)
-		delay_ns = delay_ns * (total - policy->limit_soft) / (policy->limit_hard - policy->limit_soft);
+		delay_ns =
+			delay_ns * (total - policy->limit_soft) / (policy->limit_hard - policy->limit_soft);
 	if (moment->now_ns < stage->pace_next_ns)
 		return true;
 	stage->pace_next_ns = moment->now_ns + delay_ns * (stage->lcores > 0 ? stage->lcores : 1);
 	return false;
 }
 
-static void over_rate_event(struct stage *stage, const struct moment *moment, const struct work *work, bool has_ticket)
+static void over_rate_event(
+	struct stage *stage, const struct moment *moment, const struct work *work, bool has_ticket)
 {
 	uint64_t *last_ns = &stage->over_rate_last_ns[work->opened_hash % 256];
 	struct event_record event = {
 		.time_ns = moment->now_ns,
 		.client_port = work->key.client_port,
 		.kind = EVENT_SOURCE_OVER_RATE,
-		/* Any SYN over the rate may be a spoofer's; only the one that just answered a challenge is the source's own. */
+		/* Any SYN over the rate may be a spoofer's; only the one that just answered a challenge is
+		   the source's own. */
 		.flags = has_ticket ? EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE : 0,
 		.service = work->service,
 		.protocol = work->key.protocol,
@@ -112,26 +127,28 @@ static void over_rate_event(struct stage *stage, const struct moment *moment, co
 	stage->output.event(stage->output.context, &event);
 }
 
-static enum reason challenge(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+static enum reason challenge(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
 		return REASON_CHALLENGE_BUDGET;
 	decision->reply_sequence = stage_random(stage);
-	decision->reply_acknowledgement = cookie_make(&stage->shared->cookie_secrets[0], &work->arrival->packet, moment->now_ns);
+	decision->reply_acknowledgement =
+		cookie_make(&stage->shared->cookie_secrets[0], &work->arrival->packet, moment->now_ns);
 	decision->reply_mss = 0;
 	return REASON_CHALLENGED;
 }
 
 /* Rows 7 and 8. */
-static enum reason check_proof(struct stage *stage, const struct moment *moment, struct work *work, struct source *source,
-	struct decision *decision)
+static enum reason check_proof(struct stage *stage, const struct moment *moment, struct work *work,
+	struct source *source, struct decision *decision)
 {
 	struct stage_shared *shared = stage->shared;
 	uint8_t fingerprint = work->key.protocol == 6 ? work->arrival->packet.tcp_fingerprint : 0;
 	enum reason reason;
 
-	source->proven = proven_table_charge(shared->proven, work->proven_hash, fingerprint, work->key.client_port,
-		host_budget(moment->rules, &work->client), moment->now_ns);
+	source->proven = proven_table_charge(shared->proven, work->proven_hash, fingerprint,
+		work->key.client_port, host_budget(moment->rules, &work->client), moment->now_ns);
 	if (!source->allowed) {
 		reason = check_opens(shared, moment, work);
 		if (reason == REASON_RATE_SOURCE)
@@ -142,7 +159,8 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 	if (source->proven == PROVEN_YES || source->proven == PROVEN_TICKET)
 		return REASON_COUNT;
 	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
-		pressure_table_charge(shared->unproven, &work->unproven, moment->now_ns, stage_random(stage)));
+		pressure_table_charge(
+			shared->unproven, &work->unproven, moment->now_ns, stage_random(stage)));
 	service_pressure_attempt(stage, moment, work->service);
 	reason = check_pressure(shared, stage, moment, work);
 	if (source->proven == PROVEN_SPENT && reason == REASON_COUNT && work->key.protocol == 6 &&
@@ -151,13 +169,15 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, decision) : reason;
 }
 
-static enum reason judge(struct stage *stage, const struct moment *moment, struct work *work, struct source *source, struct decision *decision)
+static enum reason judge(struct stage *stage, const struct moment *moment, struct work *work,
+	struct source *source, struct decision *decision)
 {
 	enum reason reason;
 
 	if (!moment->rules->policy.accept_inbound)
 		return REASON_NODE_CLOSED;
-	reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash, &source->allowed, &source->class);
+	reason = source_check_bans(
+		moment, &work->client, work->ban_hash, work->exact_hash, &source->allowed, &source->class);
 	if (reason == REASON_COUNT)
 		reason = check_proof(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
@@ -168,7 +188,8 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 }
 
 /* Row 12. */
-static bool admit(struct stage *stage, const struct moment *moment, struct work *work, const struct source *source)
+static bool admit(
+	struct stage *stage, const struct moment *moment, struct work *work, const struct source *source)
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow;
@@ -181,7 +202,8 @@ static bool admit(struct stage *stage, const struct moment *moment, struct work 
 		return false;
 	flow->flags = source->allowed ? FLOW_FLAG_ALLOWED : 0;
 	if (work->key.protocol == 6) {
-		flow->client_next = flow->client_acked = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+		flow->client_next = flow->client_acked =
+			packet->tcp_sequence + packet_tcp_sequence_length(packet);
 		flow->node_acked = packet->tcp_fingerprint;
 		flow_set_state(stage, flow, FLOW_STATE_SYN_SENT);
 	} else {
@@ -192,7 +214,8 @@ static bool admit(struct stage *stage, const struct moment *moment, struct work 
 	return true;
 }
 
-enum reason stage_attempt(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+enum reason stage_attempt(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false, .proven = PROVEN_NO};
 	enum reason reason;
@@ -219,7 +242,8 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	service = &moment->rules->services[work->service];
 	if (service->challenge == IMAGE_CHALLENGE_OFF)
 		return REASON_NO_FLOW;
-	if (!cookie_check(stage->shared->cookie_secrets, &work->arrival->packet, moment->now_ns, &fingerprint))
+	if (!cookie_check(
+		    stage->shared->cookie_secrets, &work->arrival->packet, moment->now_ns, &fingerprint))
 		return REASON_CHALLENGE_BAD;
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);
@@ -230,8 +254,8 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	return REASON_CHALLENGE_PASSED;
 }
 
-enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null, const struct ruleset *rules,
-	const struct address *client, uint8_t service, uint64_t now_ns)
+enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null,
+	const struct ruleset *rules, const struct address *client, uint8_t service, uint64_t now_ns)
 {
 	struct moment moment = moment_make(rules, now_ns);
 	struct work work = {.client = *client, .service = service};
@@ -244,7 +268,8 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 		return REASON_NODE_CLOSED;
 	work.key.protocol = rules->services[service].protocol;
 	source_prefetch(shared, rules, &work);
-	reason = source_check_bans(&moment, client, work.ban_hash, work.exact_hash, &source.allowed, &source.class);
+	reason = source_check_bans(
+		&moment, client, work.ban_hash, work.exact_hash, &source.allowed, &source.class);
 	if (reason == REASON_COUNT && !source.allowed)
 		reason = check_opens(shared, &moment, &work);
 	if (reason == REASON_COUNT && !proven_table_has(shared->proven, work.proven_hash, now_ns))

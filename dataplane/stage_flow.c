@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Birth, proof and end of a flow: the one place that keeps gauges, concurrency and events in step with flow states.
- * Thread: owning lcore only.
+ * Birth, proof and end of a flow: the one place that keeps gauges, concurrency and events in step with flow
+ * states. Thread: owning lcore only.
  */
 #include "dataplane/stage_private.h"
 
@@ -32,8 +32,8 @@ static uint32_t bytes_of_256(uint32_t units)
 	return units >= FLOW_BYTES_MAX ? UINT32_MAX : units * 256;
 }
 
-void flow_event(struct stage *stage, const struct moment *moment, const struct flow *flow, enum event_kind kind, enum closed_by by,
-	enum closed_how how, uint32_t detail)
+void flow_event(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	enum event_kind kind, enum closed_by by, enum closed_how how, uint32_t detail)
 {
 	bool proven = (flow->flags & FLOW_FLAG_PROVEN) != 0;
 	bool outbound = (flow->flags & FLOW_FLAG_OUTBOUND) != 0;
@@ -41,7 +41,8 @@ void flow_event(struct stage *stage, const struct moment *moment, const struct f
 		.time_ns = moment->now_ns,
 		.client_port = flow->client_port,
 		.kind = (uint8_t)kind,
-		/* A cookie-proven source would lose EVIDENCE under a flood of bad cookies; a handshake that we watched never does. */
+		/* A cookie-proven source would lose EVIDENCE under a flood of bad cookies; a handshake that
+		   we watched never does. */
 		.flags = (uint8_t)((proven ? EVENT_FLAG_PROVEN : 0) | (outbound ? EVENT_FLAG_OUTBOUND : 0) |
 				   (proven && !outbound ? EVENT_FLAG_EVIDENCE : 0)),
 		.service = flow->service,
@@ -72,7 +73,8 @@ static void gauges_end(struct stage *stage, const struct flow *flow)
 struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct work *work, bool proven)
 {
 	struct flow evicted;
-	struct flow *flow = flow_table_insert(stage->flows, &work->key, work->flow_hash, moment->now_ms, proven, &evicted);
+	struct flow *flow = flow_table_insert(
+		stage->flows, &work->key, work->flow_hash, moment->now_ms, proven, &evicted);
 
 	stage->flow_changes++;
 	if (flow == NULL)
@@ -106,7 +108,8 @@ void flow_prove(struct stage *stage, const struct moment *moment, struct flow *f
 	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
 	gauge_add(stage, COUNTER_FLOWS_PROVEN, 1);
 	if (flow->flags & FLOW_FLAG_OUTBOUND) {
-		flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, CLOSED_BY_NONE, CLOSED_HOW_ESTABLISHED, 0);
+		flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, CLOSED_BY_NONE, CLOSED_HOW_ESTABLISHED,
+			0);
 		return;
 	}
 	flow->tally = concurrency_table_add(stage->shared->concurrency, &client);
@@ -137,7 +140,8 @@ static bool flow_has_ended(const struct flow *flow)
 	return flow->state == FLOW_STATE_CLOSED || flow->state == FLOW_STATE_CUT;
 }
 
-static void end_event(struct stage *stage, const struct moment *moment, const struct flow *flow, enum closed_by by, enum closed_how how)
+static void end_event(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	enum closed_by by, enum closed_how how)
 {
 	if (flow->protocol != 6)
 		return;
@@ -150,7 +154,8 @@ static void end_event(struct stage *stage, const struct moment *moment, const st
 		flow_event(stage, moment, flow, EVENT_FLOW_CLOSED, by, how, 0);
 }
 
-void flow_close(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_by by, enum closed_how how)
+void flow_close(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_by by,
+	enum closed_how how)
 {
 	if (flow_has_ended(flow))
 		return;
@@ -167,8 +172,8 @@ static const struct next_hop *flow_hop(const struct stage *stage, const struct f
 }
 
 /* One RST towards `side`, from the other end's address, at `sequence`. */
-static void send_reset(struct stage *stage, const struct moment *moment, const struct flow *flow, enum side side, uint32_t sequence,
-	uint32_t acknowledgement)
+static void send_reset(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	enum side side, uint32_t sequence, uint32_t acknowledgement)
 {
 	struct address client = flow_client(flow);
 	struct reply_tcp segment = {
@@ -205,8 +210,9 @@ void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flo
 	counter_add(stage->counters, COUNTER_FLOWS_CUT, 1);
 	if (flow->protocol != 6 || had_ended)
 		return;
-	/* A receiver takes a RST only at exactly the number it expects (RFC 5961): that is the end of what we forwarded if all of it
-	 * arrived, else its last acknowledgement. Should both miss, its next segment is answered at its own acknowledgement. */
+	/* A receiver takes a RST only at exactly the number it expects (RFC 5961): that is the end of what we
+	 * forwarded if all of it arrived, else its last acknowledgement. Should both miss, its next segment
+	 * is answered at its own acknowledgement. */
 	send_reset(stage, moment, flow, SIDE_OUTSIDE, flow->node_next, flow->client_next);
 	if (flow->node_acked != flow->node_next && (flow->flags & FLOW_FLAG_PROVEN))
 		send_reset(stage, moment, flow, SIDE_OUTSIDE, flow->node_acked, flow->client_next);
@@ -225,8 +231,8 @@ void flow_forget(struct stage *stage, const struct moment *moment, struct flow *
 	stage->flow_changes++;
 }
 
-/* Layer 2 of whoever sent this frame, as an index of one byte. Direct-mapped with two tries: a link with more than
- * some hundred neighbours loses only the RSTs to idle flows of some of them, and those are counted. */
+/* Layer 2 of whoever sent this frame, as an index of one byte. Direct-mapped with two tries: a link with more
+ * than some hundred neighbours loses only the RSTs to idle flows of some of them, and those are counted. */
 static uint8_t hop_find(struct stage *stage, const struct arrival *arrival)
 {
 	struct next_hop *hops = stage->hops[arrival->side];

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Is a service under pressure? Unproven attempts a second and half-open flows, with hysteresis: entered at once, left only
- * after the rate stayed below the lower threshold for the hold time. Thread: owning lcore; each lcore judges by its own
- * share of the thresholds, because clients are spread over lcores evenly by a keyed hash.
+ * Is a service under pressure? Unproven attempts a second and half-open flows, with hysteresis: entered at
+ * once, left only after the rate stayed below the lower threshold for the hold time. Thread: owning lcore;
+ * each lcore judges by its own share of the thresholds, because clients are spread over lcores evenly by a
+ * keyed hash.
  */
 #include "dataplane/stage_private.h"
 
-/* A tenth of a second: short enough to challenge before a node's backlog of 128 fills at 1,000 attempts a second. */
+/* A tenth of a second: short enough to challenge before a node's backlog of 128 fills at 1,000 attempts a
+ * second. */
 #define PRESSURE_WINDOW_NS UINT64_C(100000000)
 enum { PRESSURE_WINDOWS_PER_S = 10 };
 
@@ -16,7 +18,8 @@ static uint32_t share(const struct stage *stage, uint32_t threshold)
 	return part > 0 ? part : 1;
 }
 
-static void pressure_event(struct stage *stage, const struct moment *moment, uint8_t service, enum event_kind kind, uint32_t detail)
+static void pressure_event(struct stage *stage, const struct moment *moment, uint8_t service,
+	enum event_kind kind, uint32_t detail)
 {
 	struct event_record event = {
 		.time_ns = moment->now_ns,
@@ -29,11 +32,13 @@ static void pressure_event(struct stage *stage, const struct moment *moment, uin
 	stage->output.event(stage->output.context, &event);
 }
 
-static void pressure_enter(struct stage *stage, const struct moment *moment, uint8_t service, uint32_t rate_per_s)
+static void pressure_enter(
+	struct stage *stage, const struct moment *moment, uint8_t service, uint32_t rate_per_s)
 {
 	struct service_pressure *pressure = &stage->services[service];
 
-	pressure->hold_until_ns = moment->now_ns + (uint64_t)moment->rules->services[service].pressure_hold_ms * 1000000;
+	pressure->hold_until_ns =
+		moment->now_ns + (uint64_t)moment->rules->services[service].pressure_hold_ms * 1000000;
 	if (pressure->under_pressure)
 		return;
 	pressure->under_pressure = true;
@@ -47,9 +52,11 @@ static void pressure_judge(struct stage *stage, const struct moment *moment, uin
 	const struct image_service *config = &moment->rules->services[service];
 	struct service_pressure *pressure = &stage->services[service];
 	uint32_t rate_now = pressure->attempts_in_window * PRESSURE_WINDOWS_PER_S;
-	bool half_open_full = config->pressure_half_open != 0 && pressure->half_open >= share(stage, config->pressure_half_open);
+	bool half_open_full = config->pressure_half_open != 0 &&
+			      pressure->half_open >= share(stage, config->pressure_half_open);
 
-	if ((config->pressure_enter_per_s != 0 && rate_now > share(stage, config->pressure_enter_per_s)) || half_open_full)
+	if ((config->pressure_enter_per_s != 0 && rate_now > share(stage, config->pressure_enter_per_s)) ||
+		half_open_full)
 		pressure_enter(stage, moment, service, rate_now);
 }
 
@@ -66,7 +73,8 @@ static void pressure_roll(struct stage *stage, const struct moment *moment, uint
 	if (!pressure->under_pressure)
 		return;
 	if (pressure->rate_per_s >= share(stage, config->pressure_leave_per_s) ||
-		(config->pressure_half_open != 0 && pressure->half_open >= share(stage, config->pressure_half_open))) {
+		(config->pressure_half_open != 0 &&
+			pressure->half_open >= share(stage, config->pressure_half_open))) {
 		pressure->hold_until_ns = moment->now_ns + (uint64_t)config->pressure_hold_ms * 1000000;
 		return;
 	}
@@ -74,7 +82,8 @@ static void pressure_roll(struct stage *stage, const struct moment *moment, uint
 		return;
 	pressure->under_pressure = false;
 	gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
-	pressure_event(stage, moment, service, EVENT_FLOOD_LEAVE, (uint32_t)((moment->now_ns - pressure->entered_ns) / 1000000000));
+	pressure_event(stage, moment, service, EVENT_FLOOD_LEAVE,
+		(uint32_t)((moment->now_ns - pressure->entered_ns) / 1000000000));
 }
 
 void service_pressure_attempt(struct stage *stage, const struct moment *moment, uint8_t service)

@@ -16,9 +16,9 @@ struct work {
 	struct flow *flow; /* stale when stage->flow_changes has moved past flow_changes */
 	uint32_t flow_changes;
 	struct address client;
-	uint8_t service;   /* SERVICE_NONE: none */
-	bool has_key;	   /* TCP or UDP between a client and the node */
-	bool source_ready; /* the tables of the source were hashed and prefetched */
+	uint8_t service;     /* SERVICE_NONE: none */
+	bool has_key;        /* TCP or UDP between a client and the node */
+	bool source_ready;   /* the tables of the source were hashed and prefetched */
 	enum reason settled; /* decided in phase 1; REASON_COUNT: go on */
 	/* of the source; see source_prefetch */
 	uint64_t ban_hash, exact_hash, proven_hash, opened_hash;
@@ -85,14 +85,17 @@ static inline void gauge_add(struct stage *stage, enum counter counter, int64_t 
 
 /* stage_source.c: what the tables say of a source */
 void source_prefetch(const struct stage_shared *shared, const struct ruleset *rules, struct work *work);
-/** Row 6 for an address: REASON_DENIED, REASON_BANNED, REASON_BANNED_PREFIX or REASON_COUNT; the class of a weaker entry in *ret_class. */
-enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash, uint64_t exact_hash,
-	bool *ret_allowed, enum source_class *ret_class);
+/** Row 6 for an address: REASON_DENIED, REASON_BANNED, REASON_BANNED_PREFIX or REASON_COUNT; the class of a
+ * weaker entry in *ret_class. */
+enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
+	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class);
 /** A proof was seen for this flow's client: tables and counters. */
-void source_proven(struct stage *stage, const struct moment *moment, const struct address *client, uint8_t fingerprint);
+void source_proven(
+	struct stage *stage, const struct moment *moment, const struct address *client, uint8_t fingerprint);
 
 /* stage_attempt.c: rows 6 to 12 */
-enum reason stage_attempt(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+enum reason stage_attempt(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 /** A RST from outside without its flow: is it the answer to a challenge? */
 enum reason stage_challenge_answer(struct stage *stage, const struct moment *moment, struct work *work);
 
@@ -103,9 +106,11 @@ void service_pressure_step(struct stage *stage, const struct moment *moment);
 bool service_under_pressure(const struct stage *stage, uint8_t service);
 
 /* stage_tcp.c, stage_udp.c: row 4 and 5 */
-enum reason stage_tcp_outside(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+enum reason stage_tcp_outside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, struct work *work);
-enum reason stage_udp_outside(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+enum reason stage_udp_outside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 enum reason stage_udp_inside(struct stage *stage, const struct moment *moment, struct work *work);
 
 /* stage_flow.c: birth, life and end of a flow */
@@ -115,15 +120,16 @@ void flow_set_state(struct stage *stage, struct flow *flow, enum flow_state stat
 /** Proven by a handshake: tables, concurrency, gauges, EVENT_FLOW_PROVEN. */
 void flow_prove(struct stage *stage, const struct moment *moment, struct flow *flow, uint32_t rtt_us);
 /** State CLOSED, and EVENT_FLOW_CLOSED for a proven one. */
-void flow_close(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_by by, enum closed_how how);
+void flow_close(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_by by,
+	enum closed_how how);
 /** State CUT; RST to both sides of a TCP flow. */
 void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow);
 /** Forget it: gauges, concurrency, and the event if it was not closed before. */
 void flow_forget(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how);
 /** The places it holds in gauges and concurrency are given back; the entry stays. */
 void flow_release(struct stage *stage, struct flow *flow);
-void flow_event(struct stage *stage, const struct moment *moment, const struct flow *flow, enum event_kind kind, enum closed_by by,
-	enum closed_how how, uint32_t detail);
+void flow_event(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	enum event_kind kind, enum closed_by by, enum closed_how how, uint32_t detail);
 void flow_touch(struct stage *stage, const struct moment *moment, struct work *work, struct flow *flow);
 bool flow_is_half_open(const struct flow *flow);
 /** Look at the bans again when their epoch has moved: true when the flow was cut. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Creation and end of stages and of the tables they share. Runs at start and at the end, never between packets.
+ * Creation and end of stages and of the tables they share. Runs at start and at the end, never between
+ * packets.
  */
 #include <errno.h>
 
 #include "dataplane/stage_private.h"
 
-int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3], const struct table_memory *memory,
-	struct stage_shared **ret_shared)
+int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],
+	const struct table_memory *memory, struct stage_shared **ret_shared)
 {
 	struct stage_shared *shared = memory->allocate(memory->context, sizeof(*shared));
 	int error = -ENOMEM;
@@ -16,15 +17,18 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	shared->table_key = keys[0];
 	shared->cookie_secrets[0] = keys[1];
 	shared->cookie_secrets[1] = keys[2];
-	error = pressure_table_create(sizes->pressure_keys, UNPROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->unproven);
+	error = pressure_table_create(
+		sizes->pressure_keys, UNPROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->unproven);
 	if (error == 0)
-		error = pressure_table_create(sizes->pressure_keys, PROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->proven_opens);
+		error = pressure_table_create(
+			sizes->pressure_keys, PROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->proven_opens);
 	if (error == 0)
 		error = proven_table_create(sizes->proven_sources, &keys[0], memory, &shared->proven);
 	if (error == 0)
 		error = proven_table_create(sizes->proven_sources, &keys[0], memory, &shared->opened);
 	if (error == 0)
-		error = concurrency_table_create(sizes->concurrency_prefixes, &keys[0], memory, &shared->concurrency);
+		error = concurrency_table_create(
+			sizes->concurrency_prefixes, &keys[0], memory, &shared->concurrency);
 	if (error != 0) {
 		stage_shared_destroy(shared, memory);
 		return error;
@@ -45,8 +49,9 @@ void stage_shared_destroy(struct stage_shared *shared, const struct table_memory
 	memory->free(memory->context, shared, sizeof(*shared));
 }
 
-int stage_create(struct stage_shared *shared, struct flow_table *flows, struct counters *counters, const struct stage_output *output,
-	const struct stage_sizes *sizes, const struct table_memory *memory, uint64_t seed, uint64_t now_ns, struct stage **ret_stage)
+int stage_create(struct stage_shared *shared, struct flow_table *flows, struct counters *counters,
+	const struct stage_output *output, const struct stage_sizes *sizes, const struct table_memory *memory,
+	uint64_t seed, uint64_t now_ns, struct stage **ret_stage)
 {
 	struct stage *stage = memory->allocate(memory->context, sizeof(*stage));
 	int error;

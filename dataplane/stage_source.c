@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the tables say of a source: bans, lists and proofs, looked up the same way for attempts, for flows whose ban epoch
- * has moved and for probes. Thread: owning lcore, RCU online. Changes nothing but proofs.
+ * What the tables say of a source: bans, lists and proofs, looked up the same way for attempts, for flows
+ * whose ban epoch has moved and for probes. Thread: owning lcore, RCU online. Changes nothing but proofs.
  */
 #include "dataplane/stage_private.h"
 
@@ -20,7 +20,8 @@ static struct ban_key source_exact_key(const struct address *client)
 	return (struct ban_key){address_v6_site(client), low};
 }
 
-static void bans_prefetch(const struct ruleset *rules, const struct address *client, uint64_t *ret_ban_hash, uint64_t *ret_exact_hash)
+static void bans_prefetch(const struct ruleset *rules, const struct address *client, uint64_t *ret_ban_hash,
+	uint64_t *ret_exact_hash)
 {
 	*ret_exact_hash = 0;
 	if (address_is_v4(client)) {
@@ -43,8 +44,8 @@ void source_prefetch(const struct stage_shared *shared, const struct ruleset *ru
 	work->source_ready = true;
 }
 
-enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash, uint64_t exact_hash,
-	bool *ret_allowed, enum source_class *ret_class)
+enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
+	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class)
 {
 	const struct ruleset *rules = moment->rules;
 	bool is_v4 = address_is_v4(client);
@@ -59,9 +60,13 @@ enum reason source_check_bans(const struct moment *moment, const struct address 
 		return REASON_COUNT;
 	if (lists.denied)
 		return REASON_DENIED;
-	class = ban_meta_class_at(ban_table_lookup(is_v4 ? rules->bans_v4 : rules->bans_v6, source_key(client), ban_hash), moment->now_s);
+	class = ban_meta_class_at(
+		ban_table_lookup(is_v4 ? rules->bans_v4 : rules->bans_v6, source_key(client), ban_hash),
+		moment->now_s);
 	if (!is_v4)
-		exact_class = ban_meta_class_at(ban_table_lookup(rules->bans_exact, source_exact_key(client), exact_hash), moment->now_s);
+		exact_class = ban_meta_class_at(
+			ban_table_lookup(rules->bans_exact, source_exact_key(client), exact_hash),
+			moment->now_s);
 	if (exact_class > class)
 		class = exact_class;
 	prefix_class = ban_meta_class_at(lists.ban_meta, moment->now_s);
@@ -73,12 +78,14 @@ enum reason source_check_bans(const struct moment *moment, const struct address 
 	return REASON_COUNT;
 }
 
-void source_proven(struct stage *stage, const struct moment *moment, const struct address *client, uint8_t fingerprint)
+void source_proven(
+	struct stage *stage, const struct moment *moment, const struct address *client, uint8_t fingerprint)
 {
 	struct stage_shared *shared = stage->shared;
 	const struct image_policy *policy = &moment->rules->policy;
 	bool is_v4 = address_is_v4(client);
-	const struct token_bucket_profile *budget = is_v4 ? &moment->rules->host_budget_v4 : &moment->rules->host_budget_v6;
+	const struct token_bucket_profile *budget =
+		is_v4 ? &moment->rules->host_budget_v4 : &moment->rules->host_budget_v6;
 	struct address identity = host_identity(client);
 	struct pressure_handle opens;
 	uint64_t proven_hash, opened_hash;
@@ -86,9 +93,11 @@ void source_proven(struct stage *stage, const struct moment *moment, const struc
 	proven_table_prefetch(shared->proven, client, &proven_hash);
 	proven_table_prefetch(shared->opened, &identity, &opened_hash);
 	pressure_table_prefetch(shared->proven_opens, client, &opens);
-	if (proven_table_add(shared->proven, proven_hash, fingerprint, 0, policy->proven_lifetime_ms, moment->now_ns))
+	if (proven_table_add(
+		    shared->proven, proven_hash, fingerprint, 0, policy->proven_lifetime_ms, moment->now_ns))
 		counter_add(stage->counters, COUNTER_PROVEN_EVICTED, 1);
-	/* Only a real connection comes here, so this budget cannot be spent by somebody else in the client's name. */
+	/* Only a real connection comes here, so this budget cannot be spent by somebody else in the client's
+	 * name. */
 	proven_table_add(shared->opened, opened_hash, 0, 0, policy->proven_lifetime_ms, moment->now_ns);
 	(void)proven_table_charge(shared->opened, opened_hash, 0, 0, budget, moment->now_ns);
 	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
@@ -111,8 +120,10 @@ bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct 
 	bans_prefetch(moment->rules, &client, &ban_hash, &exact_hash);
 	reason = source_check_bans(moment, &client, ban_hash, exact_hash, &allowed, &class);
 	flow->ban_epoch = epoch;
-	flow->flags = (uint16_t)(allowed ? flow->flags | FLOW_FLAG_ALLOWED : flow->flags & ~FLOW_FLAG_ALLOWED);
-	if (reason == REASON_COUNT || moment->rules->policy.mode == IMAGE_MODE_MONITOR || flow->state == FLOW_STATE_CUT)
+	flow->flags =
+		(uint16_t)(allowed ? flow->flags | FLOW_FLAG_ALLOWED : flow->flags & ~FLOW_FLAG_ALLOWED);
+	if (reason == REASON_COUNT || moment->rules->policy.mode == IMAGE_MODE_MONITOR ||
+		flow->state == FLOW_STATE_CUT)
 		return false;
 	flow_cut(stage, moment, flow);
 	return true;

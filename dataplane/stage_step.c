@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Housekeeping between bursts: timeouts, silent flows, bans that moved while a flow was idle. Bounded per call; the whole
- * table is seen every WALK_PERIOD_NS. Thread: owning lcore.
+ * Housekeeping between bursts: timeouts, silent flows, bans that moved while a flow was idle. Bounded per
+ * call; the whole table is seen every WALK_PERIOD_NS. Thread: owning lcore.
  */
 #include "dataplane/stage_private.h"
 
-/* Twice within the second in which a banned source must lose its idle flows (issue: within 1 s at a million flows). */
+/* Twice within the second in which a banned source must lose its idle flows (issue: within 1 s at a million
+ * flows). */
 #define WALK_PERIOD_NS UINT64_C(400000000)
-enum { FIN_TIMEOUT_FACTOR = 4 /* half-closed flows wait four closing times, as FIN-WAIT-2 does beside TIME-WAIT */ };
+enum {
+	FIN_TIMEOUT_FACTOR =
+		4 /* half-closed flows wait four closing times, as FIN-WAIT-2 does beside TIME-WAIT */
+};
 
 struct walk {
 	struct stage *stage;
@@ -43,7 +47,8 @@ static uint32_t timeout_ms(const struct ruleset *rules, const struct flow *flow)
 		return udp_timeout_ms(rules, flow);
 	case FLOW_STATE_ADOPTED:
 		/* From outside, and the node has not answered: anybody may have sent it. */
-		return flow->node_acked != 0 ? rules->policy.half_open_timeout_ms : rules->policy.tcp_idle_timeout_ms;
+		return flow->node_acked != 0 ? rules->policy.half_open_timeout_ms
+					     : rules->policy.tcp_idle_timeout_ms;
 	case FLOW_STATE_ESTABLISHED:
 	case FLOW_STATE_FREE:
 	case FLOW_STATE_COUNT:
@@ -113,7 +118,8 @@ static void visit_cut(void *context, struct flow *flow)
 		flow_cut(walk->stage, walk->moment, flow);
 }
 
-void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client, uint16_t client_port, uint64_t now_ns)
+void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client,
+	uint16_t client_port, uint64_t now_ns)
 {
 	struct moment moment = moment_make(rules, now_ns);
 	struct walk walk = {.stage = stage, .moment = &moment, .client = client, .client_port = client_port};
@@ -137,7 +143,8 @@ static void visit_recount(void *context, struct flow *flow)
 			walk->stage->services[flow->service].half_open++;
 	}
 	/* The bans have moved while nobody looked: make every flow look again. */
-	flow->ban_epoch = (uint16_t)(atomic_load_explicit(&walk->stage->shared->ban_epoch, memory_order_relaxed) - 1);
+	flow->ban_epoch =
+		(uint16_t)(atomic_load_explicit(&walk->stage->shared->ban_epoch, memory_order_relaxed) - 1);
 	/* Next hops were the other process's. */
 	flow->outside_hop = 0;
 	if (flow->flags & FLOW_FLAG_COUNTED)

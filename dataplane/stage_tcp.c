@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Rows 4 and 5 for TCP: what is legal in each state of a flow, seen from the middle. Thread: owning lcore.
  *
- * From outside nothing counts that a blind sender could have sent: a RST or FIN only at the exact sequence number (RFC 5961), an
- * acknowledgement only of what the node has sent. The node is believed.
+ * From outside nothing counts that a blind sender could have sent: a RST or FIN only at the exact sequence
+ * number (RFC 5961), an acknowledgement only of what the node has sent. The node is believed.
  */
 #include "dataplane/stage_private.h"
 
 enum {
-	/* Linux resends a SYN six times (tcp_syn_retries) and a SYN-ACK five; more of the same is not a client that waits. */
+	/* Linux resends a SYN six times (tcp_syn_retries) and a SYN-ACK five; more of the same is not a
+	   client that waits. */
 	SYN_RESENDS_MAX = 6,
-	/* How far beyond the node's last acknowledgement a client may have sent: the largest window is 2^30, but 16 MiB covers
-	 * 10 Gbit/s over 13 ms, and what lies beyond is forwarded all the same, only not remembered. */
+	/* How far beyond the node's last acknowledgement a client may have sent: the largest window is 2^30,
+	 * but 16 MiB covers 10 Gbit/s over 13 ms, and what lies beyond is forwarded all the same, only not
+	 * remembered. */
 	WINDOW_TRUSTED_BYTES = 1 << 24,
 	/* RFC 5961 section 5 accepts old acknowledgements within the largest window. */
 	ACKNOWLEDGEMENT_AGE_MAX = 1 << 30,
@@ -38,11 +40,14 @@ static void advance(uint32_t *to, uint32_t value)
 /* Both directions' FINs acknowledged, or one. */
 static void fin_progress(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
-	bool client_done = (flow->flags & FLOW_FLAG_FIN_CLIENT_SEEN) && flow->client_acked == flow->client_next;
+	bool client_done =
+		(flow->flags & FLOW_FLAG_FIN_CLIENT_SEEN) && flow->client_acked == flow->client_next;
 	bool node_done = (flow->flags & FLOW_FLAG_FIN_NODE_SEEN) && flow->node_acked == flow->node_next;
 
 	if (client_done && node_done)
-		flow_close(stage, moment, flow, flow->state == FLOW_STATE_FIN_NODE ? CLOSED_BY_NODE : CLOSED_BY_CLIENT, CLOSED_HOW_FIN);
+		flow_close(stage, moment, flow,
+			flow->state == FLOW_STATE_FIN_NODE ? CLOSED_BY_NODE : CLOSED_BY_CLIENT,
+			CLOSED_HOW_FIN);
 	else if (client_done)
 		flow_set_state(stage, flow, FLOW_STATE_FIN_CLIENT);
 	else if (node_done)
@@ -57,8 +62,10 @@ static void payload_seen(struct stage *stage, const struct moment *moment, struc
 	flow_event(stage, moment, flow, EVENT_FLOW_PAYLOAD, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 }
 
-/* Remember where the client is in its stream. `plausible` acknowledgements only: a blind segment must not move it. */
-static void client_advance(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+/* Remember where the client is in its stream. `plausible` acknowledgements only: a blind segment must not
+ * move it. */
+static void client_advance(
+	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
 	uint32_t expected = flow->client_next;
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
@@ -66,7 +73,8 @@ static void client_advance(struct stage *stage, const struct moment *moment, str
 
 	advance(&flow->node_acked, packet->tcp_acknowledgement);
 	if (ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES) {
-		if ((packet->tcp_flags & TCP_FLAG_FIN) && (packet->tcp_sequence == expected || packet->tcp_sequence == flow->client_acked))
+		if ((packet->tcp_flags & TCP_FLAG_FIN) &&
+			(packet->tcp_sequence == expected || packet->tcp_sequence == flow->client_acked))
 			flow->flags |= FLOW_FLAG_FIN_CLIENT_SEEN;
 		advance(&flow->client_next, end);
 		if (packet->payload_bytes > 0)
@@ -95,9 +103,10 @@ static enum reason open_from_client(struct stage *stage, const struct moment *mo
 	if (packet->tcp_flags & TCP_FLAG_RST)
 		return reset_from_client(stage, moment, work);
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost. */
+		/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost.
+		 */
 		bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
-			acknowledgement_plausible(flow, packet->tcp_acknowledgement);
+			      acknowledgement_plausible(flow, packet->tcp_acknowledgement);
 		return resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
 	}
 	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))
@@ -112,11 +121,12 @@ static bool handshake_completed(const struct flow *flow, const struct packet *pa
 	int32_t ahead = sequence_after(packet->tcp_sequence, flow->client_next);
 
 	/* Data may overtake a lost first segment; the node's own sequence number is what proves. */
-	return flow->state == FLOW_STATE_SYN_ACKED && (packet->tcp_flags & TCP_FLAG_ACK) && packet->tcp_acknowledgement == flow->node_next &&
-		ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES;
+	return flow->state == FLOW_STATE_SYN_ACKED && (packet->tcp_flags & TCP_FLAG_ACK) &&
+	       packet->tcp_acknowledgement == flow->node_next && ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES;
 }
 
-static enum reason half_open_from_client(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+static enum reason half_open_from_client(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	struct flow *flow = work->flow;
 	const struct packet *packet = &work->arrival->packet;
@@ -138,10 +148,12 @@ static enum reason half_open_from_client(struct stage *stage, const struct momen
 	if ((packet->tcp_flags & TCP_FLAG_SYN) || !handshake_completed(flow, packet))
 		return REASON_FLOW_ILLEGAL;
 	flow_touch(stage, moment, work, flow);
-	/* Karn: a resent SYN-ACK makes the sample ambiguous (policy.md V40). 0 means none, so a sample is at least 1. */
+	/* Karn: a resent SYN-ACK makes the sample ambiguous (policy.md V40). 0 means none, so a sample is at
+	 * least 1. */
 	flow_prove(stage, moment, flow,
 		(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
-		: moment->now_us == flow->handshake_us ? 1 : moment->now_us - flow->handshake_us);
+		: moment->now_us == flow->handshake_us   ? 1
+							 : moment->now_us - flow->handshake_us);
 	client_advance(stage, moment, flow, packet);
 	return REASON_FLOW;
 }
@@ -165,9 +177,13 @@ static enum reason dialled_from_client(struct stage *stage, const struct moment 
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
 		uint32_t rtt_us = moment->now_us - flow->handshake_us;
 
-		flow->client_next = flow->client_acked = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+		flow->client_next = flow->client_acked =
+			packet->tcp_sequence + packet_tcp_sequence_length(packet);
 		flow->node_acked = packet->tcp_acknowledgement;
-		flow_prove(stage, moment, flow, (flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0 : rtt_us > 0 ? rtt_us : 1);
+		flow_prove(stage, moment, flow,
+			(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
+			: rtt_us > 0                             ? rtt_us
+								 : 1);
 	}
 	/* A bare ACK answers a connection that the far end still remembers: the node will reset it. */
 	return REASON_FLOW;
@@ -183,7 +199,8 @@ static enum reason adopted_from_client(struct stage *stage, const struct moment 
 	if (packet->tcp_flags & TCP_FLAG_SYN)
 		return REASON_FLOW_SYN_KNOWN;
 	flow_touch(stage, moment, work, flow);
-	/* node_acked != 0: adopted from outside, and the node has not answered yet: nothing to compare with. */
+	/* node_acked != 0: adopted from outside, and the node has not answered yet: nothing to compare with.
+	 */
 	if (packet->tcp_acknowledgement == flow->node_next && flow->node_acked == 0)
 		flow_prove(stage, moment, flow, 0);
 	advance(&flow->client_next, packet->tcp_sequence + packet_tcp_sequence_length(packet));
@@ -220,7 +237,8 @@ static enum reason unknown_from_client(struct stage *stage, const struct moment 
 	return REASON_FLOW_ADOPTED;
 }
 
-enum reason stage_tcp_outside(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+enum reason stage_tcp_outside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow = work->flow;
@@ -228,7 +246,8 @@ enum reason stage_tcp_outside(struct stage *stage, const struct moment *moment, 
 	if (flow == NULL) {
 		if (work->service == SERVICE_NONE)
 			return REASON_OTHER_SERVICE;
-		return is_attempt(packet) ? stage_attempt(stage, moment, work, decision) : unknown_from_client(stage, moment, work);
+		return is_attempt(packet) ? stage_attempt(stage, moment, work, decision)
+					  : unknown_from_client(stage, moment, work);
 	}
 	(void)flow_recheck_bans(stage, moment, flow);
 	switch ((enum flow_state)flow->state) {
@@ -242,10 +261,13 @@ enum reason stage_tcp_outside(struct stage *stage, const struct moment *moment, 
 	case FLOW_STATE_CLOSED:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
-		/* The last ACKs and resent FINs of a connection that is over; the node ignores or answers them. */
+		/* The last ACKs and resent FINs of a connection that is over; the node ignores or answers
+		 * them. */
 		if (packet->tcp_flags & (TCP_FLAG_RST | TCP_FLAG_SYN))
-			return packet->tcp_flags & TCP_FLAG_SYN ? REASON_NO_FLOW : stage_challenge_answer(stage, moment, work);
-		return acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW : REASON_FLOW_ILLEGAL;
+			return packet->tcp_flags & TCP_FLAG_SYN ? REASON_NO_FLOW
+								: stage_challenge_answer(stage, moment, work);
+		return acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW
+										    : REASON_FLOW_ILLEGAL;
 	case FLOW_STATE_CUT:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
@@ -277,7 +299,8 @@ static void syn_ack_from_node(const struct moment *moment, struct flow *flow, co
 	flow->client_acked = packet->tcp_acknowledgement;
 }
 
-static void dial_from_node(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+static void dial_from_node(
+	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
 	uint32_t next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 
@@ -292,7 +315,8 @@ static void dial_from_node(struct stage *stage, const struct moment *moment, str
 	flow_set_state(stage, flow, FLOW_STATE_OUT_SYN_SENT);
 }
 
-static void node_advance(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+static void node_advance(
+	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 
@@ -332,10 +356,13 @@ static enum reason unknown_from_node(struct stage *stage, const struct moment *m
 	return syn ? REASON_FLOW_FROM_NODE : REASON_FLOW_ADOPTED;
 }
 
-static void adopted_from_node(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+static void adopted_from_node(
+	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
-	/* In sequence: the node continues where the client said it was, so the client had heard it (row 5). */
-	bool in_sequence = flow->node_acked != 0 && packet->tcp_sequence == flow->node_acked && (packet->tcp_flags & TCP_FLAG_ACK);
+	/* In sequence: the node continues where the client said it was, so the client had heard it (row 5).
+	 */
+	bool in_sequence = flow->node_acked != 0 && packet->tcp_sequence == flow->node_acked &&
+			   (packet->tcp_flags & TCP_FLAG_ACK);
 
 	flow->node_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	if (packet->tcp_flags & TCP_FLAG_ACK)
@@ -374,7 +401,8 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 			syn_ack_from_node(moment, flow, packet);
 			flow_set_state(stage, flow, FLOW_STATE_SYN_ACKED);
 		} else if (packet->tcp_flags & TCP_FLAG_ACK) {
-			/* A challenge ACK to a SYN that replaced another: the client's RST will be exact there. */
+			/* A challenge ACK to a SYN that replaced another: the client's RST will be exact
+			 * there. */
 			flow->client_acked = packet->tcp_acknowledgement;
 		}
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Values that control and dataplane agree on: classes of a banned source, the packed "meta" word of a ban,
- * and the records of the command log. Plain data; who writes and who reads is said in command_log.h and image.h.
+ * and the records of the command log. Plain data; who writes and who reads is said in command_log.h and
+ * image.h.
  */
 #ifndef WEIR_SHM_COMMAND_H
 #define WEIR_SHM_COMMAND_H
@@ -17,14 +18,15 @@ enum source_class {
 	SOURCE_CLASS_BANNED = 4,      /* T2, T3, T4, T5 */
 };
 
-/* A ban's meta word: class in bits 31..29, end in bits 28..0: seconds of CLOCK_MONOTONIC, rounded up, at which
- * the entry ends by itself. All ones means it never ends; 2^29 s of uptime are 17 years, so it cannot wrap. */
+/* A ban's meta word: class in bits 31..29, end in bits 28..0: seconds of CLOCK_MONOTONIC, rounded up, at
+ * which the entry ends by itself. All ones means it never ends; 2^29 s of uptime are 17 years, so it cannot
+ * wrap. */
 #define BAN_META_END_BITS 29
-#define BAN_META_NEVER ((1u << BAN_META_END_BITS) - 1u)
+#define BAN_META_NEVER    ((1u << BAN_META_END_BITS) - 1u)
 
 static inline uint32_t ban_meta_make(enum source_class class, uint32_t end_s)
 {
-	return ((uint32_t)class << BAN_META_END_BITS) | (end_s > BAN_META_NEVER ? BAN_META_NEVER : end_s);
+	return ((uint32_t) class << BAN_META_END_BITS) | (end_s > BAN_META_NEVER ? BAN_META_NEVER : end_s);
 }
 static inline enum source_class ban_meta_class(uint32_t meta)
 {
@@ -43,9 +45,9 @@ static inline enum source_class ban_meta_class_at(uint32_t meta, uint32_t now_s)
 
 enum command_kind {
 	COMMAND_NONE = 0,
-	COMMAND_BAN_SET = 1,	/* prefix, meta: set or replace */
-	COMMAND_BAN_CLEAR = 2,	/* prefix */
-	COMMAND_ALLOW_SET = 3,	/* prefix */
+	COMMAND_BAN_SET = 1,   /* prefix, meta: set or replace */
+	COMMAND_BAN_CLEAR = 2, /* prefix */
+	COMMAND_ALLOW_SET = 3, /* prefix */
 	COMMAND_ALLOW_CLEAR = 4,
 	COMMAND_DENY_SET = 5,
 	COMMAND_DENY_CLEAR = 6,
@@ -57,12 +59,12 @@ enum command_kind {
 struct command_record {
 	uint64_t sequence; /* 1, 2, 3, ... over the life of the control segment's instance */
 	uint32_t checksum; /* crc32c of the record with this field zero */
-	uint8_t kind;	   /* enum command_kind */
+	uint8_t kind;      /* enum command_kind */
 	uint8_t prefix_length;
 	uint16_t port; /* COMMAND_FLOW_CUT only; host order */
 	uint8_t address[16];
-	uint32_t meta;	   /* COMMAND_BAN_SET only */
-	uint32_t reserved; /* 0 */
+	uint32_t meta;       /* COMMAND_BAN_SET only */
+	uint32_t reserved;   /* 0 */
 	uint64_t written_ns; /* CLOCK_MONOTONIC when control accepted it; for the delay histogram */
 	uint64_t reserved2[2];
 };

@@ -9,15 +9,17 @@
 
 enum event_kind {
 	EVENT_NONE = 0,
-	EVENT_FLOW_PROVEN = 1,	   /* handshake completed; rtt_us, 0 = no sample */
-	EVENT_FLOW_PAYLOAD = 2,	   /* first payload byte from the client of a proven flow */
-	EVENT_FLOW_SILENT = 3,	   /* proven, and no payload within auth_timeout; once a flow */
-	EVENT_FLOW_CLOSED = 4,	   /* closed_by, closed_how, bytes, duration */
-	EVENT_SOURCE_OVER_RATE = 5,/* a proven source was refused by RATE_SOURCE; at most 1 a second per source */
-	EVENT_FLOOD_ENTER = 6,	   /* service went under pressure; detail = attempts a second */
-	EVENT_FLOOD_LEAVE = 7,	   /* detail = seconds spent */
-	EVENT_FLOW_OUT_RESULT = 8, /* the node dialled out: closed_how says established, refused or timed out */
-	EVENT_FLOW_MALFORMED = 9,  /* a malformed segment inside a proven flow */
+	EVENT_FLOW_PROVEN = 1,  /* handshake completed; rtt_us, 0 = no sample */
+	EVENT_FLOW_PAYLOAD = 2, /* first payload byte from the client of a proven flow */
+	EVENT_FLOW_SILENT = 3,  /* proven, and no payload within auth_timeout; once a flow */
+	EVENT_FLOW_CLOSED = 4,  /* closed_by, closed_how, bytes, duration */
+	EVENT_SOURCE_OVER_RATE =
+		5,             /* a proven source was refused by RATE_SOURCE; at most 1 a second per source */
+	EVENT_FLOOD_ENTER = 6, /* service went under pressure; detail = attempts a second */
+	EVENT_FLOOD_LEAVE = 7, /* detail = seconds spent */
+	EVENT_FLOW_OUT_RESULT =
+		8, /* the node dialled out: closed_how says established, refused or timed out */
+	EVENT_FLOW_MALFORMED = 9, /* a malformed segment inside a proven flow */
 	EVENT_KIND_COUNT,
 };
 

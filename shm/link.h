@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The unix socket between the two processes (SOCK_SEQPACKET). The dataplane listens at RUN_DIR/INSTANCE.dataplane.sock, control
- * connects. It carries a doorbell (look at the log now), questions and answers of fixed size, and its hang-up is
- * how each side learns of the other's death. Both sides use it without ever blocking; losing it loses nothing.
+ * The unix socket between the two processes (SOCK_SEQPACKET). The dataplane listens at
+ * RUN_DIR/INSTANCE.dataplane.sock, control connects. It carries a doorbell (look at the log now), questions
+ * and answers of fixed size, and its hang-up is how each side learns of the other's death. Both sides use it
+ * without ever blocking; losing it loses nothing.
  */
 #ifndef WEIR_SHM_LINK_H
 #define WEIR_SHM_LINK_H
@@ -11,10 +12,11 @@
 enum { LINK_VERSION = 1, LINK_FLOWS_PER_MESSAGE = 64 };
 
 enum link_kind {
-	LINK_DOORBELL = 1,   /* control: the log or the image has news */
-	LINK_PROBE = 2,	     /* control: what would happen to an attempt of this source now? */
+	LINK_DOORBELL = 1, /* control: the log or the image has news */
+	LINK_PROBE = 2,    /* control: what would happen to an attempt of this source now? */
 	LINK_PROBE_ANSWER = 3,
-	LINK_FLOW_DUMP = 4,  /* control: send all proven flows; answered by LINK_FLOWS messages, the last with n = 0 */
+	LINK_FLOW_DUMP =
+		4, /* control: send all proven flows; answered by LINK_FLOWS messages, the last with n = 0 */
 	LINK_FLOWS = 5,
 	LINK_KIND_COUNT,
 };
@@ -37,7 +39,7 @@ struct link_probe_answer {
 	struct link_message message;
 	uint16_t reason; /* enum reason */
 	uint8_t proven;
-	uint8_t under_pressure; /* the service */
+	uint8_t under_pressure;  /* the service */
 	uint32_t concurrency[4]; /* per image_level, now */
 	uint32_t reserved;
 };

@@ -34,7 +34,8 @@ int address_parse(const char *text, struct address *ret_address);
 const char *address_format(const struct address *address, char text[PREFIX_TEXT_MAX]);
 
 /** Parse an address or "address/len" (len counts in the family's own bits). A bare address is a host prefix.
- * -EINVAL: not a prefix; -ERANGE: the length is out of range; -EDOM: host bits are set (out gets no value). */
+ * -EINVAL: not a prefix; -ERANGE: the length is out of range; -EDOM: host bits are set (out gets no value).
+ */
 int prefix_parse(const char *text, struct prefix *ret_prefix);
 /** "1.2.3.0/24"; a host prefix is printed without its length. */
 const char *prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_MAX]);

@@ -35,8 +35,8 @@ struct reason_info {
 	const char *name;
 	const char *help;
 	uint8_t verdict; /* enum verdict */
-	uint8_t action;	 /* enum wire_action */
-	uint8_t row;	 /* of design.md section 3 */
+	uint8_t action;  /* enum wire_action */
+	uint8_t row;     /* of design.md section 3 */
 };
 
 /** What a reason means; static storage. `reason` must be < REASON_COUNT. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Shared-memory segments: one file, one writing process. The owner maps it; the other process never maps it but
- * reads with pread, so a truncated or replaced file gives an error and never a SIGBUS. The owner holds an
- * open-file-description lock (close-on-exec) for life: a second owner is refused, and the kernel drops it on any death.
- * Must not log; sentences come from segment_error_text.
+ * Shared-memory segments: one file, one writing process. The owner maps it; the other process never maps it
+ * but reads with pread, so a truncated or replaced file gives an error and never a SIGBUS. The owner holds an
+ * open-file-description lock (close-on-exec) for life: a second owner is refused, and the kernel drops it on
+ * any death. Must not log; sentences come from segment_error_text.
  */
 #ifndef WEIR_SHM_SEGMENT_H
 #define WEIR_SHM_SEGMENT_H
@@ -15,7 +15,7 @@
 enum segment_kind {
 	SEGMENT_KIND_CONTROL = 1,   /* command_log.h; writer: control */
 	SEGMENT_KIND_DATAPLANE = 2, /* counters.h, event_ring.h; writer: dataplane */
-	SEGMENT_KIND_FLOWS = 3,	    /* dataplane/flow_table.h; writer: dataplane, reader: its successor */
+	SEGMENT_KIND_FLOWS = 3,     /* dataplane/flow_table.h; writer: dataplane, reader: its successor */
 };
 
 #define SEGMENT_MAGIC UINT64_C(0x31474553524957) /* "WIRSEG1" */
@@ -32,10 +32,10 @@ struct segment_header {
 	uint64_t instance; /* random, not 0; new at every creation */
 	uint64_t created_wall_ns;
 	uint32_t owner_pid; /* of the creator; a take-over keeps it */
-	uint32_t checksum; /* crc32c of the fields above but magic, of which the constant counts */
+	uint32_t checksum;  /* crc32c of the fields above but magic, of which the constant counts */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC; writer: owner, every 100 ms or less */
-	uint64_t parameters[8];	       /* per kind: counts that decide the layout; checksummed too */
-	uint64_t reserved[16]; /* 0; checksummed too */
+	uint64_t parameters[8];        /* per kind: counts that decide the layout; checksummed too */
+	uint64_t reserved[16];         /* 0; checksummed too */
 };
 _Static_assert(sizeof(struct segment_header) == SEGMENT_HEADER_BYTES, "header size is part of the format");
 
@@ -69,8 +69,8 @@ enum segment_error segment_create(const char *path, enum segment_kind kind, uint
 	size_t payload_bytes, const uint64_t parameters[8], struct segment *ret_segment);
 /** Own an existing file as it is, if its header is valid for these arguments; used to take flows over. On any
  * error but BUSY the caller creates a new one. The instance and the contents are kept. */
-enum segment_error segment_take_over(const char *path, enum segment_kind kind, uint32_t layout_hash,
-	struct segment *ret_segment);
+enum segment_error segment_take_over(
+	const char *path, enum segment_kind kind, uint32_t layout_hash, struct segment *ret_segment);
 /** Unmap and drop the lock; unlink the file too if asked. */
 void segment_close(struct segment *segment, const char *unlink_path_or_null);
 
@@ -79,8 +79,8 @@ struct segment_reader {
 	int fd;
 	struct segment_header header; /* as validated at open */
 };
-enum segment_error segment_reader_open(const char *path, enum segment_kind kind, uint32_t layout_hash,
-	struct segment_reader *ret_reader);
+enum segment_error segment_reader_open(
+	const char *path, enum segment_kind kind, uint32_t layout_hash, struct segment_reader *ret_reader);
 /** Read payload bytes [offset, offset+bytes): 0, or -ENODATA when the file became too short, or -errno.
  * The copy may be torn: check a checksum or read single aligned words only. */
 int segment_reader_read(const struct segment_reader *reader, size_t offset, void *to, size_t bytes);

@@ -7,6 +7,7 @@ replaced by, and the test executable that must notice. A text that is no longer 
 Works on a copy of the tree below build/mutants; changes nothing else.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ MUTANTS = [
     ("acknowledgements of what was sent", "dataplane/stage_tcp.c",
      "	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))\n		return REASON_FLOW_ILLEGAL;\n	flow_touch", "	flow_touch",
      "test_stage_tcp"),
-    ("the node's number as proof", "dataplane/stage_tcp.c", "packet->tcp_acknowledgement == flow->node_next &&\n		ahead", "ahead",
+    ("the node's number as proof", "dataplane/stage_tcp.c", "packet->tcp_acknowledgement == flow->node_next && ahead", "ahead",
      "test_stage_tcp"),
     ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
     ("the limit of SYN resends", "dataplane/stage_tcp.c", "if (flow->tally >= SYN_RESENDS_MAX)", "if (0)", "test_stage_tcp"),
@@ -126,12 +127,15 @@ def main():
         file = os.path.join(source, path)
         with open(file, encoding="utf-8") as handle:
             original = handle.read()
-        if original.count(text) != 1:
-            print(f"FAILED: {what}: the text stands {original.count(text)} times in {path}, must be once")
+        # White space counts as white space: formatting may break lines anywhere.
+        pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()))
+        found = len(pattern.findall(original))
+        if found != 1:
+            print(f"FAILED: {what}: the text stands {found} times in {path}, must be once")
             failed += 1
             continue
         with open(file, "w", encoding="utf-8") as handle:
-            handle.write(original.replace(text, replacement))
+            handle.write(pattern.sub(lambda _: replacement, original))
         built = quiet(["ninja", "-C", build, "tests/" + test])
         if built.returncode != 0:
             print(f"FAILED: {what}: does not compile without it\n{built.stdout[-800:]}")

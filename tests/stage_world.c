@@ -15,7 +15,8 @@ static void must(int error, const char *what)
 	}
 }
 
-static void keep_segment(void *context, enum side side, const struct next_hop *hop, const struct reply_tcp *segment)
+static void keep_segment(
+	void *context, enum side side, const struct next_hop *hop, const struct reply_tcp *segment)
 {
 	struct world *world = context;
 
@@ -34,7 +35,8 @@ static void keep_event(void *context, const struct event_record *event)
 		world->events[world->n_events++] = *event;
 }
 
-static struct image_service service(const char *name, uint8_t protocol, uint16_t port, enum image_challenge challenge)
+static struct image_service service(
+	const char *name, uint8_t protocol, uint16_t port, enum image_challenge challenge)
 {
 	struct image_service result = {
 		.port = port,
@@ -110,14 +112,17 @@ static void image_compile(struct world *world, struct ruleset **ret_rules)
 	}
 	must(image_builder_finish(world->builder, &stamp, &block, &bytes), "finish");
 	must((int)image_validate(block, bytes, &view), "image_validate");
-	must(ruleset_create(&view, world->shared->unproven, world->shared->proven_opens, ret_rules), "ruleset_create");
-	must(ruleset_tables_create(*ret_rules, &view, 1000, &world->shared->table_key, &table_memory_heap), "tables");
+	must(ruleset_create(&view, world->shared->unproven, world->shared->proven_opens, ret_rules),
+		"ruleset_create");
+	must(ruleset_tables_create(*ret_rules, &view, 1000, &world->shared->table_key, &table_memory_heap),
+		"tables");
 	free(block);
 }
 
 void world_start(struct world *world)
 {
-	static const struct stage_shared_sizes sizes = {.pressure_keys = 1 << 16, .proven_sources = 1 << 14, .concurrency_prefixes = 1 << 14};
+	static const struct stage_shared_sizes sizes = {
+		.pressure_keys = 1 << 16, .proven_sources = 1 << 14, .concurrency_prefixes = 1 << 14};
 	static const struct hash_key keys[3] = {{1, 2}, {3, 4}, {5, 6}};
 	struct stage_output output = {.context = world, .send_segment = keep_segment, .event = keep_event};
 	struct stage_sizes stage_sizes = {.fragments = 1024};
@@ -127,9 +132,11 @@ void world_start(struct world *world)
 	if (world->storage == NULL)
 		abort();
 	memset(world->storage, 0, WORLD_FLOWS * sizeof(*world->storage));
-	must(flow_table_create(world->storage, WORLD_FLOWS, &keys[0], &table_memory_heap, &world->flows), "flow_table_create");
-	must(stage_create(world->shared, world->flows, &world->counters, &output, &stage_sizes, &table_memory_heap, 42, world->now_ns,
-		     &world->stage), "stage_create");
+	must(flow_table_create(world->storage, WORLD_FLOWS, &keys[0], &table_memory_heap, &world->flows),
+		"flow_table_create");
+	must(stage_create(world->shared, world->flows, &world->counters, &output, &stage_sizes,
+		     &table_memory_heap, 42, world->now_ns, &world->stage),
+		"stage_create");
 	image_compile(world, &world->rules);
 }
 
@@ -187,11 +194,15 @@ void world_command(struct world *world, enum command_kind kind, const char *text
 	if (ban && prefix_is_v4(&prefix) && prefix.length == PREFIX_HOST_LENGTH) {
 		struct ban_key key = {address_v4(&prefix.address), 0};
 
-		must(kind == COMMAND_BAN_SET ? ban_table_set(world->rules->bans_v4, key, meta) : ban_table_clear(world->rules->bans_v4, key), text);
+		must(kind == COMMAND_BAN_SET ? ban_table_set(world->rules->bans_v4, key, meta)
+					     : ban_table_clear(world->rules->bans_v4, key),
+			text);
 	} else if (ban && prefix.length == PREFIX_V6_SITE_LENGTH) {
 		struct ban_key key = {address_v6_site(&prefix.address), 0};
 
-		must(kind == COMMAND_BAN_SET ? ban_table_set(world->rules->bans_v6, key, meta) : ban_table_clear(world->rules->bans_v6, key), text);
+		must(kind == COMMAND_BAN_SET ? ban_table_set(world->rules->bans_v6, key, meta)
+					     : ban_table_clear(world->rules->bans_v6, key),
+			text);
 	} else {
 		must(lists_apply(world->rules->lists, kind, &prefix, meta), text);
 	}
@@ -209,7 +220,8 @@ void world_pass(struct world *world, uint64_t to_ms)
 	}
 }
 
-void world_send_burst(struct world *world, uint64_t at_ms, enum side side, const struct frame_spec specs[], unsigned n, enum reason reasons[])
+void world_send_burst(struct world *world, uint64_t at_ms, enum side side, const struct frame_spec specs[],
+	unsigned n, enum reason reasons[])
 {
 	static struct frame frames[STAGE_BURST_MAX];
 	struct arrival arrivals[STAGE_BURST_MAX], *pointers[STAGE_BURST_MAX];
@@ -266,12 +278,29 @@ unsigned world_events_of(const struct world *world, enum event_kind kind)
 enum reason world_connect(struct world *world, uint64_t at_ms, const char *source, uint16_t port)
 {
 	const char *node = strchr(source, ':') != NULL ? "2001:db8:1::1" : "198.51.100.1";
-	struct frame_spec syn = {.source = source, .destination = node, .protocol = 6, .source_port = port, .destination_port = 30303,
-		.sequence = 1000, .tcp_flags = TCP_FLAG_SYN};
-	struct frame_spec syn_ack = {.source = node, .destination = source, .protocol = 6, .source_port = 30303, .destination_port = port,
-		.sequence = 5000, .acknowledgement = 1001, .tcp_flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
-	struct frame_spec ack = {.source = source, .destination = node, .protocol = 6, .source_port = port, .destination_port = 30303,
-		.sequence = 1001, .acknowledgement = 5001, .tcp_flags = TCP_FLAG_ACK};
+	struct frame_spec syn = {.source = source,
+		.destination = node,
+		.protocol = 6,
+		.source_port = port,
+		.destination_port = 30303,
+		.sequence = 1000,
+		.tcp_flags = TCP_FLAG_SYN};
+	struct frame_spec syn_ack = {.source = node,
+		.destination = source,
+		.protocol = 6,
+		.source_port = 30303,
+		.destination_port = port,
+		.sequence = 5000,
+		.acknowledgement = 1001,
+		.tcp_flags = TCP_FLAG_SYN | TCP_FLAG_ACK};
+	struct frame_spec ack = {.source = source,
+		.destination = node,
+		.protocol = 6,
+		.source_port = port,
+		.destination_port = 30303,
+		.sequence = 1001,
+		.acknowledgement = 5001,
+		.tcp_flags = TCP_FLAG_ACK};
 	enum reason reason = world_send(world, at_ms, SIDE_OUTSIDE, &syn);
 	enum reason next;
 

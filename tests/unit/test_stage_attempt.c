@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Rows 2, 3 and 6 to 12: attempts, bans, proof, pressure, limits and everything that is not a TCP flow. Each protection has a test here that
- * fails when it is taken out (tests/mutants.py does so).
+ * Rows 2, 3 and 6 to 12: attempts, bans, proof, pressure, limits and everything that is not a TCP flow. Each
+ * protection has a test here that fails when it is taken out (tests/mutants.py does so).
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,14 +22,16 @@ static struct frame_spec syn_from(const char *source, uint16_t port, uint16_t to
 	};
 }
 
-static enum reason send_syn(struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
+static enum reason send_syn(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
 {
 	struct frame_spec spec = syn_from(source, port, to_port);
 
 	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
 }
 
-static enum reason send_udp(struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
+static enum reason send_udp(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
 {
 	struct frame_spec spec = syn_from(source, port, to_port);
 
@@ -79,18 +81,25 @@ static void test_bans(void)
 	world_ban(world, "2001:db8:8000::/33", SOURCE_CLASS_BANNED, BAN_META_NEVER);
 	world_start(world);
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
-		CHECK_EQ(cases[i].name, reason_info(send_syn(world, 2000 + i * 10, cases[i].source, 40000, 30303))->name,
+		CHECK_EQ(cases[i].name,
+			reason_info(send_syn(world, 2000 + i * 10, cases[i].source, 40000, 30303))->name,
 			reason_info(cases[i].reason)->name);
-	CHECK_EQ("a ban applies to UDP as well", send_udp(world, 4000, "203.0.113.9", 1, 30303), REASON_BANNED);
-	CHECK_EQ("and to services that are not protected", send_udp(world, 4001, "203.0.113.9", 1, 9999), REASON_BANNED);
+	CHECK_EQ("a ban applies to UDP as well", send_udp(world, 4000, "203.0.113.9", 1, 30303),
+		REASON_BANNED);
+	CHECK_EQ("and to services that are not protected", send_udp(world, 4001, "203.0.113.9", 1, 9999),
+		REASON_BANNED);
 	world_command(world, COMMAND_BAN_SET, "203.0.113.1", ban_meta_make(SOURCE_CLASS_BANNED, 1010));
 	CHECK_EQ("a command bans at once", send_syn(world, 5000, "203.0.113.1", 41000, 30303), REASON_BANNED);
 	CHECK_EQ("now < end is banned", send_syn(world, 9999, "203.0.113.1", 41000, 30303), REASON_BANNED);
-	CHECK_EQ("now = end is not, though nobody told us", send_syn(world, 10000, "203.0.113.1", 41000, 30303), REASON_ADMITTED);
-	world_command(world, COMMAND_BAN_SET, "203.0.112.0/20", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
-	CHECK_EQ("a prefix by command", send_syn(world, 11000, "203.0.112.1", 41000, 30303), REASON_BANNED_PREFIX);
+	CHECK_EQ("now = end is not, though nobody told us",
+		send_syn(world, 10000, "203.0.113.1", 41000, 30303), REASON_ADMITTED);
+	world_command(
+		world, COMMAND_BAN_SET, "203.0.112.0/20", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+	CHECK_EQ("a prefix by command", send_syn(world, 11000, "203.0.112.1", 41000, 30303),
+		REASON_BANNED_PREFIX);
 	world_command(world, COMMAND_ALLOW_SET, "203.0.112.1", 0);
-	CHECK_EQ("an allow by command wins", send_syn(world, 11001, "203.0.112.1", 41000, 30303), REASON_ADMITTED);
+	CHECK_EQ("an allow by command wins", send_syn(world, 11001, "203.0.112.1", 41000, 30303),
+		REASON_ADMITTED);
 	world_command(world, COMMAND_ALLOW_CLEAR, "203.0.112.1", 0);
 	world_command(world, COMMAND_BAN_CLEAR, "203.0.112.0/20", 0);
 	CHECK_EQ("cleared is cleared", send_syn(world, 11002, "203.0.112.2", 41000, 30303), REASON_ADMITTED);
@@ -112,7 +121,8 @@ static void test_monitor(void)
 }
 
 /* Send the RST that an honest stack answers a challenge with. */
-static enum reason answer_challenge(struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port, uint32_t cookie)
+static enum reason answer_challenge(struct world *world, uint64_t at_ms, const char *source, uint16_t port,
+	uint16_t to_port, uint32_t cookie)
 {
 	struct frame_spec spec = syn_from(source, port, to_port);
 
@@ -127,27 +137,39 @@ static void test_challenge(void)
 	uint32_t cookie;
 
 	world_start(world);
-	CHECK_EQ("an unproven source is challenged", send_syn(world, 2000, "203.0.113.1", 40000, 30304), REASON_CHALLENGED);
+	CHECK_EQ("an unproven source is challenged", send_syn(world, 2000, "203.0.113.1", 40000, 30304),
+		REASON_CHALLENGED);
 	CHECK_EQ("with a cookie on the wire", world->decision.action, (int)WIRE_ACTION_COOKIE);
 	cookie = world->decision.reply_acknowledgement;
 	CHECK_TRUE("that the client must find unacceptable", cookie != 1001 && cookie != 1000);
 	CHECK_EQ("no state was made", world_counter(world, COUNTER_FLOWS), (uint64_t)0);
-	CHECK_EQ("a guess proves nothing", answer_challenge(world, 2001, "203.0.113.1", 40000, 30304, cookie + (1u << 8)), REASON_CHALLENGE_BAD);
-	CHECK_EQ("another port's cookie proves nothing", answer_challenge(world, 2002, "203.0.113.1", 40001, 30304, cookie), REASON_CHALLENGE_BAD);
-	CHECK_EQ("another source's cookie proves nothing", answer_challenge(world, 2003, "203.0.113.2", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
+	CHECK_EQ("a guess proves nothing",
+		answer_challenge(world, 2001, "203.0.113.1", 40000, 30304, cookie + (1u << 8)),
+		REASON_CHALLENGE_BAD);
+	CHECK_EQ("another port's cookie proves nothing",
+		answer_challenge(world, 2002, "203.0.113.1", 40001, 30304, cookie), REASON_CHALLENGE_BAD);
+	CHECK_EQ("another source's cookie proves nothing",
+		answer_challenge(world, 2003, "203.0.113.2", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
 	CHECK_EQ("still challenged", send_syn(world, 2004, "203.0.113.1", 40000, 30304), REASON_CHALLENGED);
-	CHECK_EQ("its own cookie proves", answer_challenge(world, 2005, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_PASSED);
-	CHECK_EQ("the resent SYN passes", send_syn(world, 3005, "203.0.113.1", 40000, 30304), REASON_ADMITTED);
-	CHECK_EQ("another connection of the proven source passes", send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
-	CHECK_EQ("a neighbour is not proven by it", send_syn(world, 3007, "203.0.113.3", 40001, 30304), REASON_CHALLENGED);
-	CHECK_EQ("an old cookie is worth nothing", answer_challenge(world, 80000, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
+	CHECK_EQ("its own cookie proves", answer_challenge(world, 2005, "203.0.113.1", 40000, 30304, cookie),
+		REASON_CHALLENGE_PASSED);
+	CHECK_EQ(
+		"the resent SYN passes", send_syn(world, 3005, "203.0.113.1", 40000, 30304), REASON_ADMITTED);
+	CHECK_EQ("another connection of the proven source passes",
+		send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
+	CHECK_EQ("a neighbour is not proven by it", send_syn(world, 3007, "203.0.113.3", 40001, 30304),
+		REASON_CHALLENGED);
+	CHECK_EQ("an old cookie is worth nothing",
+		answer_challenge(world, 80000, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
 	world_destroy(world);
 
 	world = world_create();
 	world->policy.replies_per_s = 10;
 	world_start(world);
-	CHECK_EQ("the first reply is within the budget", send_syn(world, 2000, "203.0.113.1", 1, 30304), REASON_CHALLENGED);
-	CHECK_EQ("the budget is spent", send_syn(world, 2000, "203.0.113.1", 2, 30304), REASON_CHALLENGE_BUDGET);
+	CHECK_EQ("the first reply is within the budget", send_syn(world, 2000, "203.0.113.1", 1, 30304),
+		REASON_CHALLENGED);
+	CHECK_EQ("the budget is spent", send_syn(world, 2000, "203.0.113.1", 2, 30304),
+		REASON_CHALLENGE_BUDGET);
 	CHECK_EQ("and comes back", send_syn(world, 2100, "203.0.113.1", 3, 30304), REASON_CHALLENGED);
 	world_destroy(world);
 }
@@ -164,12 +186,14 @@ static void test_pressure(void)
 	char source[32];
 
 	world_start(world);
-	CHECK_EQ("an honest client connects in peace", world_connect(world, 1500, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("an honest client connects in peace", world_connect(world, 1500, "203.0.113.7", 40000),
+		REASON_ADMITTED);
 	for (unsigned i = 0; i < 5000; i++) {
 		enum reason reason;
 
 		numbered(source, i);
-		reason = send_syn(world, 2000 + i / 20, source, (uint16_t)(1024 + i), 30303); /* 20,000 a second */
+		reason = send_syn(
+			world, 2000 + i / 20, source, (uint16_t)(1024 + i), 30303); /* 20,000 a second */
 		admitted += reason == REASON_ADMITTED;
 		challenged += reason == REASON_CHALLENGED;
 	}
@@ -177,13 +201,16 @@ static void test_pressure(void)
 	CHECK_EQ("a spoofed flood is challenged after a window's worth", admitted, 20u);
 	CHECK_EQ("all the rest is challenged", challenged, 4980u);
 	CHECK_EQ("control hears of it once", world_events_of(world, EVENT_FLOOD_ENTER), 1u);
-	CHECK_EQ("a proven client passes in the middle of it", send_syn(world, 2300, "203.0.113.7", 40001, 30303), REASON_ADMITTED);
-	CHECK_EQ("a stranger is challenged, not dropped", send_syn(world, 2301, "203.0.113.8", 40001, 30303), REASON_CHALLENGED);
+	CHECK_EQ("a proven client passes in the middle of it",
+		send_syn(world, 2300, "203.0.113.7", 40001, 30303), REASON_ADMITTED);
+	CHECK_EQ("a stranger is challenged, not dropped", send_syn(world, 2301, "203.0.113.8", 40001, 30303),
+		REASON_CHALLENGED);
 	world_pass(world, 7000);
 	CHECK_EQ("pressure holds", send_syn(world, 7001, "203.0.113.8", 40002, 30303), REASON_CHALLENGED);
 	world_pass(world, 9000);
 	CHECK_EQ("and ends", world_events_of(world, EVENT_FLOOD_LEAVE), 1u);
-	CHECK_EQ("then strangers are admitted at once", send_syn(world, 9001, "203.0.113.8", 40003, 30303), REASON_ADMITTED);
+	CHECK_EQ("then strangers are admitted at once", send_syn(world, 9001, "203.0.113.8", 40003, 30303),
+		REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -200,7 +227,8 @@ static void test_half_open_pressure(void)
 		reason = send_syn(world, 2000 + i * 7, source, 1024, 30303);
 	}
 	CHECK_EQ("too many half-open flows are pressure", reason, REASON_CHALLENGED);
-	CHECK_EQ("the node never has more of them than configured", world_counter(world, COUNTER_FLOWS_HALF_OPEN), (uint64_t)100);
+	CHECK_EQ("the node never has more of them than configured",
+		world_counter(world, COUNTER_FLOWS_HALF_OPEN), (uint64_t)100);
 	world_destroy(world);
 }
 
@@ -226,15 +254,19 @@ static void test_victim(void)
 	struct world *world = world_create();
 	struct frame_spec spec;
 
-	/* V39: 10,000 SYNs, RSTs and FINs in the name of a proven and of a fresh victim, with the very fingerprint of the victim. */
+	/* V39: 10,000 SYNs, RSTs and FINs in the name of a proven and of a fresh victim, with the very
+	 * fingerprint of the victim. */
 	world->policy.proven_rate_v4[IMAGE_LEVEL_HOST] = (struct image_rate){.burst = 16, .per_1000_s = 200};
 	world_start(world);
-	CHECK_EQ("the proven victim has connected", world_connect(world, 1500, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("the proven victim has connected", world_connect(world, 1500, "203.0.113.7", 40000),
+		REASON_ADMITTED);
 	world->n_events = 0;
 	for (unsigned i = 0; i < 10000; i++) {
 		spec = syn_from(i % 2 ? "203.0.113.7" : "198.18.0.9", (uint16_t)(1024 + i), 30303);
 		spec.sequence = i * 7919;
-		spec.tcp_flags = i % 5 == 3 ? TCP_FLAG_RST : i % 5 == 4 ? TCP_FLAG_FIN | TCP_FLAG_ACK : TCP_FLAG_SYN;
+		spec.tcp_flags = i % 5 == 3   ? TCP_FLAG_RST
+				 : i % 5 == 4 ? TCP_FLAG_FIN | TCP_FLAG_ACK
+					      : TCP_FLAG_SYN;
 		spec.acknowledgement = i * 104729;
 		(void)world_send(world, 2000 + i / 20, SIDE_OUTSIDE, &spec);
 	}
@@ -247,14 +279,21 @@ static void test_victim(void)
 	spec.acknowledgement = 5001;
 	spec.payload_bytes = 10;
 	CHECK_EQ("it goes on", world_send(world, 2600, SIDE_OUTSIDE, &spec), REASON_FLOW);
-	CHECK_EQ("a new one is challenged at worst", send_syn(world, 2601, "203.0.113.7", 60001, 30303), REASON_CHALLENGED);
-	CHECK_EQ("the challenge is answered", answer_challenge(world, 2602, "203.0.113.7", 60001, 30303, world->decision.reply_acknowledgement),
+	CHECK_EQ("a new one is challenged at worst", send_syn(world, 2601, "203.0.113.7", 60001, 30303),
+		REASON_CHALLENGED);
+	CHECK_EQ("the challenge is answered",
+		answer_challenge(
+			world, 2602, "203.0.113.7", 60001, 30303, world->decision.reply_acknowledgement),
 		REASON_CHALLENGE_PASSED);
 	for (unsigned i = 0; i < 1000; i++)
 		(void)send_syn(world, 2602, "203.0.113.7", (uint16_t)(1024 + i), 30303);
-	CHECK_EQ("spoofers cannot use its ticket up", send_syn(world, 2603, "203.0.113.7", 60001, 30303), REASON_ADMITTED);
-	CHECK_EQ("the fresh victim is challenged", send_syn(world, 2604, "198.18.0.9", 60001, 30303), REASON_CHALLENGED);
-	CHECK_EQ("answers", answer_challenge(world, 2605, "198.18.0.9", 60001, 30303, world->decision.reply_acknowledgement),
+	CHECK_EQ("spoofers cannot use its ticket up", send_syn(world, 2603, "203.0.113.7", 60001, 30303),
+		REASON_ADMITTED);
+	CHECK_EQ("the fresh victim is challenged", send_syn(world, 2604, "198.18.0.9", 60001, 30303),
+		REASON_CHALLENGED);
+	CHECK_EQ("answers",
+		answer_challenge(
+			world, 2605, "198.18.0.9", 60001, 30303, world->decision.reply_acknowledgement),
 		REASON_CHALLENGE_PASSED);
 	CHECK_EQ("and is admitted", send_syn(world, 2606, "198.18.0.9", 60001, 30303), REASON_ADMITTED);
 	world_destroy(world);
@@ -270,20 +309,25 @@ static void test_rates(void)
 	world_start(world);
 	for (unsigned i = 0; i < 16; i++) {
 		snprintf(name, sizeof(name), "connection %u of the burst", i + 1);
-		CHECK_EQ(name, world_connect(world, 2000, "203.0.113.7", (uint16_t)(40000 + i)), REASON_ADMITTED);
+		CHECK_EQ(name, world_connect(world, 2000, "203.0.113.7", (uint16_t)(40000 + i)),
+			REASON_ADMITTED);
 	}
 	CHECK_EQ("the 17th is refused", world_connect(world, 2000, "203.0.113.7", 41000), REASON_RATE_SOURCE);
 	CHECK_EQ("with a RST", world->decision.action, (int)WIRE_ACTION_RST);
 	CHECK_EQ("just before 5 s too", world_connect(world, 6990, "203.0.113.7", 41001), REASON_RATE_SOURCE);
 	CHECK_EQ("at 5 s one passes", world_connect(world, 7000, "203.0.113.7", 41002), REASON_ADMITTED);
 	CHECK_EQ("and no more", world_connect(world, 7000, "203.0.113.7", 41003), REASON_RATE_SOURCE);
-	CHECK_EQ("a neighbour has a budget of its own", world_connect(world, 7001, "203.0.113.8", 41003), REASON_ADMITTED);
+	CHECK_EQ("a neighbour has a budget of its own", world_connect(world, 7001, "203.0.113.8", 41003),
+		REASON_ADMITTED);
 	for (unsigned i = 0; i < 15; i++) {
 		snprintf(name, sizeof(name), "SYN %u in the neighbour's name", i + 2);
-		CHECK_EQ(name, send_syn(world, 7002, "203.0.113.8", (uint16_t)(50000 + i), 30303), REASON_ADMITTED);
+		CHECK_EQ(name, send_syn(world, 7002, "203.0.113.8", (uint16_t)(50000 + i), 30303),
+			REASON_ADMITTED);
 	}
-	CHECK_EQ("what SYNs in its name have spent means a challenge", send_syn(world, 7003, "203.0.113.8", 51000, 30303), REASON_ADMITTED);
-	CHECK_EQ("and never a refusal", send_syn(world, 7003, "203.0.113.8", 51001, 30303), REASON_CHALLENGED);
+	CHECK_EQ("what SYNs in its name have spent means a challenge",
+		send_syn(world, 7003, "203.0.113.8", 51000, 30303), REASON_ADMITTED);
+	CHECK_EQ(
+		"and never a refusal", send_syn(world, 7003, "203.0.113.8", 51001, 30303), REASON_CHALLENGED);
 	world_destroy(world);
 
 	world = world_create();
@@ -308,16 +352,20 @@ static void test_concurrency(void)
 	world_start(world);
 	for (unsigned i = 0; i < 8; i++) {
 		snprintf(name, sizeof(name), "connection %u", i + 1);
-		CHECK_EQ(name, world_connect(world, 2000, "203.0.113.7", (uint16_t)(40000 + i)), REASON_ADMITTED);
+		CHECK_EQ(name, world_connect(world, 2000, "203.0.113.7", (uint16_t)(40000 + i)),
+			REASON_ADMITTED);
 	}
-	CHECK_EQ("the 9th of an address is refused", world_connect(world, 2001, "203.0.113.7", 41000), REASON_CONCURRENCY);
+	CHECK_EQ("the 9th of an address is refused", world_connect(world, 2001, "203.0.113.7", 41000),
+		REASON_CONCURRENCY);
 	CHECK_EQ("another address is not", world_connect(world, 2002, "203.0.113.8", 41000), REASON_ADMITTED);
 	for (unsigned i = 0; i < 8; i++) {
 		snprintf(name, sizeof(name), "2001:db8:5:%x::1", i);
 		CHECK_EQ(name, world_connect(world, 2010, name, 40000), REASON_ADMITTED);
 	}
-	CHECK_EQ("the 9th of an IPv6 /56 is refused", world_connect(world, 2011, "2001:db8:5:f::1", 41000), REASON_CONCURRENCY);
-	CHECK_EQ("the next /56 is free", world_connect(world, 2012, "2001:db8:5:100::1", 41000), REASON_ADMITTED);
+	CHECK_EQ("the 9th of an IPv6 /56 is refused", world_connect(world, 2011, "2001:db8:5:f::1", 41000),
+		REASON_CONCURRENCY);
+	CHECK_EQ("the next /56 is free", world_connect(world, 2012, "2001:db8:5:100::1", 41000),
+		REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -337,66 +385,96 @@ static void test_limits(void)
 		numbered(source, i);
 		CHECK_EQ("below the soft limit", world_connect(world, 2000, source, 1), REASON_ADMITTED);
 	}
-	CHECK_EQ("at the soft limit the delay is still 0", world_connect(world, 2000, "203.0.113.1", 1), REASON_ADMITTED);
-	CHECK_EQ("then one a delay: the first of it", world_connect(world, 2000, "203.0.113.2", 1), REASON_ADMITTED);
+	CHECK_EQ("at the soft limit the delay is still 0", world_connect(world, 2000, "203.0.113.1", 1),
+		REASON_ADMITTED);
+	CHECK_EQ("then one a delay: the first of it", world_connect(world, 2000, "203.0.113.2", 1),
+		REASON_ADMITTED);
 	CHECK_EQ("the next is paced", world_connect(world, 2100, "203.0.113.3", 1), REASON_PACED);
 	CHECK_EQ("silently, so that it resends", world->decision.action, (int)WIRE_ACTION_NONE);
 	CHECK_EQ("until the delay is over", world_connect(world, 3100, "203.0.113.3", 1), REASON_ADMITTED);
-	CHECK_EQ("an allowed source is not paced", world_connect(world, 3101, "192.0.2.1", 1), REASON_ADMITTED);
-	CHECK_EQ("at the hard limit a stranger is refused", world_connect(world, 60000, "203.0.113.4", 1), REASON_HARD_LIMIT);
-	CHECK_EQ("an allowed source has a reserved slot", world_connect(world, 60001, "192.0.2.2", 1), REASON_ADMITTED);
+	CHECK_EQ("an allowed source is not paced", world_connect(world, 3101, "192.0.2.1", 1),
+		REASON_ADMITTED);
+	CHECK_EQ("at the hard limit a stranger is refused", world_connect(world, 60000, "203.0.113.4", 1),
+		REASON_HARD_LIMIT);
+	CHECK_EQ("an allowed source has a reserved slot", world_connect(world, 60001, "192.0.2.2", 1),
+		REASON_ADMITTED);
 	CHECK_EQ("and no more than that", world_connect(world, 60002, "192.0.2.3", 1), REASON_HARD_LIMIT);
 	world_destroy(world);
 
 	world = world_create();
 	world->policy.accept_inbound = 0;
 	world_start(world);
-	CHECK_EQ("DU-9: an initiator takes no attempt", world_connect(world, 2000, "203.0.113.1", 1), REASON_NODE_CLOSED);
+	CHECK_EQ("DU-9: an initiator takes no attempt", world_connect(world, 2000, "203.0.113.1", 1),
+		REASON_NODE_CLOSED);
 	world_destroy(world);
 }
 
 static void test_udp(void)
 {
 	struct world *world = world_create();
-	struct frame_spec answer = {.source = "198.51.100.1", .destination = "203.0.113.7", .protocol = 17, .source_port = 30303,
-		.destination_port = 40000, .payload_bytes = 20};
-	struct frame_spec dial = {.source = "198.51.100.1", .destination = "203.0.113.50", .protocol = 17, .source_port = 30303,
-		.destination_port = 9, .payload_bytes = 20};
+	struct frame_spec answer = {.source = "198.51.100.1",
+		.destination = "203.0.113.7",
+		.protocol = 17,
+		.source_port = 30303,
+		.destination_port = 40000,
+		.payload_bytes = 20};
+	struct frame_spec dial = {.source = "198.51.100.1",
+		.destination = "203.0.113.50",
+		.protocol = 17,
+		.source_port = 30303,
+		.destination_port = 9,
+		.payload_bytes = 20};
 
 	world_start(world);
-	CHECK_EQ("the first packet is an attempt", send_udp(world, 2000, "203.0.113.7", 40000, 30303), REASON_ADMITTED);
+	CHECK_EQ("the first packet is an attempt", send_udp(world, 2000, "203.0.113.7", 40000, 30303),
+		REASON_ADMITTED);
 	CHECK_EQ("the second passes", send_udp(world, 2001, "203.0.113.7", 40000, 30303), REASON_FLOW);
 	CHECK_EQ("the third passes", send_udp(world, 2002, "203.0.113.7", 40000, 30303), REASON_FLOW);
-	CHECK_EQ("a fourth before the node answers does not", send_udp(world, 2003, "203.0.113.7", 40000, 30303), REASON_FLOW_UDP_UNANSWERED);
+	CHECK_EQ("a fourth before the node answers does not",
+		send_udp(world, 2003, "203.0.113.7", 40000, 30303), REASON_FLOW_UDP_UNANSWERED);
 	CHECK_EQ("the node answers", world_send(world, 2004, SIDE_INSIDE, &answer), REASON_FLOW);
 	CHECK_EQ("then the flow is open", send_udp(world, 2005, "203.0.113.7", 40000, 30303), REASON_FLOW);
 	CHECK_EQ("two-way UDP is no proof", world_events_of(world, EVENT_FLOW_PROVEN), 0u);
 	CHECK_EQ("the node dials", world_send(world, 2010, SIDE_INSIDE, &dial), REASON_FLOW_FROM_NODE);
-	CHECK_EQ("and is answered without an attempt", send_udp(world, 2011, "203.0.113.50", 9, 30303), REASON_FLOW);
-	world_command(world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
-	CHECK_EQ("a ban ends an open UDP flow", send_udp(world, 2012, "203.0.113.7", 40000, 30303), REASON_BANNED);
+	CHECK_EQ("and is answered without an attempt", send_udp(world, 2011, "203.0.113.50", 9, 30303),
+		REASON_FLOW);
+	world_command(
+		world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+	CHECK_EQ("a ban ends an open UDP flow", send_udp(world, 2012, "203.0.113.7", 40000, 30303),
+		REASON_BANNED);
 	world_destroy(world);
 }
 
 static void test_other(void)
 {
-	static const struct frame_spec echo = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 1, .icmp_type = 8, .payload_bytes = 8};
-	static const struct frame_spec transit = {.source = "203.0.113.7", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
-	static const struct frame_spec pretender = {.source = "198.51.100.1", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
-	static const struct frame_spec gre = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 47, .payload_bytes = 8};
+	static const struct frame_spec echo = {.source = "203.0.113.7",
+		.destination = "198.51.100.1",
+		.protocol = 1,
+		.icmp_type = 8,
+		.payload_bytes = 8};
+	static const struct frame_spec transit = {
+		.source = "203.0.113.7", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
+	static const struct frame_spec pretender = {
+		.source = "198.51.100.1", .destination = "192.0.2.200", .protocol = 17, .payload_bytes = 8};
+	static const struct frame_spec gre = {
+		.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 47, .payload_bytes = 8};
 	struct world *world = world_create();
 
 	world_start(world);
 	CHECK_EQ("an echo request passes", world_send(world, 2000, SIDE_OUTSIDE, &echo), REASON_ICMP_ECHO);
-	CHECK_EQ("what is not the node's passes", world_send(world, 2001, SIDE_OUTSIDE, &transit), REASON_NOT_NODE);
-	CHECK_EQ("the node's address from outside does not", world_send(world, 2002, SIDE_OUTSIDE, &pretender), REASON_BAD_IP_SOURCE);
-	CHECK_EQ("an unprotected port passes by default", send_syn(world, 2003, "203.0.113.7", 1, 22), REASON_OTHER_SERVICE);
+	CHECK_EQ("what is not the node's passes", world_send(world, 2001, SIDE_OUTSIDE, &transit),
+		REASON_NOT_NODE);
+	CHECK_EQ("the node's address from outside does not",
+		world_send(world, 2002, SIDE_OUTSIDE, &pretender), REASON_BAD_IP_SOURCE);
+	CHECK_EQ("an unprotected port passes by default", send_syn(world, 2003, "203.0.113.7", 1, 22),
+		REASON_OTHER_SERVICE);
 	CHECK_EQ("another protocol too", world_send(world, 2004, SIDE_OUTSIDE, &gre), REASON_OTHER_SERVICE);
 	world->policy.other_policy = IMAGE_OTHER_DROP;
 	world->policy.icmp_per_s = 10;
 	world->policy.infrastructure_per_s = 10;
 	world_reload(world);
-	CHECK_EQ("unless configuration says drop", send_syn(world, 2005, "203.0.113.7", 2, 22), REASON_OTHER_SERVICE_CLOSED);
+	CHECK_EQ("unless configuration says drop", send_syn(world, 2005, "203.0.113.7", 2, 22),
+		REASON_OTHER_SERVICE_CLOSED);
 	CHECK_EQ("echo has a budget", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_ICMP_ECHO);
 	CHECK_EQ("that is spent", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_INFRASTRUCTURE_BUDGET);
 	world_destroy(world);
@@ -404,8 +482,15 @@ static void test_other(void)
 
 static void test_fragments(void)
 {
-	struct frame_spec first = {.source = "203.0.113.7", .destination = "198.51.100.1", .protocol = 17, .source_port = 40000,
-		.destination_port = 30303, .payload_bytes = 2000, .more_fragments = true, .fragment_bytes = 1000, .fragment_id = 7};
+	struct frame_spec first = {.source = "203.0.113.7",
+		.destination = "198.51.100.1",
+		.protocol = 17,
+		.source_port = 40000,
+		.destination_port = 30303,
+		.payload_bytes = 2000,
+		.more_fragments = true,
+		.fragment_bytes = 1000,
+		.fragment_id = 7};
 	struct frame_spec later = first;
 	struct world *world = world_create();
 
@@ -413,24 +498,41 @@ static void test_fragments(void)
 	later.more_fragments = false;
 	later.fragment_bytes = 0;
 	world_start(world);
-	CHECK_EQ("a later fragment alone is dropped", world_send(world, 2000, SIDE_OUTSIDE, &later), REASON_FRAGMENT_ORPHAN);
+	CHECK_EQ("a later fragment alone is dropped", world_send(world, 2000, SIDE_OUTSIDE, &later),
+		REASON_FRAGMENT_ORPHAN);
 	CHECK_EQ("the first is an attempt", world_send(world, 2001, SIDE_OUTSIDE, &first), REASON_ADMITTED);
-	CHECK_EQ("then the later one follows", world_send(world, 2002, SIDE_OUTSIDE, &later), REASON_FRAGMENT_OF_FLOW);
+	CHECK_EQ("then the later one follows", world_send(world, 2002, SIDE_OUTSIDE, &later),
+		REASON_FRAGMENT_OF_FLOW);
 	later.fragment_id = 8;
-	CHECK_EQ("another datagram's does not", world_send(world, 2003, SIDE_OUTSIDE, &later), REASON_FRAGMENT_ORPHAN);
-	CHECK_EQ("a proven source's may overtake its first", world_connect(world, 2004, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("another datagram's does not", world_send(world, 2003, SIDE_OUTSIDE, &later),
+		REASON_FRAGMENT_ORPHAN);
+	CHECK_EQ("a proven source's may overtake its first", world_connect(world, 2004, "203.0.113.7", 40000),
+		REASON_ADMITTED);
 	CHECK_EQ("and passes", world_send(world, 2005, SIDE_OUTSIDE, &later), REASON_FRAGMENT_OF_FLOW);
-	world_command(world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+	world_command(
+		world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
 	CHECK_EQ("unless it is banned", world_send(world, 2006, SIDE_OUTSIDE, &later), REASON_BANNED);
 	world_destroy(world);
 }
 
 /* An ICMP "fragmentation needed" from a router that quotes a segment of the node's. */
-static enum reason send_too_big(struct world *world, uint64_t at_ms, uint16_t quoted_port, uint32_t quoted_sequence)
+static enum reason send_too_big(
+	struct world *world, uint64_t at_ms, uint16_t quoted_port, uint32_t quoted_sequence)
 {
-	struct frame_spec quoted = {.source = "198.51.100.1", .destination = "203.0.113.7", .protocol = 6, .source_port = 30303,
-		.destination_port = quoted_port, .sequence = quoted_sequence, .acknowledgement = 1001, .tcp_flags = TCP_FLAG_ACK, .payload_bytes = 8};
-	struct frame_spec error = {.source = "192.0.2.254", .destination = "198.51.100.1", .protocol = 1, .icmp_type = 3, .icmp_code = 4,
+	struct frame_spec quoted = {.source = "198.51.100.1",
+		.destination = "203.0.113.7",
+		.protocol = 6,
+		.source_port = 30303,
+		.destination_port = quoted_port,
+		.sequence = quoted_sequence,
+		.acknowledgement = 1001,
+		.tcp_flags = TCP_FLAG_ACK,
+		.payload_bytes = 8};
+	struct frame_spec error = {.source = "192.0.2.254",
+		.destination = "198.51.100.1",
+		.protocol = 1,
+		.icmp_type = 3,
+		.icmp_code = 4,
 		.icmp_word = 1400};
 	struct frame inner;
 
@@ -442,15 +544,24 @@ static enum reason send_too_big(struct world *world, uint64_t at_ms, uint16_t qu
 
 static void test_icmp_errors(void)
 {
-	struct frame_spec data = {.source = "198.51.100.1", .destination = "203.0.113.7", .protocol = 6, .source_port = 30303, .destination_port = 40000,
-		.sequence = 5001, .acknowledgement = 1001, .tcp_flags = TCP_FLAG_ACK, .payload_bytes = 1400};
+	struct frame_spec data = {.source = "198.51.100.1",
+		.destination = "203.0.113.7",
+		.protocol = 6,
+		.source_port = 30303,
+		.destination_port = 40000,
+		.sequence = 5001,
+		.acknowledgement = 1001,
+		.tcp_flags = TCP_FLAG_ACK,
+		.payload_bytes = 1400};
 	struct world *world = world_create();
 
 	world_start(world);
-	CHECK_EQ("an error that quotes no flow is dropped", send_too_big(world, 2000, 40000, 5001), REASON_ICMP_UNRELATED);
+	CHECK_EQ("an error that quotes no flow is dropped", send_too_big(world, 2000, 40000, 5001),
+		REASON_ICMP_UNRELATED);
 	CHECK_EQ("a connection", world_connect(world, 2001, "203.0.113.7", 40000), REASON_ADMITTED);
 	CHECK_EQ("with data in flight", world_send(world, 2002, SIDE_INSIDE, &data), REASON_FLOW);
-	CHECK_EQ("an error that quotes it passes", send_too_big(world, 2003, 40000, 5001), REASON_ICMP_OF_FLOW);
+	CHECK_EQ("an error that quotes it passes", send_too_big(world, 2003, 40000, 5001),
+		REASON_ICMP_OF_FLOW);
 	CHECK_EQ("a blind one does not", send_too_big(world, 2004, 40000, 99999), REASON_ICMP_UNRELATED);
 	CHECK_EQ("nor one of another port", send_too_big(world, 2005, 40001, 5001), REASON_ICMP_UNRELATED);
 	world_destroy(world);
@@ -509,11 +620,14 @@ static void test_full(void)
 		(void)send_syn(world, 2001, source, (uint16_t)(i % 60000 + 1), 30303);
 	}
 	CHECK_TRUE("the table is bounded", world_counter(world, COUNTER_FLOWS) <= WORLD_FLOWS);
-	CHECK_TRUE("newcomers evict unproven flows", world_counter(world, COUNTER_FLOWS_EVICTED) > WORLD_FLOWS);
+	CHECK_TRUE(
+		"newcomers evict unproven flows", world_counter(world, COUNTER_FLOWS_EVICTED) > WORLD_FLOWS);
 	CHECK_EQ("the proven flow is still there", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
-	CHECK_EQ("gauges agree with the table", world_counter(world, COUNTER_FLOWS), (uint64_t)flow_table_count(world->flows));
+	CHECK_EQ("gauges agree with the table", world_counter(world, COUNTER_FLOWS),
+		(uint64_t)flow_table_count(world->flows));
 	world_pass(world, 10000);
-	CHECK_EQ("half-open flows are gone after their timeout", world_counter(world, COUNTER_FLOWS_HALF_OPEN), (uint64_t)0);
+	CHECK_EQ("half-open flows are gone after their timeout",
+		world_counter(world, COUNTER_FLOWS_HALF_OPEN), (uint64_t)0);
 	world_destroy(world);
 }
 
@@ -525,10 +639,19 @@ static void test_probe(void)
 	world_ban(world, "203.0.113.9", SOURCE_CLASS_BANNED, BAN_META_NEVER);
 	world_start(world);
 	address_parse("203.0.113.9", &client);
-	CHECK_EQ("a probe tells a ban", stage_probe(world->shared, world->stage, world->rules, &client, WORLD_SERVICE_TCP, world->now_ns), REASON_BANNED);
+	CHECK_EQ("a probe tells a ban",
+		stage_probe(
+			world->shared, world->stage, world->rules, &client, WORLD_SERVICE_TCP, world->now_ns),
+		REASON_BANNED);
 	address_parse("203.0.113.8", &client);
-	CHECK_EQ("and an admission", stage_probe(world->shared, world->stage, world->rules, &client, WORLD_SERVICE_TCP, world->now_ns), REASON_ADMITTED);
-	CHECK_EQ("and a challenge", stage_probe(world->shared, world->stage, world->rules, &client, WORLD_SERVICE_ALWAYS, world->now_ns), REASON_CHALLENGED);
+	CHECK_EQ("and an admission",
+		stage_probe(
+			world->shared, world->stage, world->rules, &client, WORLD_SERVICE_TCP, world->now_ns),
+		REASON_ADMITTED);
+	CHECK_EQ("and a challenge",
+		stage_probe(world->shared, world->stage, world->rules, &client, WORLD_SERVICE_ALWAYS,
+			world->now_ns),
+		REASON_CHALLENGED);
 	CHECK_EQ("and leaves no trace", world_counter(world, COUNTER_ATTEMPTS), (uint64_t)0);
 	world_destroy(world);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The stage under random traffic of both sides: few clients and ports, so that every state meets every segment. What must hold always:
- * gauges agree with the table, every place in the concurrency table belongs to a flow, only flows whose client acknowledged the
- * node's own number are proven, and what Weir sends never exceeds what it received. Seeds are fixed and printed.
+ * The stage under random traffic of both sides: few clients and ports, so that every state meets every
+ * segment. What must hold always: gauges agree with the table, every place in the concurrency table belongs
+ * to a flow, only flows whose client acknowledged the node's own number are proven, and what Weir sends never
+ * exceeds what it received. Seeds are fixed and printed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static uint64_t random_next(uint64_t *state)
 	return *state;
 }
 
-static const char *const client_names[CLIENTS] = {"203.0.113.1", "203.0.113.2", "192.0.2.1", "2001:db8:2::1", "2001:db8:2::2", "2001:db8:3::1"};
+static const char *const client_names[CLIENTS] = {
+	"203.0.113.1", "203.0.113.2", "192.0.2.1", "2001:db8:2::1", "2001:db8:2::2", "2001:db8:3::1"};
 
 struct totals {
 	uint64_t flows, proven, half_open, counted, proven_without_node;
@@ -46,15 +48,18 @@ static void check_invariants(struct world *world, const char *name)
 	CHECK_EQ(name, world_counter(world, COUNTER_FLOWS_PROVEN), totals.proven);
 	CHECK_EQ(name, world_counter(world, COUNTER_FLOWS_HALF_OPEN), totals.half_open);
 	CHECK_EQ(name, concurrency_table_total(world->shared->concurrency), totals.counted);
-	CHECK_EQ(name, world_counter(world, COUNTER_FLOWS_BORN) - world_counter(world, COUNTER_FLOWS_ENDED), totals.flows);
+	CHECK_EQ(name, world_counter(world, COUNTER_FLOWS_BORN) - world_counter(world, COUNTER_FLOWS_ENDED),
+		totals.flows);
 }
 
 static struct frame_spec random_frame(uint64_t *random, enum side *ret_side)
 {
-	static const uint8_t flags[] = {TCP_FLAG_SYN, TCP_FLAG_SYN | TCP_FLAG_ACK, TCP_FLAG_ACK, TCP_FLAG_ACK | TCP_FLAG_PSH, TCP_FLAG_FIN | TCP_FLAG_ACK,
-		TCP_FLAG_RST, TCP_FLAG_RST | TCP_FLAG_ACK, TCP_FLAG_SYN | TCP_FLAG_FIN};
+	static const uint8_t flags[] = {TCP_FLAG_SYN, TCP_FLAG_SYN | TCP_FLAG_ACK, TCP_FLAG_ACK,
+		TCP_FLAG_ACK | TCP_FLAG_PSH, TCP_FLAG_FIN | TCP_FLAG_ACK, TCP_FLAG_RST,
+		TCP_FLAG_RST | TCP_FLAG_ACK, TCP_FLAG_SYN | TCP_FLAG_FIN};
 	/* Few numbers, so that handshakes complete by chance. */
-	static const uint32_t numbers[] = {999, 1000, 1001, 1002, 1011, 5000, 5001, 5002, 5011, 0, 3000000000u};
+	static const uint32_t numbers[] = {
+		999, 1000, 1001, 1002, 1011, 5000, 5001, 5002, 5011, 0, 3000000000u};
 	static const uint16_t node_ports[] = {30303, 30304, 30305, 22};
 	const char *client = client_names[random_next(random) % CLIENTS];
 	const char *node = strchr(client, ':') != NULL ? "2001:db8:1::1" : "198.51.100.1";
@@ -78,13 +83,16 @@ static struct frame_spec random_frame(uint64_t *random, enum side *ret_side)
 
 static void random_command(struct world *world, uint64_t *random)
 {
-	static const char *const prefixes[] = {"203.0.113.1", "192.0.2.0/24", "2001:db8:2::/64", "2001:db8::/32"};
+	static const char *const prefixes[] = {
+		"203.0.113.1", "192.0.2.0/24", "2001:db8:2::/64", "2001:db8::/32"};
 	unsigned which = (unsigned)(random_next(random) % CHECK_COUNT(prefixes));
 	bool set = random_next(random) % 2;
 
-	/* Clearing what is not there is an error of the tables; the table thread ignores it, and so does this test. */
+	/* Clearing what is not there is an error of the tables; the table thread ignores it, and so does this
+	 * test. */
 	if (set)
-		world_command(world, COMMAND_BAN_SET, prefixes[which], ban_meta_make(SOURCE_CLASS_BANNED, (uint32_t)(world->now_ns / 1000000000) + 3));
+		world_command(world, COMMAND_BAN_SET, prefixes[which],
+			ban_meta_make(SOURCE_CLASS_BANNED, (uint32_t)(world->now_ns / 1000000000) + 3));
 }
 
 static void play(uint64_t seed)
