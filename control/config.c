@@ -102,8 +102,8 @@ static int file_read(const char *path, char **ret_text, size_t *ret_bytes)
 
 int config_load(const char *path, struct config *ret_config, char *error_text, size_t error_bytes)
 {
-	char *text;
-	size_t bytes;
+	char *text = NULL;
+	size_t bytes = 0;
 	int error = file_read(path, &text, &bytes);
 	if (error != 0) {
 		snprintf(error_text, error_bytes, "%s:1:1: file: cannot be read: %s", path,

@@ -119,7 +119,8 @@ struct config {
 	struct config_word lcores[CONFIG_LCORES_MAX];
 	size_t n_lcores;
 	uint64_t queues; /* 0: as many as lcores */
-	uint64_t flows_log2;
+	uint64_t flows_log2, pressure_keys_log2, proven_log2; /* flows: of one lcore */
+	uint64_t idle_sleep_us;
 	uint64_t memory_huge;
 	uint64_t start_wait_ms, start_fail; /* enum config_start_fail */
 	struct config_word eal_args[CONFIG_ARGUMENTS_MAX];

@@ -237,6 +237,7 @@ static int check_lists(struct check *check)
 static int check_limits(struct check *check)
 {
 	struct config *config = check->config;
+	uint64_t lcores = config->n_lcores == 0 ? 2 : config->n_lcores;
 	if (config->soft_mode == CONFIG_SOFT_NONE) {
 		if (given(check, "limits.soft") && config->limit_soft != 0)
 			return FAIL(check, position_of(check, "limits.soft"), "limits.soft",
@@ -251,13 +252,14 @@ static int check_limits(struct check *check)
 		return FAIL(check, position_of(check, "limits.soft"), "limits.soft",
 			"%" PRIu64 " is above limits.hard (allowed: 0..%" PRIu64 ")", config->limit_soft,
 			config->limit_hard);
-	if (config->limit_hard + config->reserved_slots > UINT64_C(1) << config->flows_log2)
+	if (config->limit_hard + config->reserved_slots > lcores << config->flows_log2)
 		return FAIL(check,
 			given(check, "limits.hard") ? position_of(check, "limits.hard")
 						    : position_of(check, "dataplane.flows_log2"),
 			"limits.hard",
-			"%" PRIu64 " and %" PRIu64 " reserved do not fit the flow table of 2^%" PRIu64,
-			config->limit_hard, config->reserved_slots, config->flows_log2);
+			"%" PRIu64 " and %" PRIu64 " reserved do not fit the flow tables of %" PRIu64
+			" lcores with 2^%" PRIu64 " each",
+			config->limit_hard, config->reserved_slots, lcores, config->flows_log2);
 	if (config->score_ban >= config->score_disconnect)
 		return FAIL(check,
 			given(check, "score.ban") ? position_of(check, "score.ban")
@@ -293,9 +295,10 @@ static int check_dataplane(struct check *check)
 		}
 	}
 	size_t lcores = config->n_lcores == 0 ? 2 : config->n_lcores;
-	if (config->queues > lcores)
+	if (config->queues != 0 && config->queues < lcores)
 		return FAIL(check, position_of(check, "dataplane.queues"), "dataplane.queues",
-			"%" PRIu64 " queues need as many lcores (allowed: 0..%zu)", config->queues, lcores);
+			"%" PRIu64 " queues leave an lcore without one (allowed: 0, %zu..64)", config->queues,
+			lcores);
 	return 0;
 }
 

@@ -406,10 +406,22 @@ const struct config_row config_rows[] = {
 		.min = 0,
 		.max = 1023,
 		.help = "CPU numbers that poll; none: the first two"},
-	COUNT("dataplane.queues", queues, 0, 64, "0", "queue pairs per port; 0: as many as lcores"),
-	/* 2^20 flows at 64 bytes and an index are 80 MB: 2000 times the default hard limit, for half-open
-	   ones */
-	COUNT("dataplane.flows_log2", flows_log2, 10, 28, "20", "flow table entries, as a power of two"),
+	COUNT("dataplane.queues", queues, 0, 64, "0",
+		"queue pairs per port, at least one per lcore; 0: as many as lcores"),
+	/* per lcore 2^18 flows at 64 bytes and an index are 20 MB: 512 times the default hard limit, for
+	   half-open ones */
+	COUNT("dataplane.flows_log2", flows_log2, 10, 26, "18",
+		"flow table entries of one lcore, as a power of two"),
+	/* 8 bytes a prefix: 8 MiB, every /64 of a botnet of a million */
+	COUNT("dataplane.pressure_keys_log2", pressure_keys_log2, 10, 26, "20",
+		"prefixes whose rate is tracked, as a power of two"),
+	/* sources that connect within timeouts.proven: 2^18 is one newcomer every 14 ms for an hour */
+	COUNT("dataplane.proven_log2", proven_log2, 8, 24, "18",
+		"proven sources that are remembered, as a power of two"),
+	/* a packet waits at most so long at an idle lcore; 1 ms is far below a round trip across a continent
+	 */
+	COUNT("dataplane.idle_sleep_us", idle_sleep_us, 0, 10000, "1000",
+		"longest sleep of an idle lcore in microseconds; 0: never sleep"),
 	CHOICE("dataplane.memory", memory_huge, choices_memory, "huge", "huge pages, or ordinary memory"),
 	{.path = "dataplane.eal_args",
 		.type = CONFIG_TYPE_WORDS,

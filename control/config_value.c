@@ -246,7 +246,7 @@ int config_value_parse(
 	void *field = (char *)base + row->offset;
 	const char *kind = "";
 	char what[128];
-	int64_t value;
+	int64_t value = 0;
 
 	switch (row->type) {
 	case CONFIG_TYPE_CHOICE:

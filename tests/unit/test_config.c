@@ -144,7 +144,8 @@ static void test_errors(void)
 			"w.yaml:3:16: limits.soft: 101 contradicts soft_mode none (allowed: 0)"},
 		{"more connections than flows",
 			NODE SERVICE "limits: {hard: 5000}\ndataplane: {flows_log2: 10}\n",
-			"w.yaml:3:16: limits.hard: 5000 and 250 reserved do not fit the flow table of 2^10"},
+			"w.yaml:3:16: limits.hard: 5000 and 250 reserved do not fit the flow tables of 2 "
+			"lcores with 2^10 each"},
 		{"ban above disconnect", NODE SERVICE "score: {ban: -10}\n",
 			"w.yaml:3:14: score.ban: -10 is not below score.disconnect (-20)"},
 		{"one device twice",
@@ -157,8 +158,9 @@ static void test_errors(void)
 			"w.yaml:3:25: dataplane.lcores: 1 is given twice"},
 		{"an lcore that is no number", NODE SERVICE "dataplane: {lcores: [one]}\n",
 			"w.yaml:3:22: dataplane.lcores: \"one\" is not a whole number (allowed: 0..1023)"},
-		{"more queues than lcores", NODE SERVICE "dataplane: {lcores: [1], queues: 2}\n",
-			"w.yaml:3:34: dataplane.queues: 2 queues need as many lcores (allowed: 0..1)"},
+		{"fewer queues than lcores", NODE SERVICE "dataplane: {lcores: [1, 2], queues: 1}\n",
+			"w.yaml:3:37: dataplane.queues: 1 queues leave an lcore without one (allowed: 0, "
+			"2..64)"},
 		{"a blank in a device", NODE SERVICE "dataplane: {pairs: [{outside: a b, inside: c}]}\n",
 			"w.yaml:3:31: dataplane.pairs[].outside: \"a b\" cannot be used here"},
 		{"a list as the document", "- a\n",
@@ -294,8 +296,9 @@ static void test_dataplane_args(void)
 	static struct config_arguments arguments;
 	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
 		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
-		"3,4", "--queues", "2", "--flows-log2", "20", "--memory", "no-huge", "--start-wait", "3",
-		"--start-fail", "open", "--eal", "-v"};
+		"3,4", "--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2",
+		"18", "--idle-sleep-us", "1000", "--memory", "no-huge", "--start-wait", "3", "--start-fail",
+		"open", "--eal", "-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
