@@ -25,7 +25,7 @@ enum {
 	EAL_ARGUMENTS_MAX = 64,
 	EAL_ARGUMENT_BYTES = 256,
 	EAL_BURST_RESERVE = 4096, /* mbufs in bursts, caches and dispatch rings beside the ports' rings */
-	EAL_QUEUE_MBUFS = 6144,	  /* AF_XDP keeps 2048 each in its fill, receive and send rings */
+	EAL_QUEUE_MBUFS = 8192,	  /* AF_XDP keeps 4096 in its fill ring, 2048 in its receive ring and 2048 in its send ring */
 	EAL_POOL_CACHE = 256,
 	EAL_BASE_MEGABYTES = 96, /* EAL itself, rings, drivers; measured 40 with af_xdp */
 };

@@ -18,8 +18,8 @@
 #include "dataplane/port_rss.h"
 
 enum {
-	PORT_RECEIVE_DESCRIPTORS = 1024,
-	PORT_SEND_DESCRIPTORS = 1024,
+	PORT_RECEIVE_DESCRIPTORS = 2048,
+	PORT_SEND_DESCRIPTORS = 2048,
 	PORT_ARGUMENT_BYTES = 256,
 	/* AF_XDP puts a frame into the mbuf's own memory, which must fit one page: 4096 less mempool header and struct rte_mbuf. */
 	PORT_DATA_BYTES_MAX = 4096 - 64 - 128,
