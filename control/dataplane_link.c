@@ -14,16 +14,18 @@
 
 #include "control/dataplane_events.h"
 
-#define RETRY_NS UINT64_C(200000000)  /* design: a restarted dataplane is met within 200 ms */
-#define HUNG_NS  UINT64_C(1000000000) /* ten missed heartbeats of 100 ms */
-enum { MESSAGES_PER_TURN = 256 };     /* 16 k flows of a dump; then the loop serves others */
+#define DUMP_PAUSE_NS UINT64_C(1000000000)  /* a million flows are 16 k messages: not back to back */
+#define DUMP_LOST_NS  UINT64_C(10000000000) /* a dump that has not ended by then was lost: ask anew */
+#define RETRY_NS      UINT64_C(200000000)   /* design: a restarted dataplane is met within 200 ms */
+#define HUNG_NS       UINT64_C(1000000000)  /* ten missed heartbeats of 100 ms */
+enum { MESSAGES_PER_TURN = 256 };           /* 16 k flows of a dump; then the loop serves others */
 
 struct dataplane_link {
 	char socket_path[128];
 	struct dataplane_events events;
 	struct dataplane_link_callbacks callbacks;
 	int fd;
-	uint64_t next_connect_ns, next_attach_ns, dump_cookie;
+	uint64_t next_connect_ns, next_attach_ns, next_dump_ns, dump_cookie;
 	uint64_t flow_dumps, deaths;
 	bool hung, dump_wanted, dump_running;
 };
@@ -58,6 +60,7 @@ static void link_lost(struct dataplane_link *link, uint64_t mono_ns)
 	link->fd = -1;
 	link->deaths++;
 	link->dump_running = false;
+	link->next_dump_ns = 0;
 	link->next_connect_ns = mono_ns + RETRY_NS;
 	link->callbacks.watch(link->callbacks.context, -1);
 	link->callbacks.note(
@@ -112,12 +115,14 @@ int dataplane_link_probe(struct dataplane_link *link, const struct address *clie
 	return link_send(link, &probe, sizeof(probe));
 }
 
-static void dump_ask(struct dataplane_link *link)
+static void dump_ask(struct dataplane_link *link, uint64_t mono_ns)
 {
 	struct link_message message = {
 		.version = LINK_VERSION, .kind = LINK_FLOW_DUMP, .cookie = link->dump_cookie + 1};
-	if (link->dump_running || link_send(link, &message, sizeof(message)) != 0)
+	if ((link->dump_running && mono_ns < link->next_dump_ns + DUMP_LOST_NS) ||
+		mono_ns < link->next_dump_ns || link_send(link, &message, sizeof(message)) != 0)
 		return;
+	link->next_dump_ns = mono_ns + DUMP_PAUSE_NS;
 	link->dump_cookie++;
 	link->dump_wanted = false;
 	link->dump_running = true;
@@ -195,7 +200,7 @@ bool dataplane_link_tick(struct dataplane_link *link, uint64_t mono_ns)
 	if (link->events.lost != lost)
 		link->dump_wanted = true;
 	if (link->dump_wanted)
-		dump_ask(link);
+		dump_ask(link, mono_ns);
 	return more;
 }
 
