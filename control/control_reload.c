@@ -130,10 +130,17 @@ int control_list_remove(struct control *control, bool allow, const struct prefix
 	return 0;
 }
 
-/* Keys that decide which files, sockets and memory the process owns. */
-static const char *const fixed_keys[] = {"instance", "run_dir", "shm_dir", "state_dir", "socket.path",
-	"socket.group", "socket.admin_group", "store.map_bytes", "store.backup_interval", "ban.peers",
-	"ban.bans"};
+/* Keys that only a restart changes: those of control keep their old value, those of the dataplane are its
+ * arguments and merely named. */
+static const struct {
+	const char *key;
+	bool keep;
+} fixed_keys[] = {{"instance", true}, {"run_dir", true}, {"shm_dir", true}, {"state_dir", true},
+	{"socket.path", true}, {"socket.group", true}, {"socket.admin_group", true}, {"socket.clients", true},
+	{"socket.output_bytes", true}, {"store.map_bytes", true}, {"store.backup_interval", true},
+	{"ban.peers", true}, {"ban.bans", true}, {"start.fail", false}, {"dataplane.queues", false},
+	{"dataplane.flows_log2", false}, {"dataplane.pressure_keys_log2", false},
+	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false}, {"dataplane.memory", false}};
 
 static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
 {
@@ -141,17 +148,17 @@ static void keep_fixed(const struct config *old, struct config *new, char *text,
 	size_t n = 0;
 	text[0] = '\0';
 	for (size_t i = 0; i < sizeof(fixed_keys) / sizeof(fixed_keys[0]); i++) {
-		const struct config_row *row = config_row_find(fixed_keys[i]);
+		const struct config_row *row = config_row_find(fixed_keys[i].key);
 		config_value_format(row, old, before, sizeof(before));
 		config_value_format(row, new, after, sizeof(after));
 		if (strcmp(before, after) == 0)
 			continue;
 		if (n < bytes)
 			n += (size_t)snprintf(text + n, bytes - n, "%s%s", n == 0 ? "" : ", ", row->path);
-		if (row->type == CONFIG_TYPE_NAME || row->type == CONFIG_TYPE_PATH)
-			memcpy((char *)new + row->offset, (const char *)old + row->offset, CONFIG_TEXT_MAX);
-		else
-			memcpy((char *)new + row->offset, (const char *)old + row->offset, sizeof(uint64_t));
+		bool is_text = row->type == CONFIG_TYPE_NAME || row->type == CONFIG_TYPE_PATH;
+		if (fixed_keys[i].keep)
+			memcpy((char *)new + row->offset, (const char *)old + row->offset,
+				is_text ? CONFIG_TEXT_MAX : sizeof(uint64_t));
 	}
 }
 

@@ -22,6 +22,16 @@ static const char *tier_rule(enum ban_tier tier)
 	return tier <= BAN_TIER_MANUAL ? rules[tier] : "";
 }
 
+/* Entries of the exact tables are BANNED, prefixes of the lists BANNED_PREFIX: IPv6 sources are identified by
+ * their /64. */
+static bool ban_is_exact(const struct ban *ban)
+{
+	uint8_t length = ban->prefix.length;
+	return ban->scope == BAN_SCOPE_PREFIX &&
+	       (length == PREFIX_HOST_LENGTH ||
+		       (length == PREFIX_V6_SITE_LENGTH && !prefix_is_v4(&ban->prefix)));
+}
+
 /* The order of design.md section 3: lists, bans, reputation. */
 static struct conclusion conclude(const struct governor_why *why)
 {
@@ -31,12 +41,7 @@ static struct conclusion conclude(const struct governor_why *why)
 	} else if (why->denied) {
 		conclusion = (struct conclusion){"drop", REASON_DENIED, "deny", GOVERNOR_NEVER_MS};
 	} else if (why->class == SOURCE_CLASS_BANNED) {
-		bool host =
-			why->ban.scope == BAN_SCOPE_PREFIX &&
-			why->ban.prefix.length >= PREFIX_V6_SITE_LENGTH &&
-			(why->ban.prefix.length == PREFIX_HOST_LENGTH || !prefix_is_v4(&why->ban.prefix)) &&
-			(why->ban.prefix.length == PREFIX_HOST_LENGTH ||
-				why->ban.prefix.length == PREFIX_V6_SITE_LENGTH);
+		bool host = ban_is_exact(&why->ban);
 		conclusion = (struct conclusion){"drop", host ? REASON_BANNED : REASON_BANNED_PREFIX,
 			tier_rule(why->ban.tier), why->ban.end_ms};
 	} else if (why->class == SOURCE_CLASS_REFUSED) {
