@@ -14,7 +14,7 @@ import load
 import report
 import stages
 import weir as weir_module
-from network import Network
+from network import BANNED, Network
 from session import Session, remove_leftovers
 
 TOOLS = {"weir-node": "bench/weir-node", "weir-dial": "bench/weir-dial", "weir-flood": "bench/weir-flood",
@@ -36,10 +36,9 @@ class Chaos:
     def __init__(self, weir, name, at_s):
         self.weir, self.name, self.at_s = weir, name, at_s
         self.bans_before = self.bans_after = None
-        self.honest_before = None
 
     def act(self):
-        self.bans_before = len([row for row in self.weir.bans() if row["tier"] != 1])
+        self.bans_before = self._lasting_bans()
         self.weir.kill(self.name)
         time.sleep(self.DOWN_S)
         if self.name == "control":
@@ -47,7 +46,11 @@ class Chaos:
         else:
             self.weir.start_dataplane()
         self.weir.wait_governing()
-        self.bans_after = len([row for row in self.weir.bans() if row["tier"] != 1])
+        self.bans_after = self._lasting_bans()
+
+    def _lasting_bans(self):
+        """Without the throttle of a minute, which ends by itself meanwhile."""
+        return len([row for row in self.weir.bans() if row["tier"] != 1])
 
     def result(self):
         return {"killed": self.name, "at_s": self.at_s, "bans_before": self.bans_before, "bans_after": self.bans_after}
@@ -146,6 +149,8 @@ class Demo:
         self.say(sentence if sentence else "the dataplane stands between both links (net_af_xdp)")
         chaos = Chaos(weir, self.options.chaos, self.seconds * 0.6) if self.options.chaos else None
         for number, kind in enumerate((stages.ALONE, stages.SPOOF, stages.SUBNETS, stages.BOTNET)):
+            if kind == stages.BOTNET:
+                weir.call("ban.add", prefix=BANNED, reason="banned by the demo's operator", sync=True)
             self.run_stage(kind, number, weir, chaos if kind == stages.BOTNET else None)
         honest = sum((stage.honest for stage in self.stages), load.Attempts())
         bans = weir.bans()

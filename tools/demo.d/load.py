@@ -4,13 +4,15 @@ import csv
 import json
 import math
 
-from network import (BOTS, DENSE, FLOOD_PORTS, HONEST, INSIDE_DENSE, NODE_V4, NODE_V6, NOT_SPOOFED, PORT, SPOOFED)
+from network import (BANNED, BOTS, DENSE, FLOOD_PORTS, HONEST, INSIDE_DENSE, NODE_V4, NODE_V6, NOT_SPOOFED, PORT, SPOOFED)
 
 ADDRESSES_PER_FAMILY = 320  # 640 honest clients in each stage
 INSIDE_RATE_PER_S = 2       # 14 hosts: 0.14/s each, below Weir's 0.2/s a source
-BOTS_PER_FAMILY = 48
-# 96 bots, 4.2 connections a second each: 20 times what Weir lets one source open for long
+# 48 bots, of which two thirds hold what they get: 8 connections each are 256, below Weir's soft limit of 384. Each tries 8.3
+# times a second, 40 times what Weir lets one source do for long; the node's 512 places would last 2 s.
+BOTS_PER_FAMILY = 24
 BOT_RATE_PER_S = 400
+BANNED_RATE_PER_S = 5
 ATTEMPT_TIMEOUT_S = 10      # a client has resent its SYN at 1, 3 and 7 s by then
 
 
@@ -42,6 +44,11 @@ def botnet_command(tools, key, seconds, seed):
     return [tools["weir-dial"], *_targets("tcp"), *_pairs("--sources", BOTS), "--addresses", str(BOTS_PER_FAMILY), "--rate",
             str(BOT_RATE_PER_S), "--seconds", f"{seconds:g}", "--timeout", "3", "--behave", "mixed", "--key", key, "--seed",
             str(seed), "--label", "bots", "--live", "--json"]
+
+
+def banned_command(tools, key, seconds, seed):
+    return [tools["weir-dial"], *_targets("tcp", "udp", v6=False), "--sources", BANNED, "--addresses", "14", "--rate",
+            str(BANNED_RATE_PER_S), "--seconds", f"{seconds:g}", "--timeout", "3", "--key", key, "--seed", str(seed), "--json"]
 
 
 def flood_command(tools, model, mac, rate_pps, seconds, seed):

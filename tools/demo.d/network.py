@@ -16,8 +16,10 @@ NODE_V4, NODE_V6, PORT = "198.18.0.2", "fd18::2", 30303
 
 # Honest clients: two /18s of IPv4, and 64 /32s of IPv6 with one client a /48.
 HONEST = ("198.18.128.0/17", "fd20::/26")
-# The botnet: 4 /24s and 2 /48s, so that Weir's limit of 32 connections a /24 and 64 a /48 holds it to 256.
-BOTS = ("198.19.128.0/22", "fd40::/47")
+# The botnet: each bot in a /24 or a /32 of its own, so that no limit of a shared prefix helps against it.
+BOTS = ("198.19.64.0/18", "fd40::/26")
+# A network that the operator has banned.
+BANNED = "198.19.192.0/24"
 # The dense subnets: 4 /24s and 4 /64s of one /20 and one /48, and 14 honest hosts in the midst of one of the /24s.
 DENSE = ("198.19.0.0/22", "fd60::/62")
 INSIDE_DENSE = "198.19.0.16/28"
@@ -33,6 +35,7 @@ table inet demo {{
 	counter flood {{ }}
 	counter bot_attempts {{ }}
 	counter bot_packets {{ }}
+	counter banned_packets {{ }}
 	counter honest_packets {{ }}
 	chain arriving {{
 		type filter hook prerouting priority raw; policy accept;
@@ -42,6 +45,7 @@ table inet demo {{
 		ip6 saddr {BOTS[1]} tcp flags & (syn | ack) == syn counter name bot_attempts
 		ip saddr {BOTS[0]} counter name bot_packets return
 		ip6 saddr {BOTS[1]} counter name bot_packets return
+		ip saddr {BANNED} counter name banned_packets return
 		th dport {PORT} counter name honest_packets
 	}}
 }}
@@ -92,7 +96,7 @@ class Network:
             self._in(part, "ip", "addr", "add", v6 + "/64", "dev", link, "nodad")
         self._in("node", "ip", "route", "add", "default", "via", "198.18.0.1")
         self._in("node", "ip", "-6", "route", "add", "default", "via", "fd18::1")
-        for prefix in (*HONEST, *BOTS, INSIDE_DENSE):
+        for prefix in (*HONEST, *BOTS, INSIDE_DENSE, BANNED):
             self._in("clients", "ip", "-6" if ":" in prefix else "-4", "route", "add", "local", prefix, "dev", "lo")
         # answers to spoofed sources end here in silence, as most do on the Internet
         self._in("clients", "ip", "route", "add", "blackhole", "default")

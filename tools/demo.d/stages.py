@@ -14,6 +14,8 @@ SUCCESS_PERCENT = 99.5   # of them, in each stage
 
 ATTACK_AFTER_S = 1.0     # honest clients first, so that the attack's start is seen
 SAMPLE_S = 0.2
+# A silent connection is evidence after 5 s (timeouts.auth), four of them a disconnect: a shorter stage sees no bans.
+BANS_AFTER_S = 10.0
 # Pressure is held for 10 s after a flood (pressure.hold), and two whole seconds show that all is well again.
 RECOVERY_S = 12.0
 
@@ -25,17 +27,18 @@ def attack_seconds(kind, seconds):
     return max(seconds * 0.3, seconds - ATTACK_AFTER_S - RECOVERY_S)
 
 
-def promised_limit(kind, seconds):
+def promised_limit(kind, seconds, dataplane_restarts=0):
     """How many attack packets (bots: connection attempts) may reach the node while Weir stands before it.
 
     Floods: a service comes under pressure as soon as a tenth of a second brings more than a tenth of pressure.enter_per_s
     unproven attempts, and stays so at least pressure.hold after the flood; from then on an unproven SYN is challenged. One
     second's worth at the threshold is ten such windows: one to notice, and nine of reserve for lcores that notice apart and
-    for the packets that are under way. Bots prove their addresses: each may open what a source may open, no more."""
+    for the packets that are under way. Bots prove their addresses: each may open what a source may open, no more; a dataplane that
+    was killed has forgotten what they used of it."""
     if kind in (SPOOF, SUBNETS):
         return PRESSURE_ENTER_PER_S
     bots = load.BOTS_PER_FAMILY * len(BOTS)
-    return int(bots * (SOURCE_BURST + SOURCE_PER_S * attack_seconds(kind, seconds)))
+    return int(bots * ((1 + dataplane_restarts) * SOURCE_BURST + SOURCE_PER_S * attack_seconds(kind, seconds)))
 
 
 class Stage:
@@ -58,6 +61,8 @@ class Stage:
                                                                 self._seconds(), demo.seed + self.number, csv_path))
         if self.kind == SUBNETS:
             session.start("inside", "clients", *load.inside_command(demo.tools, demo.key, self._seconds(), demo.seed, inside_path))
+        if self.kind == BOTNET:
+            session.start("banned", "clients", *load.banned_command(demo.tools, demo.key, self._seconds(), demo.seed))
         attack_began = self._watch(began, before, chaos)
         honest_output = self._finish("honest")
         self.honest = load.Attempts(csv_path)
@@ -67,6 +72,10 @@ class Stage:
             self._finish("inside")
             self.inside = load.Attempts(inside_path)
             self.result["honest_inside_attacked_subnet"] = self.inside.summary()
+        if self.kind == BOTNET:
+            banned = self._finish("banned")
+            self.result["banned_network"] = {"attempts": banned["attempts"], "succeeded": banned["succeeded"], "packets_at_node":
+                                             demo.network.counters()["banned_packets"] - before["banned_packets"]}
         if self.kind != ALONE:
             self._attack_result(before, attack_began, honest_output)
 
@@ -123,24 +132,32 @@ class Stage:
             attack["bots"] = load.BOTS_PER_FAMILY * len(BOTS)
             attack["outcomes"] = {key: output[key] for key in ("connected", "refused", "timed_out", "closed_on", "local_error")}
         if self.weir:
-            attack["limit"] = promised_limit(self.kind, self._seconds())
+            attack["limit"] = promised_limit(self.kind, self._seconds(), self.demo.options.chaos == "dataplane")
         self.result["attack"] = attack
         # from the bots' own clock: their first connection is their first misbehaviour
         first_s = output["start_monotonic_ns"] * 1e-9
         if self.kind == BOTNET:
-            self.result["time_to_mitigate_ms"] = self._mitigated_after_ms(first_s)
+            self.result["time_to_mitigate_ms"], self.result["last_bot_attempt_ms"] = self._mitigation(first_s)
+            self.result["bot_attempts_at_node"] = [[round(t - first_s, 1), count] for t, count in self.samples]
         else:
             stopped_s = first_s + seconds - honest_output["start_monotonic_ns"] * 1e-9
             self.result["time_to_recover_ms"] = load.recovered_after_ms(self.honest, stopped_s, self.demo.recovered_ms())
 
-    def _mitigated_after_ms(self, first_s):
-        """From the first misbehaviour until the last connection attempt of a bot that the node saw. None when the node still
-        saw some in the last two seconds."""
-        last_change = None
-        for (_, earlier), (later_t, later) in zip(self.samples, self.samples[1:]):
-            if later > earlier:
-                last_change = later_t
-        if last_change is None:
-            return 0
-        attack_end = first_s + attack_seconds(self.kind, self._seconds())
-        return None if last_change > attack_end - 2 else round((last_change - first_s) * 1000)
+    def _mitigation(self, first_s):
+        """(mitigated, last): ms after the first misbehaviour.
+
+        Mitigated: from then on no five seconds brought the node more of the bots' attempts than as many well-behaved newcomers
+        may make for long: one each, at SOURCE_PER_S; a source that does no more is not told from an honest one. None when that
+        was not seen for five seconds. Last: the last attempt of any bot that the node saw."""
+        span_s = 1 / SOURCE_PER_S
+        allowed = load.BOTS_PER_FAMILY * len(BOTS)
+        end = self.samples[-1][0] if self.samples else first_s
+        last = mitigated = first_s
+        for index, (t, count) in enumerate(self.samples):
+            if index > 0 and count > self.samples[index - 1][1]:
+                last = t
+            later = [sample for sample in self.samples[index:] if sample[0] <= t + span_s]
+            if later[-1][1] - count > allowed:
+                mitigated = self.samples[index + 1][0]
+        seen = mitigated + span_s <= end
+        return round((mitigated - first_s) * 1000) if seen else None, round((last - first_s) * 1000)
