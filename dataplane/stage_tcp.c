@@ -138,7 +138,8 @@ static enum reason half_open_from_client(
 	}
 	if (is_attempt(packet)) {
 		if (packet->tcp_sequence + packet_tcp_sequence_length(packet) != flow->client_next)
-			return stage_attempt(stage, moment, work, decision);
+			return work->service == SERVICE_NONE ? REASON_OTHER_SERVICE
+							     : stage_attempt(stage, moment, work, decision);
 		if (flow->tally >= SYN_RESENDS_MAX)
 			return REASON_FLOW_ILLEGAL;
 		flow->tally++;
@@ -156,6 +157,27 @@ static enum reason half_open_from_client(
 							 : moment->now_us - flow->handshake_us);
 	client_advance(stage, moment, flow, packet);
 	return REASON_FLOW;
+}
+
+/* The last ACKs, resent FINs and RSTs of a connection that is over; the node ignores or answers them. One
+ * that never was proven has none: it would forward whatever a spoofer sends. */
+static enum reason closed_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct flow *flow = work->flow;
+	const struct packet *packet = &work->arrival->packet;
+	bool proven = (flow->flags & FLOW_FLAG_PROVEN) != 0;
+
+	if (packet->tcp_flags & TCP_FLAG_SYN)
+		return REASON_NO_FLOW;
+	if (packet->tcp_flags & TCP_FLAG_RST) {
+		/* The node did not take the first one, at what we thought to be its number: it says so. */
+		bool exact = packet->tcp_sequence == flow->client_next ||
+			     packet->tcp_sequence == flow->client_acked;
+
+		return proven && exact ? REASON_FLOW : stage_challenge_answer(stage, moment, work);
+	}
+	return proven && acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW
+										      : REASON_FLOW_ILLEGAL;
 }
 
 /* The node dialled out and the far end answers. */
@@ -261,13 +283,7 @@ enum reason stage_tcp_outside(
 	case FLOW_STATE_CLOSED:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
-		/* The last ACKs and resent FINs of a connection that is over; the node ignores or answers
-		 * them. */
-		if (packet->tcp_flags & (TCP_FLAG_RST | TCP_FLAG_SYN))
-			return packet->tcp_flags & TCP_FLAG_SYN ? REASON_NO_FLOW
-								: stage_challenge_answer(stage, moment, work);
-		return acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW
-										    : REASON_FLOW_ILLEGAL;
+		return closed_from_client(stage, moment, work);
 	case FLOW_STATE_CUT:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
@@ -325,7 +341,9 @@ static void node_advance(
 	advance(&flow->node_next, end);
 	if (packet->tcp_flags & TCP_FLAG_FIN)
 		flow->flags |= FLOW_FLAG_FIN_NODE_SEEN;
-	fin_progress(stage, moment, flow);
+	/* What the node still sends after a RST must not bring the flow back to life. */
+	if (flow->state != FLOW_STATE_CLOSED)
+		fin_progress(stage, moment, flow);
 }
 
 static enum reason unknown_from_node(struct stage *stage, const struct moment *moment, struct work *work)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What a hostile review found in the stage: each case is an attack that got through, or an honest connection
+ * that broke, before its fix. The clock is injected; the frames are real.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/check.h"
+#include "tests/stage_world.h"
+
+#define VICTIM "203.0.113.7"
+#define NODE   "198.51.100.1"
+enum { SYN = TCP_FLAG_SYN, ACK = TCP_FLAG_ACK, RST = TCP_FLAG_RST, FIN = TCP_FLAG_FIN };
+
+static enum reason from_client_at(struct world *world, uint64_t at_ms, uint16_t port, uint16_t to_port,
+	uint8_t flags, uint32_t sequence, uint32_t acknowledgement, uint16_t payload_bytes)
+{
+	struct frame_spec spec = {.source = VICTIM,
+		.destination = NODE,
+		.protocol = 6,
+		.source_port = port,
+		.destination_port = to_port,
+		.sequence = sequence,
+		.acknowledgement = acknowledgement,
+		.tcp_flags = flags,
+		.payload_bytes = payload_bytes};
+
+	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
+}
+
+static enum reason from_client(struct world *world, uint64_t at_ms, uint8_t flags, uint32_t sequence,
+	uint32_t acknowledgement, uint16_t payload_bytes)
+{
+	return from_client_at(world, at_ms, 40000, 30303, flags, sequence, acknowledgement, payload_bytes);
+}
+
+static enum reason from_node(struct world *world, uint64_t at_ms, uint8_t flags, uint32_t sequence,
+	uint32_t acknowledgement, uint16_t payload_bytes)
+{
+	struct frame_spec spec = {.source = NODE,
+		.destination = VICTIM,
+		.protocol = 6,
+		.source_port = 30303,
+		.destination_port = 40000,
+		.sequence = sequence,
+		.acknowledgement = acknowledgement,
+		.tcp_flags = flags,
+		.payload_bytes = payload_bytes};
+
+	return world_send(world, at_ms, SIDE_INSIDE, &spec);
+}
+
+static struct world *world_running(void)
+{
+	struct world *world = world_create();
+
+	world_start(world);
+	return world;
+}
+
+static void test_unprotected_port(void)
+{
+	struct world *world = world_running();
+	struct frame_spec answer = {.source = NODE,
+		.destination = VICTIM,
+		.protocol = 6,
+		.source_port = 22,
+		.destination_port = 40000,
+		.sequence = 5000,
+		.acknowledgement = 1001,
+		.tcp_flags = SYN | ACK};
+
+	CHECK_EQ("a SYN to an unprotected port", from_client_at(world, 2000, 40000, 22, SYN, 1000, 0, 0),
+		REASON_OTHER_SERVICE);
+	CHECK_EQ("is answered", world_send(world, 2001, SIDE_INSIDE, &answer), REASON_FLOW_FROM_NODE);
+	CHECK_EQ("another on its ports has no service to be counted for",
+		from_client_at(world, 2002, 40000, 22, SYN, 7777, 0, 0), REASON_OTHER_SERVICE);
+	world_destroy(world);
+}
+
+static void test_closed_flood(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a spoofed SYN is admitted", from_client(world, 2000, SYN, 1000, 0, 0), REASON_ADMITTED);
+	CHECK_EQ("the node refuses it", from_node(world, 2001, RST | ACK, 0, 1001, 0), REASON_FLOW);
+	CHECK_EQ("what follows is not forwarded", from_client(world, 2002, ACK, 7, 0, 1000),
+		REASON_FLOW_ILLEGAL);
+	CHECK_EQ("another SYN is admitted", from_client(world, 2010, SYN, 1000, 0, 0), REASON_ADMITTED);
+	CHECK_EQ("its own RST ends it", from_client(world, 2011, RST, 1001, 0, 0), REASON_FLOW);
+	CHECK_EQ("what follows is not forwarded either", from_client(world, 2012, ACK, 7, 0, 1000),
+		REASON_FLOW_ILLEGAL);
+	world_destroy(world);
+}
+
+static void test_closed_stays(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a client connects", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("ends its side", from_client(world, 2010, FIN | ACK, 1001, 5001, 0), REASON_FLOW);
+	CHECK_EQ("which the node acknowledges", from_node(world, 2011, ACK, 5001, 1002, 0), REASON_FLOW);
+	CHECK_EQ("and aborts", from_client(world, 2012, RST, 1002, 0, 0), REASON_FLOW);
+	CHECK_EQ(
+		"data of the node was on its way", from_node(world, 2013, ACK, 5001, 1002, 100), REASON_FLOW);
+	CHECK_EQ("the client resets it again, and the node must hear it",
+		from_client(world, 2014, RST, 1002, 0, 0), REASON_FLOW);
+	CHECK_EQ("but no RST elsewhere", from_client(world, 2015, RST, 1003, 0, 0), REASON_CHALLENGE_BAD);
+	world_pass(world, 60000);
+	CHECK_EQ("its end is told once", world_events_of(world, EVENT_FLOW_CLOSED), 1u);
+	world_destroy(world);
+}
+
+static const struct check_test tests[] = {
+	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
+	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
+	{"a closed flow stays closed, and its exact RSTs are heard", test_closed_stays},
+};
+CHECK_MAIN("stage_review", tests)
