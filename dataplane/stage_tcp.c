@@ -14,6 +14,10 @@ enum {
 	 * but 16 MiB covers 10 Gbit/s over 13 ms, and what lies beyond is forwarded all the same, only not
 	 * remembered. */
 	WINDOW_TRUSTED_BYTES = 1 << 24,
+	/* Segments from outside into an adopted flow between two of the node's: it acknowledges every second
+	 * one, or resets what it does not know, within the round trip of its own link; 32 is a burst of 64
+	 * KiB offload and more. */
+	ADOPTED_UNANSWERED_MAX = 32,
 	/* RFC 5961 section 5 accepts old acknowledgements within the largest window. */
 	ACKNOWLEDGEMENT_AGE_MAX = 1 << 30,
 };
@@ -220,10 +224,14 @@ static enum reason adopted_from_client(struct stage *stage, const struct moment 
 		return reset_from_client(stage, moment, work);
 	if (packet->tcp_flags & TCP_FLAG_SYN)
 		return REASON_FLOW_SYN_KNOWN;
-	flow_touch(stage, moment, work, flow);
-	/* node_acked != 0: adopted from outside, and the node has not answered yet: nothing to compare with.
+	/* Only the node's answers make room and lengthen its life, or a spoofer's flood would keep it alive.
 	 */
-	if (packet->tcp_acknowledgement == flow->node_next && flow->node_acked == 0)
+	if (flow->tally >= ADOPTED_UNANSWERED_MAX)
+		return REASON_FLOW_ILLEGAL;
+	flow->tally++;
+	/* node_acked == node_next: adopted from outside, and the node has not answered yet: nothing to
+	 * compare with. */
+	if (packet->tcp_acknowledgement == flow->node_next && flow->node_acked != flow->node_next)
 		flow_prove(stage, moment, flow, 0);
 	advance(&flow->client_next, packet->tcp_sequence + packet_tcp_sequence_length(packet));
 	return REASON_FLOW;
@@ -382,6 +390,7 @@ static void adopted_from_node(
 	bool in_sequence = flow->node_acked != 0 && packet->tcp_sequence == flow->node_acked &&
 			   (packet->tcp_flags & TCP_FLAG_ACK);
 
+	flow->tally = 0;
 	flow->node_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	if (packet->tcp_flags & TCP_FLAG_ACK)
 		flow->client_acked = packet->tcp_acknowledgement;

@@ -111,9 +111,40 @@ static void test_closed_stays(void)
 	world_destroy(world);
 }
 
+static void test_adopted_flood(void)
+{
+	struct world *world = world_running();
+	unsigned forwarded = 0;
+
+	CHECK_EQ("a spoofed ACK is adopted at start", from_client(world, 500, ACK, 300, 7000, 10),
+		REASON_FLOW_ADOPTED);
+	for (unsigned i = 0; i < 1000; i++)
+		forwarded += from_client(world, 501 + i, ACK, 310 + i, 7000, 10) == REASON_FLOW;
+	CHECK_TRUE("the node never answered: few packets follow", forwarded <= 64);
+	world_pass(world, 6600);
+	CHECK_EQ("and the flow ends though the flood goes on", from_client(world, 6601, ACK, 9, 7000, 10),
+		REASON_NO_FLOW);
+	world_destroy(world);
+
+	world = world_running();
+	CHECK_EQ("a download goes on after a restart", from_client(world, 500, ACK, 300, 7000, 0),
+		REASON_FLOW_ADOPTED);
+	for (unsigned i = 0; i < 1000; i++) {
+		CHECK_EQ("the node is ahead", from_node(world, 501 + i, ACK, 50000 + i * 1000, 300, 1000),
+			REASON_FLOW);
+		CHECK_EQ("the client is behind", from_client(world, 501 + i, ACK, 300, 8000 + i * 1000, 0),
+			REASON_FLOW);
+	}
+	CHECK_EQ("when it has caught up", from_client(world, 2000, ACK, 300, 50000 + 1000 * 1000, 0),
+		REASON_FLOW);
+	CHECK_EQ("it is proven", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
 	{"a closed flow stays closed, and its exact RSTs are heard", test_closed_stays},
+	{"an adopted flow that the node does not know is no door", test_adopted_flood},
 };
 CHECK_MAIN("stage_review", tests)
