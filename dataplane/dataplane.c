@@ -190,7 +190,7 @@ void dataplane_stop(struct dataplane *dataplane)
 	stage_shared_destroy(dataplane->stage_shared, &memory_tables);
 	rte_mempool_free(dataplane->pool);
 	if (dataplane->eal_runs)
-		eal_stop();
+		eal_stop(&dataplane->options);
 	flow_segment_close(&dataplane->flows);
 	dataplane_segment_close(&dataplane->segment);
 }

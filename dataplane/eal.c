@@ -5,7 +5,7 @@
  */
 #include "dataplane/eal.h"
 
-#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -235,7 +235,42 @@ struct rte_mempool *eal_pool_create(const struct options *options, unsigned data
 	return pool;
 }
 
-void eal_stop(void)
+/* Unlink what begins with `prefix` in a directory. */
+static void eal_unlink_all(const char *directory, const char *prefix)
 {
+	DIR *entries = opendir(directory);
+	struct dirent *entry;
+
+	while (entries && (entry = readdir(entries)) != NULL)
+		if (entry->d_type == DT_REG && strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+			unlinkat(dirfd(entries), entry->d_name, 0);
+	if (entries)
+		closedir(entries);
+}
+
+/* EAL leaves some of its pages and its shared configuration behind. The instance is ours alone (the segment's lock says so), so
+ * at a clean end both can go at once instead of at the next start. */
+static void eal_leftovers_remove(const struct options *options, const char *runtime_directory)
+{
+	char prefix[PATHS_INSTANCE_MAX + 16], line[512], mount[256];
+	FILE *mounts = options->huge ? fopen("/proc/mounts", "re") : NULL;
+
+	snprintf(prefix, sizeof(prefix), "weir-%smap_", options->instance);
+	while (mounts && fgets(line, sizeof(line), mounts))
+		if (sscanf(line, "%*s %255s hugetlbfs ", mount) == 1 && strstr(line, " hugetlbfs "))
+			eal_unlink_all(mount, prefix);
+	if (mounts)
+		fclose(mounts);
+	if (options->huge)
+		eal_unlink_all(runtime_directory, "");
+	rmdir(runtime_directory);
+}
+
+void eal_stop(const struct options *options)
+{
+	char runtime_directory[256];
+
+	snprintf(runtime_directory, sizeof(runtime_directory), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
+	eal_leftovers_remove(options, runtime_directory);
 }

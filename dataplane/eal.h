@@ -16,7 +16,8 @@ enum { EAL_MBUF_DATA_BYTES = 2048 + RTE_PKTMBUF_HEADROOM };
 int eal_start(const struct options *options);
 /** One pool of mbufs for all ports. NULL after a sentence on stderr. */
 struct rte_mempool *eal_pool_create(const struct options *options, unsigned data_bytes);
-void eal_stop(void);
+/** Stop EAL and remove the huge pages and files that it would leave until its next start. */
+void eal_stop(const struct options *options);
 /** True when `device` is written as a PCI address (0000:01:00.0 or 01:00.0). */
 bool eal_device_is_pci(const char *device);
 

@@ -27,6 +27,16 @@ static struct ban_table *table_commands_table(const struct ruleset *rules, const
 	return prefix->length == PREFIX_HOST_LENGTH ? rules->bans_exact : NULL;
 }
 
+/* No table of ours can make room in the overlay: a newer image empties it. */
+static int table_commands_list(struct ruleset *rules, enum command_kind kind, const struct prefix *prefix, uint32_t meta)
+{
+	int rc = lists_apply(rules->lists, kind, prefix, meta);
+
+	if (rc == -ENOENT)
+		return 0; /* it has ended by itself meanwhile */
+	return rc == -ENOSPC ? -E2BIG : rc;
+}
+
 static int table_commands_ban_set(struct ruleset *rules, const struct prefix *prefix, uint32_t meta, bool published)
 {
 	struct ban_key key;
@@ -34,7 +44,7 @@ static int table_commands_ban_set(struct ruleset *rules, const struct prefix *pr
 	int rc;
 
 	if (!table)
-		return lists_apply(rules->lists, COMMAND_BAN_SET, prefix, meta);
+		return table_commands_list(rules, COMMAND_BAN_SET, prefix, meta);
 	rc = ban_table_set(table, key, meta);
 	if (rc != -EAGAIN)
 		return rc;
@@ -49,16 +59,18 @@ static int table_commands_ban_clear(struct ruleset *rules, const struct prefix *
 {
 	struct ban_key key;
 	struct ban_table *table = table_commands_table(rules, prefix, &key);
-	int rc = table ? ban_table_clear(table, key) : lists_apply(rules->lists, COMMAND_BAN_CLEAR, prefix, 0);
+	int rc;
 
-	return rc == -ENOENT ? 0 : rc; /* it has ended by itself meanwhile */
+	if (!table)
+		return table_commands_list(rules, COMMAND_BAN_CLEAR, prefix, 0);
+	rc = ban_table_clear(table, key);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int table_commands_apply(struct ruleset *rules, const struct command_record *record, bool published, struct dispatch *dispatch)
 {
 	struct dispatch_request request = { .client_port = record->port };
 	struct prefix prefix = { .length = record->prefix_length };
-	int rc;
 
 	memcpy(prefix.address.bytes, record->address, sizeof(prefix.address.bytes));
 	if (prefix.length > PREFIX_HOST_LENGTH)
@@ -72,8 +84,7 @@ int table_commands_apply(struct ruleset *rules, const struct command_record *rec
 	case COMMAND_ALLOW_CLEAR:
 	case COMMAND_DENY_SET:
 	case COMMAND_DENY_CLEAR:
-		rc = lists_apply(rules->lists, (enum command_kind)record->kind, &prefix, 0);
-		return rc == -ENOENT ? 0 : rc;
+		return table_commands_list(rules, (enum command_kind)record->kind, &prefix, 0);
 	case COMMAND_FLOW_CUT:
 		request.client = prefix.address;
 		return dispatch ? dispatch_request(dispatch, dispatch_owner(dispatch, &prefix.address), &request) : 0;

@@ -11,7 +11,7 @@
 
 /** Apply one record to `rules`. `published`: lcores read these tables now, so that places may wait for a grace period, which is
  * ended here. `dispatch` NULL: COMMAND_FLOW_CUT is skipped.
- * 0; -ENOSPC: a table or the overlay is full: build larger ones; -EAGAIN: the owner's ring of requests is full: try
+ * 0; -ENOSPC: a table is full: build larger ones; -E2BIG: the lists' overlay is full: only the next image can carry it; -EAGAIN: the owner's ring of requests is full: try
  * again soon. A record with an unknown kind or an impossible prefix is -EINVAL and changes nothing. */
 int table_commands_apply(struct ruleset *rules, const struct command_record *record, bool published, struct dispatch *dispatch);
 /** One housekeeping step: ended bans leave their places. Returns entries freed. */

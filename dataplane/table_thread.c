@@ -28,6 +28,7 @@ enum {
 	TABLE_BACKLOG_PAUSE_US = 50,  /* between two batches of a backlog: at a real-time priority an lcore may share our CPU */
 	TABLE_EXPIRE_BUCKETS = 256,   /* a turn: 2^21 buckets, ten million bans, in 8 to 80 s; lookups check the end themselves */
 	TABLE_SPARE_MIN = 1 << 16,    /* as many as the log can hold before the next image */
+	TABLE_SPARE_MAX = 1 << 26,
 	TABLE_PRIORITY_NICE = -10,
 };
 
@@ -74,30 +75,41 @@ static void table_applied_publish(struct table_thread *thread, uint64_t sequence
 {
 	struct dataplane_payload *payload = table_payload(thread);
 
+	thread->applied_sequence = sequence;
 	atomic_store_explicit(&payload->control_instance, thread->loaded_instance, memory_order_relaxed);
 	atomic_store_explicit(&payload->applied_sequence, sequence, memory_order_release);
 }
 
-/* Commands after the image, on tables that no lcore sees yet. False: the log is no longer enough, a newer image is needed. */
-static bool table_log_replay(struct table_thread *thread, struct ruleset *rules, struct command_log_cursor *cursor)
+enum table_replay {
+	TABLE_REPLAY_DONE,  /* all, or as far as a command that must wait */
+	TABLE_REPLAY_FULL,  /* a table is too small */
+	TABLE_REPLAY_SHORT, /* the log does not reach back to the image, or is damaged */
+};
+
+/* Commands after the image, on tables that no lcore sees yet. *applied moves from what the image covers to the last command done. */
+static enum table_replay table_log_replay(struct table_thread *thread, struct ruleset *rules, uint64_t *applied)
 {
 	const struct dataplane_segment *segment = thread->setup.segment;
+	struct command_log_cursor cursor = { .applied_sequence = *applied };
 	uint64_t done = thread->cursor.applied_sequence; /* cuts are made once */
 	enum command_log_result result;
 	unsigned n = 0;
 
 	if (thread->loaded_instance != thread->control.instance)
 		done = segment->predecessor_control_instance == thread->control.instance ? segment->predecessor_applied_sequence : 0;
-	while ((result = command_log_read(&thread->control.reader, cursor, thread->records, TABLE_THREAD_BATCH, &n)) ==
+	while ((result = command_log_read(&thread->control.reader, &cursor, thread->replayed, TABLE_THREAD_BATCH, &n)) ==
 		COMMAND_LOG_RECORDS_READ)
 		for (unsigned i = 0; i < n; i++) {
-			bool cut = thread->records[i].sequence > done;
-			int rc = table_commands_apply(rules, &thread->records[i], false, cut ? thread->setup.dispatch : NULL);
+			bool cut = thread->replayed[i].sequence > done;
+			int rc = table_commands_apply(rules, &thread->replayed[i], false, cut ? thread->setup.dispatch : NULL);
 
 			if (rc == -ENOSPC)
-				return false;
+				return TABLE_REPLAY_FULL;
+			if (rc == -EAGAIN || rc == -E2BIG)
+				return TABLE_REPLAY_DONE;
+			*applied = thread->replayed[i].sequence;
 		}
-	return result == COMMAND_LOG_EMPTY;
+	return result == COMMAND_LOG_EMPTY ? TABLE_REPLAY_DONE : TABLE_REPLAY_SHORT;
 }
 
 /* From NULL or old numbers to new ones: lcores must not use their stages while flows are indexed again. */
@@ -159,10 +171,32 @@ static void table_image_refuse(struct table_thread *thread, const struct table_i
 		thread->rules ? " The rules in force stay." : "");
 }
 
+/* Bring the new tables up to the last command. False: they must not replace what is in force. */
+static bool table_image_complete(struct table_thread *thread, const struct table_image_result *result, uint64_t *applied)
+{
+	enum table_replay replay;
+
+	*applied = result->covers_sequence;
+	/* An image of another control is the truth only while nothing newer is in force. */
+	if (result->instance != thread->control.instance)
+		return !thread->rules || !thread->control.open;
+	replay = table_log_replay(thread, result->rules, applied);
+	if (replay == TABLE_REPLAY_FULL) {
+		thread->spare = thread->spare < TABLE_SPARE_MAX ? thread->spare * 2 : thread->spare;
+		thread->reload = true;
+		return false;
+	}
+	/* Never back behind what is in force. With nothing in force, an image without all of its log is better than none, unless
+	 * a newer image is there already. */
+	if (thread->rules && result->instance == thread->loaded_instance)
+		return *applied >= thread->applied_sequence;
+	return replay == TABLE_REPLAY_DONE || thread->control.image_generation <= result->generation;
+}
+
 static void table_build_finish(struct table_thread *thread, uint64_t now_ns)
 {
-	struct command_log_cursor cursor;
 	struct table_image_result result;
+	uint64_t applied;
 
 	if (!table_image_finish(&thread->image, &result))
 		return;
@@ -170,20 +204,13 @@ static void table_build_finish(struct table_thread *thread, uint64_t now_ns)
 	if (result.error != 0) {
 		table_image_refuse(thread, &result);
 		thread->next_try_ns = now_ns + TABLE_REFUSED_MS * UINT64_C(1000000);
-		return;
-	}
-	cursor.applied_sequence = result.covers_sequence;
-	/* An image of another control is the truth only while nothing newer is in force. */
-	if (result.instance != thread->control.instance ? thread->rules && thread->control.open :
-							   !table_log_replay(thread, result.rules, &cursor)) {
+	} else if (!table_image_complete(thread, &result, &applied)) {
 		table_image_rules_free(result.rules);
-		thread->spare = thread->spare < UINT64_C(1) << 24 ? thread->spare * 2 : thread->spare;
-		thread->reload = true;
-		return;
+	} else {
+		thread->missing_said = false;
+		table_image_put_in_force(thread, &result, applied);
+		table_counts_publish(thread);
 	}
-	thread->missing_said = false;
-	table_image_put_in_force(thread, &result, cursor.applied_sequence);
-	table_counts_publish(thread);
 }
 
 static bool table_image_is_wanted(const struct table_thread *thread)
@@ -220,7 +247,7 @@ static bool table_records_apply(struct table_thread *thread)
 		const struct command_record *record = &thread->records[thread->next_record];
 
 		rc = table_commands_apply(thread->rules, record, true, thread->setup.dispatch);
-		if (rc == -ENOSPC || rc == -EAGAIN)
+		if (rc == -ENOSPC || rc == -EAGAIN || rc == -E2BIG)
 			break;
 		applied = record->sequence;
 		thread->next_record++;
@@ -229,17 +256,17 @@ static bool table_records_apply(struct table_thread *thread)
 		table_epoch_move(thread);
 		table_applied_publish(thread, applied);
 	}
-	if (rc == -ENOSPC || table_commands_should_grow(thread->rules)) {
-		thread->spare = thread->reload ? thread->spare : thread->spare * 2;
+	if ((rc == -ENOSPC || table_commands_should_grow(thread->rules)) && !thread->reload && thread->spare < TABLE_SPARE_MAX) {
+		thread->spare *= 2;
 		thread->reload = true;
 	}
-	return rc != -ENOSPC && rc != -EAGAIN;
+	return thread->next_record == thread->n_records;
 }
 
-/* Returns true when there is more to read. */
+/* Returns true when there is more to read. A log that has gone past us or is damaged gives nothing: the next image covers it. */
 static bool table_commands_follow(struct table_thread *thread)
 {
-	enum command_log_result result = COMMAND_LOG_EMPTY;
+	enum command_log_result result;
 	bool again = false;
 
 	if (!thread->rules || !thread->control.open || thread->control.instance != thread->loaded_instance)
@@ -254,8 +281,6 @@ static bool table_commands_follow(struct table_thread *thread)
 		again = table_records_apply(thread) && again;
 		table_counts_publish(thread);
 	}
-	if (result == COMMAND_LOG_BEHIND || result == COMMAND_LOG_DAMAGED)
-		thread->reload = true;
 	return again;
 }
 

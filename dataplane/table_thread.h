@@ -43,12 +43,14 @@ struct table_thread {
 	/* In force */
 	struct ruleset *rules;
 	uint64_t loaded_instance, loaded_generation;
+	uint64_t applied_sequence; /* last command in force */
 	struct command_log_cursor cursor; /* last command that was read */
 	/* Read and not yet applied */
 	struct command_record records[TABLE_THREAD_BATCH];
 	unsigned n_records, next_record;
+	struct command_record replayed[TABLE_THREAD_BATCH]; /* on tables that are being completed */
 	uint64_t spare;
-	bool reload; /* the log went past us, or a table is full: build again */
+	bool reload; /* a table is full: build the same image again with more room */
 	/* Refused once: not again before it changes */
 	uint64_t refused_instance, refused_generation;
 	bool gate_said, ready_said, missing_said;
