@@ -32,6 +32,19 @@ static uint32_t bytes_of_256(uint32_t units)
 	return units >= FLOW_BYTES_MAX ? UINT32_MAX : units * 256;
 }
 
+/* Control takes 0 for "the client never said anything", so frames without payload do not count, and one with some does
+   even when it was rounded away. */
+static uint32_t client_bytes(const struct flow *flow)
+{
+	uint32_t bytes = bytes_of_256(flow->bytes_in_256);
+
+	if ((flow->flags & (FLOW_FLAG_PROVEN | FLOW_FLAG_OUTBOUND)) != FLOW_FLAG_PROVEN)
+		return bytes;
+	if (!(flow->flags & FLOW_FLAG_PAYLOAD))
+		return 0;
+	return bytes > 0 ? bytes : 1;
+}
+
 void flow_event(struct stage *stage, const struct moment *moment, const struct flow *flow,
 	enum event_kind kind, enum closed_by by, enum closed_how how, uint32_t detail)
 {
@@ -51,7 +64,7 @@ void flow_event(struct stage *stage, const struct moment *moment, const struct f
 		.closed_how = (uint8_t)how,
 		.rtt_us = proven && !(flow->flags & FLOW_FLAG_TRANSLATED) ? flow->handshake_us : 0,
 		.duration_ms = moment->now_ms - flow->born_ms,
-		.bytes_in = bytes_of_256(flow->bytes_in_256),
+		.bytes_in = client_bytes(flow),
 		.bytes_out = bytes_of_256(flow->bytes_out_256),
 		.detail = detail,
 	};
