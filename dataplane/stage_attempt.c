@@ -105,17 +105,16 @@ static bool pace(struct stage *stage, const struct moment *moment)
 	return false;
 }
 
-static void over_rate_event(
-	struct stage *stage, const struct moment *moment, const struct work *work, bool has_ticket)
+static void over_rate_event(struct stage *stage, const struct moment *moment, const struct work *work)
 {
 	uint64_t *last_ns = &stage->over_rate_last_ns[work->opened_hash % 256];
 	struct event_record event = {
 		.time_ns = moment->now_ns,
 		.client_port = work->key.client_port,
 		.kind = EVENT_SOURCE_OVER_RATE,
-		/* Any SYN over the rate may be a spoofer's; only the one that just answered a challenge is
-		   the source's own. */
-		.flags = has_ticket ? EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE : 0,
+		/* No flags: any SYN may be a spoofer's, even one whose challenge was answered. Every stack
+		   resets a SYN-ACK that it did not ask for, so the source may have answered for a stranger's
+		   SYN. */
 		.service = work->service,
 		.protocol = work->key.protocol,
 	};
@@ -152,7 +151,7 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 	if (!source->allowed) {
 		reason = check_opens(shared, moment, work);
 		if (reason == REASON_RATE_SOURCE)
-			over_rate_event(stage, moment, work, source->proven == PROVEN_TICKET);
+			over_rate_event(stage, moment, work);
 		if (reason != REASON_COUNT)
 			return reason;
 	}
@@ -232,6 +231,24 @@ enum reason stage_attempt(
 	return reason != REASON_COUNT ? reason : REASON_ADMITTED;
 }
 
+/* A ticket passes one SYN whatever spoofers have spent in the source's name. Who may spoof gets tickets in
+ * the name of every host that resets what it did not ask for, and a real source may send its RST again: so
+ * tickets have a budget of their own, as large as the source's. Spent, the source is proven without a ticket.
+ */
+static uint16_t ticket_take(struct stage *stage, const struct moment *moment, const struct work *work)
+{
+	/* A place of its own in the table that only proofs write: an odd number moves both buckets and the
+	 * tag. */
+	uint64_t hash = work->opened_hash ^ UINT64_C(0x9e3779b97f4a7c15);
+
+	proven_table_add(
+		stage->shared->opened, hash, 0, 0, moment->rules->policy.proven_lifetime_ms, moment->now_ns);
+	return proven_table_charge(stage->shared->opened, hash, 0, 0,
+		       host_budget(moment->rules, &work->client), moment->now_ns) == PROVEN_YES
+		       ? work->key.client_port
+		       : 0;
+}
+
 enum reason stage_challenge_answer(struct stage *stage, const struct moment *moment, struct work *work)
 {
 	const struct image_service *service;
@@ -247,8 +264,9 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 		return REASON_CHALLENGE_BAD;
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);
-	if (proven_table_add(stage->shared->proven, work->proven_hash, fingerprint, work->key.client_port,
-		    moment->rules->policy.proven_lifetime_ms, moment->now_ns))
+	if (proven_table_add(stage->shared->proven, work->proven_hash, fingerprint,
+		    ticket_take(stage, moment, work), moment->rules->policy.proven_lifetime_ms,
+		    moment->now_ns))
 		counter_add(stage->counters, COUNTER_PROVEN_EVICTED, 1);
 	counter_add(stage->counters, COUNTER_PROOFS_CHALLENGE, 1);
 	return REASON_CHALLENGE_PASSED;

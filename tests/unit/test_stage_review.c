@@ -141,10 +141,58 @@ static void test_adopted_flood(void)
 	world_destroy(world);
 }
 
+static void test_tickets(void)
+{
+	struct world *world = world_create();
+	unsigned admitted = 0;
+
+	/* Any host answers a SYN-ACK that it did not ask for with the RST that carries the cookie, so whoever
+	 * may spoof gets a ticket in the name of every live host, and a real one may send its RST again. */
+	world->policy.proven_rate_v4[IMAGE_LEVEL_HOST] = (struct image_rate){.burst = 16, .per_1000_s = 200};
+	world_start(world);
+	for (unsigned i = 0; i < 500; i++) {
+		uint16_t port = (uint16_t)(2000 + i);
+
+		if (from_client_at(world, 2000, port, 30304, SYN, 1000, 0, 0) == REASON_ADMITTED) {
+			admitted++;
+			continue;
+		}
+		(void)from_client_at(
+			world, 2000, port, 30304, RST, world->decision.reply_acknowledgement, 0, 0);
+		admitted += from_client_at(world, 2000, port, 30304, SYN, 1000, 0, 0) == REASON_ADMITTED;
+	}
+	CHECK_TRUE("tickets and budget together are bounded", admitted <= 33);
+	CHECK_TRUE("and not nothing", admitted >= 16);
+	world_destroy(world);
+}
+
+static void test_ticket_evidence(void)
+{
+	struct world *world = world_create();
+
+	world->policy.proven_rate_v4[IMAGE_LEVEL_HOST] = (struct image_rate){.burst = 1, .per_1000_s = 1};
+	world->services[WORLD_SERVICE_TCP].challenge = IMAGE_CHALLENGE_ALWAYS;
+	world_start(world);
+	CHECK_EQ("a SYN is challenged", from_client(world, 2000, SYN, 1000, 0, 0), REASON_CHALLENGED);
+	CHECK_EQ("the victim's stack resets what it did not ask for",
+		from_client(world, 2001, RST, world->decision.reply_acknowledgement, 0, 0),
+		REASON_CHALLENGE_PASSED);
+	CHECK_EQ("the victim itself connects", world_connect(world, 2002, VICTIM, 41000), REASON_ADMITTED);
+	world->n_events = 0;
+	CHECK_EQ("another SYN in its name is over its rate", from_client(world, 2003, SYN, 1000, 0, 0),
+		REASON_RATE_SOURCE);
+	for (unsigned i = 0; i < world->n_events; i++)
+		CHECK_FALSE("a SYN is no evidence, whoever answered its challenge",
+			(world->events[i].flags & EVENT_FLAG_EVIDENCE) != 0);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
 	{"a closed flow stays closed, and its exact RSTs are heard", test_closed_stays},
 	{"an adopted flow that the node does not know is no door", test_adopted_flood},
+	{"tickets are no way around budgets", test_tickets},
+	{"a SYN is never evidence", test_ticket_evidence},
 };
 CHECK_MAIN("stage_review", tests)
