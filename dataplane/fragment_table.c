@@ -10,8 +10,10 @@
 
 struct fragment_entry {
 	uint64_t tag; /* the whole hash; 0 = empty */
-	uint64_t added_ms;
+	uint64_t added_ms : 56;
+	uint64_t followed : 8;
 };
+_Static_assert(FRAGMENTS_MAX <= 255, "counted in 8 bits");
 _Static_assert(sizeof(struct fragment_entry) == 16, "four entries a cache line");
 
 struct fragment_table {
@@ -78,10 +80,14 @@ void fragment_table_add(struct fragment_table *table, const struct packet *packe
 	*tag_entry(table, tag) = (struct fragment_entry){.tag = tag, .added_ms = now_ns / UINT64_C(1000000)};
 }
 
-bool fragment_table_has(const struct fragment_table *table, const struct packet *packet, uint64_t now_ns)
+bool fragment_table_has(struct fragment_table *table, const struct packet *packet, uint64_t now_ns)
 {
 	uint64_t tag = packet_tag(table, packet);
-	const struct fragment_entry *entry = tag_entry(table, tag);
+	struct fragment_entry *entry = tag_entry(table, tag);
 
-	return entry->tag == tag && now_ns / UINT64_C(1000000) - entry->added_ms < FRAGMENT_LIFETIME_MS;
+	if (entry->tag != tag || now_ns / UINT64_C(1000000) - entry->added_ms >= FRAGMENT_LIFETIME_MS ||
+		entry->followed >= FRAGMENTS_MAX)
+		return false;
+	entry->followed++;
+	return true;
 }

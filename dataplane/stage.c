@@ -162,10 +162,12 @@ static enum reason fragment(struct stage *stage, const struct moment *moment, st
 	reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash, &allowed, &class);
 	if (reason != REASON_COUNT)
 		return reason;
-	/* Reordered: the first fragment is still on its way. */
-	if (allowed || proven_table_has(stage->shared->proven, work->proven_hash, moment->now_ns))
-		return REASON_FRAGMENT_OF_FLOW;
-	return REASON_FRAGMENT_ORPHAN;
+	/* Reordered: the first fragment is still on its way. Whoever may spoof a proven source could send
+	 * these for ever, so all of them share a rate. */
+	if (!allowed && !proven_table_has(stage->shared->proven, work->proven_hash, moment->now_ns))
+		return REASON_FRAGMENT_ORPHAN;
+	return take(&moment->rules->other, &stage->fragments_tat_ns, moment) ? REASON_FRAGMENT_OF_FLOW
+									     : REASON_FRAGMENT_ORPHAN;
 }
 
 static enum reason decide_one(
@@ -241,8 +243,9 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 		decision->action = WIRE_ACTION_NONE;
 		counter_add(stage->counters, COUNTER_MONITORED, 1);
 	}
-	if (decision->verdict == VERDICT_FORWARD && work->arrival->packet.is_fragment &&
-		work->arrival->packet.kind != PACKET_KIND_FRAGMENT && work->arrival->side == SIDE_OUTSIDE) {
+	if (decision->verdict == VERDICT_FORWARD && reason != REASON_NOT_NODE &&
+		work->arrival->packet.is_fragment && work->arrival->packet.kind != PACKET_KIND_FRAGMENT &&
+		work->arrival->side == SIDE_OUTSIDE) {
 		fragment_table_add(stage->fragments, &work->arrival->packet, moment->now_ns);
 		counter_add(stage->counters, COUNTER_FRAGMENTS_TRACKED, 1);
 	}

@@ -187,6 +187,41 @@ static void test_ticket_evidence(void)
 	world_destroy(world);
 }
 
+static void test_fragment_flood(void)
+{
+	struct frame_spec first = {.source = VICTIM,
+		.destination = NODE,
+		.protocol = 17,
+		.source_port = 40000,
+		.destination_port = 30303,
+		.payload_bytes = 2000,
+		.more_fragments = true,
+		.fragment_bytes = 1000,
+		.fragment_id = 7};
+	struct frame_spec later = first;
+	struct world *world = world_create();
+	unsigned forwarded = 0;
+
+	world->policy.other_per_s = 1000;
+	world_start(world);
+	later.fragment_offset = 1000;
+	later.fragment_bytes = 0;
+	later.more_fragments = false;
+	CHECK_EQ("a spoofed first fragment is admitted", world_send(world, 2000, SIDE_OUTSIDE, &first),
+		REASON_ADMITTED);
+	for (unsigned i = 0; i < 1000; i++)
+		forwarded += world_send(world, 2001, SIDE_OUTSIDE, &later) == REASON_FRAGMENT_OF_FLOW;
+	CHECK_TRUE("no more follow than a datagram has", forwarded > 0 && forwarded <= 128);
+	CHECK_EQ("the source proves itself", world_connect(world, 2002, VICTIM, 40000), REASON_ADMITTED);
+	forwarded = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		later.fragment_id = 100 + i;
+		forwarded += world_send(world, 2003, SIDE_OUTSIDE, &later) == REASON_FRAGMENT_OF_FLOW;
+	}
+	CHECK_TRUE("those that overtake their first have a rate", forwarded > 0 && forwarded <= 101);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -194,5 +229,6 @@ static const struct check_test tests[] = {
 	{"an adopted flow that the node does not know is no door", test_adopted_flood},
 	{"tickets are no way around budgets", test_tickets},
 	{"a SYN is never evidence", test_ticket_evidence},
+	{"fragments are bounded", test_fragment_flood},
 };
 CHECK_MAIN("stage_review", tests)
