@@ -12,7 +12,7 @@ BUILD=${WEIR_BUILD:?set WEIR_BUILD to the build directory}
 DATAPLANE=$BUILD/dataplane/weir-dataplane
 MAKE_IMAGE=$BUILD/tests/make_image
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-CLIENT=weir-c-$$ GOVERNOR=weir-g-$$ NODE=weir-n-$$
+CLIENT=weir-c-$$ GOVERNOR=weir-g-$$ NODE=weir-n-$$ FAR=weir-f-$$
 WORK=$(mktemp -d /tmp/weir-netns-$$-XXXXXX)
 SHM=/dev/shm/weir-test-$$
 RUN=/run/weir-test-$$
@@ -34,7 +34,7 @@ cleanup() {
 		sleep 0.1
 	done
 	for pid in $DATAPLANE_PID "${PIDS[@]}"; do kill -9 "$pid" 2>/dev/null; done
-	for ns in "$CLIENT" "$GOVERNOR" "$NODE"; do
+	for ns in "$CLIENT" "$GOVERNOR" "$NODE" "$FAR"; do
 		for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -9 "$pid" 2>/dev/null; done
 		ip netns del "$ns" 2>/dev/null
 	done
@@ -102,6 +102,30 @@ topology() {
 	in_client ip -6 addr add fd77::2/64 dev c0 nodad
 	in_node ip addr add 10.77.0.1/16 dev n0
 	in_node ip -6 addr add fd77::1/64 dev n0 nodad
+}
+
+# far_topology: a network behind the client, which becomes its router over a link of MTU 1280. FAR announces an MSS of 1460 all
+# the same, so only the router's ICMP "too big" can teach the node.
+#   FAR namespace                CLIENT namespace
+#   10.78.0.2  fd78::2           10.78.0.1  fd78::1
+#      f0 ──────────────────────── r0 (MTU 1280)
+in_far() { ip netns exec "$FAR" "$@"; }
+far_topology() {
+	ip netns add "$FAR" && in_far ip link set lo up
+	ip link add r0 netns "$CLIENT" type veth peer name f0 netns "$FAR" || exit 1
+	in_client ethtool -K r0 tx off tso off gso off gro off >/dev/null 2>&1
+	in_far ethtool -K f0 tx off tso off gso off gro off >/dev/null 2>&1
+	in_client ip link set r0 mtu 1280 up
+	in_far ip link set f0 up
+	in_client ip addr add 10.78.0.1/24 dev r0
+	in_client ip -6 addr add fd78::1/64 dev r0 nodad
+	in_far ip addr add 10.78.0.2/24 dev f0
+	in_far ip -6 addr add fd78::2/64 dev f0 nodad
+	in_far ip route add 10.77.0.0/16 via 10.78.0.1 mtu lock 1280 advmss 1460
+	in_far ip -6 route add fd77::/64 via fd78::1 mtu lock 1280 advmss 1440
+	in_client sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	in_node ip route add 10.78.0.0/24 via 10.77.0.2
+	in_node ip -6 route add fd78::/64 via fd77::2
 }
 
 # client_addresses N: 10.77.1.1.. and fd77::1:1.. on the client.
