@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Records as bytes: keys in network order, so that the order of keys is the order of addresses; values with a checksum
+ * in front, because LMDB has none. Pure; any thread. Numbers in values are little-endian, so that a file moves between machines.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "control/store_private.h"
+#include "shm/segment.h"
+
+enum { SCOPE_PREFIX = 0, SCOPE_ID = 1, RECORD_VERSION = 1 };
+
+static void put(struct store_value *value, const void *data, size_t bytes)
+{
+	memcpy(value->data + value->n, data, bytes);
+	value->n = (uint16_t)(value->n + bytes);
+}
+
+static void put_u64(struct store_value *value, uint64_t number)
+{
+	number = htole64(number);
+	put(value, &number, sizeof(number));
+}
+
+static void put_text(struct store_value *value, const char *text, size_t max)
+{
+	uint8_t n = (uint8_t)strnlen(text, max - 1);
+
+	put(value, &n, 1);
+	put(value, text, n);
+}
+
+static void begin(struct store_value *value)
+{
+	static const uint8_t version = RECORD_VERSION;
+
+	value->n = sizeof(uint32_t); /* the checksum's place */
+	put(value, &version, 1);
+}
+
+static void finish(struct store_value *value)
+{
+	uint32_t checksum = htole32(checksum_crc32c(0, value->data + sizeof(uint32_t), value->n - sizeof(uint32_t)));
+
+	memcpy(value->data, &checksum, sizeof(checksum));
+}
+
+/* Reads like a stream: after one error every later read fails too. */
+struct reader {
+	const uint8_t *at, *end;
+	bool failed;
+};
+
+static void get(struct reader *reader, void *to, size_t bytes)
+{
+	if (reader->failed || (size_t)(reader->end - reader->at) < bytes) {
+		reader->failed = true;
+		memset(to, 0, bytes);
+		return;
+	}
+	memcpy(to, reader->at, bytes);
+	reader->at += bytes;
+}
+
+static uint64_t get_u64(struct reader *reader)
+{
+	uint64_t number;
+
+	get(reader, &number, sizeof(number));
+	return le64toh(number);
+}
+
+static void get_text(struct reader *reader, char *text, size_t max)
+{
+	uint8_t n = 0;
+
+	get(reader, &n, 1);
+	if (n >= max)
+		reader->failed = true;
+	text[0] = '\0';
+	if (reader->failed)
+		return;
+	get(reader, text, n);
+	text[reader->failed ? 0 : n] = '\0';
+}
+
+static struct reader open_value(const MDB_val *value)
+{
+	struct reader reader = {value->mv_data, (const uint8_t *)value->mv_data + value->mv_size, false};
+	uint32_t checksum = 0;
+	uint8_t version = 0;
+
+	get(&reader, &checksum, sizeof(checksum));
+	if (!reader.failed && le32toh(checksum) != checksum_crc32c(0, reader.at, (size_t)(reader.end - reader.at)))
+		reader.failed = true;
+	get(&reader, &version, 1);
+	if (version != RECORD_VERSION)
+		reader.failed = true;
+	return reader;
+}
+
+static void add(struct store_bytes *key, const void *data, size_t bytes)
+{
+	memcpy(key->data + key->n, data, bytes);
+	key->n = (uint16_t)(key->n + bytes);
+}
+
+static void add_suffix(struct store_bytes *key, int suffix)
+{
+	uint8_t byte = (uint8_t)suffix;
+
+	if (suffix >= 0)
+		add(key, &byte, 1);
+}
+
+void store_prefix_key(const struct prefix *prefix, int suffix_or_negative, struct store_bytes *ret_key)
+{
+	static const uint8_t scope = SCOPE_PREFIX;
+
+	ret_key->n = 0;
+	add(ret_key, &scope, 1);
+	add(ret_key, prefix->address.bytes, sizeof(prefix->address.bytes));
+	add(ret_key, &prefix->length, 1);
+	add_suffix(ret_key, suffix_or_negative);
+}
+
+void store_id_key(const char *id, int suffix_or_negative, struct store_bytes *ret_key)
+{
+	static const uint8_t scope = SCOPE_ID;
+
+	ret_key->n = 0;
+	add(ret_key, &scope, 1);
+	add(ret_key, id, strnlen(id, GOVERNOR_ID_MAX - 1));
+	add_suffix(ret_key, suffix_or_negative);
+}
+
+void store_ban_key(const struct ban *ban, struct store_bytes *ret_key)
+{
+	if (ban->scope == BAN_SCOPE_PEER)
+		store_id_key(ban->id, (int)ban->tier, ret_key);
+	else
+		store_prefix_key(&ban->prefix, (int)ban->tier, ret_key);
+}
+
+void store_expiry_key(int64_t end_ms, const void *ban_key, size_t bytes, struct store_bytes *ret_key)
+{
+	uint64_t end = htobe64((uint64_t)end_ms);
+
+	ret_key->n = 0;
+	add(ret_key, &end, sizeof(end));
+	add(ret_key, ban_key, bytes);
+}
+
+void store_ban_encode(const struct ban *ban, struct store_value *ret_value)
+{
+	uint64_t score;
+
+	memcpy(&score, &ban->score, sizeof(score));
+	begin(ret_value);
+	put_u64(ret_value, (uint64_t)ban->start_ms);
+	put_u64(ret_value, (uint64_t)ban->end_ms);
+	put_u64(ret_value, score);
+	put_u64(ret_value, (uint64_t)ban->freeze_until_ms);
+	put_text(ret_value, ban->reason, sizeof(ban->reason));
+	put_text(ret_value, ban->evidence, sizeof(ban->evidence));
+	put_text(ret_value, ban->source, sizeof(ban->source));
+	finish(ret_value);
+}
+_Static_assert(5 + 4 * 8 + 2 * GOVERNOR_TEXT_MAX + 32 + 3 <= STORE_VALUE_MAX, "the longest ban must fit");
+
+void store_strike_encode(unsigned strikes, int64_t last_ms, struct store_value *ret_value)
+{
+	begin(ret_value);
+	put_u64(ret_value, strikes);
+	put_u64(ret_value, (uint64_t)last_ms);
+	finish(ret_value);
+}
+
+void store_text_encode(const char *text, struct store_value *ret_value)
+{
+	begin(ret_value);
+	put_text(ret_value, text, GOVERNOR_TEXT_MAX);
+	finish(ret_value);
+}
+
+bool store_prefix_decode(const MDB_val *key, struct prefix *ret_prefix, uint8_t *ret_suffix)
+{
+	const uint8_t *data = key->mv_data;
+	struct prefix prefix;
+
+	if (key->mv_size < 18 || key->mv_size > 19 || data[0] != SCOPE_PREFIX)
+		return false;
+	memcpy(prefix.address.bytes, data + 1, sizeof(prefix.address.bytes));
+	prefix.length = data[17];
+	if (prefix.length > PREFIX_HOST_LENGTH)
+		return false;
+	*ret_prefix = prefix;
+	if (ret_suffix != NULL)
+		*ret_suffix = key->mv_size == 19 ? data[18] : 0;
+	return true;
+}
+
+static bool ban_key_decode(const MDB_val *key, struct ban *ban)
+{
+	const uint8_t *data = key->mv_data;
+	uint8_t tier = 0;
+
+	if (key->mv_size < 3)
+		return false;
+	if (data[0] == SCOPE_PREFIX) {
+		ban->scope = BAN_SCOPE_PREFIX;
+		if (key->mv_size != 19 || !store_prefix_decode(key, &ban->prefix, &tier))
+			return false;
+	} else {
+		if (data[0] != SCOPE_ID || key->mv_size - 2 >= GOVERNOR_ID_MAX)
+			return false;
+		ban->scope = BAN_SCOPE_PEER;
+		memcpy(ban->id, data + 1, key->mv_size - 2);
+		tier = data[key->mv_size - 1];
+	}
+	ban->tier = (enum ban_tier)tier;
+	return tier >= BAN_TIER_STRIKE && tier <= BAN_TIER_MANUAL;
+}
+
+bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_ban)
+{
+	struct reader reader = open_value(value);
+	struct ban ban;
+	uint64_t score;
+
+	memset(&ban, 0, sizeof(ban));
+	if (!ban_key_decode(key, &ban))
+		return false;
+	ban.start_ms = (int64_t)get_u64(&reader);
+	ban.end_ms = (int64_t)get_u64(&reader);
+	score = get_u64(&reader);
+	memcpy(&ban.score, &score, sizeof(score));
+	ban.freeze_until_ms = (int64_t)get_u64(&reader);
+	get_text(&reader, ban.reason, sizeof(ban.reason));
+	get_text(&reader, ban.evidence, sizeof(ban.evidence));
+	get_text(&reader, ban.source, sizeof(ban.source));
+	if (reader.failed)
+		return false;
+	*ret_ban = ban;
+	return true;
+}
+
+bool store_strike_decode(const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms)
+{
+	struct reader reader = open_value(value);
+	uint64_t strikes = get_u64(&reader);
+	uint64_t last = get_u64(&reader);
+
+	if (reader.failed || strikes > UINT32_MAX)
+		return false;
+	*ret_strikes = (unsigned)strikes;
+	*ret_last_ms = (int64_t)last;
+	return true;
+}
+
+bool store_text_decode(const MDB_val *value, char *text, size_t text_bytes)
+{
+	struct reader reader = open_value(value);
+	char read[GOVERNOR_TEXT_MAX];
+
+	get_text(&reader, read, sizeof(read));
+	if (reader.failed || text_bytes < sizeof(read))
+		return false;
+	memcpy(text, read, sizeof(read));
+	return true;
+}
