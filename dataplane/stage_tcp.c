@@ -10,6 +10,8 @@ enum {
 	/* Linux resends a SYN six times (tcp_syn_retries) and a SYN-ACK five; more of the same is not a
 	   client that waits. */
 	SYN_RESENDS_MAX = 6,
+	SYN_DATA_MAX = 1460,       /* of a full Ethernet frame: Fast Open sends no more with its SYN */
+	EARLY_BYTES_MAX = 1 << 16, /* the window of a SYN is not scaled */
 	/* How far beyond the node's last acknowledgement a client may have sent: the largest window is 2^30,
 	 * but 16 MiB covers 10 Gbit/s over 13 ms, and what lies beyond is forwarded all the same, only not
 	 * remembered. */
@@ -120,13 +122,41 @@ static enum reason open_from_client(struct stage *stage, const struct moment *mo
 	return REASON_FLOW;
 }
 
+/* What the node sent behind its SYN-ACK: the upper 24 bits of node_acked, which the fingerprint leaves free.
+ * A first window: at most 64 KiB, so a blind sender's chance stays below one in 2^16 a segment even then. */
+static uint32_t early_bytes(const struct flow *flow)
+{
+	return flow->node_acked >> 8;
+}
+
+static void early_data_from_node(struct flow *flow, const struct packet *packet)
+{
+	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	uint32_t more = end - flow->node_next;
+
+	if (flow->state != FLOW_STATE_SYN_ACKED || more == 0 || more > EARLY_BYTES_MAX - early_bytes(flow))
+		return;
+	flow->node_next = end;
+	flow->node_acked += more << 8;
+}
+
+/* The same SYN again, with as much of its data as the client still wants to send: a resent one has none. */
+static bool is_resent_syn(const struct flow *flow, const struct packet *packet)
+{
+	return flow->client_next - (packet->tcp_sequence + packet_tcp_sequence_length(packet)) <=
+	       SYN_DATA_MAX;
+}
+
 static bool handshake_completed(const struct flow *flow, const struct packet *packet)
 {
-	int32_t ahead = sequence_after(packet->tcp_sequence, flow->client_next);
+	/* From what the node took of the SYN: its data may be refused. */
+	int32_t ahead = sequence_after(packet->tcp_sequence, flow->client_acked);
+	/* A node that took the data of a Fast Open SYN answers before the ACK comes. */
+	uint32_t behind = flow->node_next - packet->tcp_acknowledgement;
 
 	/* Data may overtake a lost first segment; the node's own sequence number is what proves. */
 	return flow->state == FLOW_STATE_SYN_ACKED && (packet->tcp_flags & TCP_FLAG_ACK) &&
-	       packet->tcp_acknowledgement == flow->node_next && ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES;
+	       behind <= early_bytes(flow) && ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES;
 }
 
 static enum reason half_open_from_client(
@@ -141,7 +171,7 @@ static enum reason half_open_from_client(
 		return reason == REASON_FLOW ? reason : stage_challenge_answer(stage, moment, work);
 	}
 	if (is_attempt(packet)) {
-		if (packet->tcp_sequence + packet_tcp_sequence_length(packet) != flow->client_next)
+		if (!is_resent_syn(flow, packet))
 			return work->service == SERVICE_NONE ? REASON_OTHER_SERVICE
 							     : stage_attempt(stage, moment, work, decision);
 		if (flow->tally >= SYN_RESENDS_MAX)
@@ -314,11 +344,12 @@ static void syn_ack_from_node(const struct moment *moment, struct flow *flow, co
 {
 	uint32_t next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 
-	if (flow->state == FLOW_STATE_SYN_ACKED && flow->node_next == next) {
+	if (flow->state == FLOW_STATE_SYN_ACKED && flow->node_next - early_bytes(flow) == next) {
 		flow->flags |= FLOW_FLAG_SYN_ACK_RESENT;
 	} else {
 		flow->handshake_us = moment->now_us;
 		flow->node_next = next;
+		flow->node_acked &= 0xff;
 	}
 	flow->client_acked = packet->tcp_acknowledgement;
 }
@@ -431,6 +462,7 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 			/* A challenge ACK to a SYN that replaced another: the client's RST will be exact
 			 * there. */
 			flow->client_acked = packet->tcp_acknowledgement;
+			early_data_from_node(flow, packet);
 		}
 		break;
 	case FLOW_STATE_OUT_SYN_SENT:

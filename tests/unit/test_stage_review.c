@@ -222,6 +222,30 @@ static void test_fragment_flood(void)
 	world_destroy(world);
 }
 
+static void test_syn_with_data(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a SYN with data is admitted", from_client(world, 2000, SYN, 1000, 0, 100), REASON_ADMITTED);
+	CHECK_EQ("resent without data it is the same SYN", from_client(world, 2001, SYN, 1000, 0, 0),
+		REASON_FLOW);
+	CHECK_EQ(
+		"the node takes only the SYN", from_node(world, 2002, SYN | ACK, 5000, 1001, 0), REASON_FLOW);
+	CHECK_EQ("so the client begins again after it", from_client(world, 2003, ACK, 1001, 5001, 100),
+		REASON_FLOW);
+	CHECK_EQ("and is proven", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+
+	world = world_running();
+	CHECK_EQ("a Fast Open SYN", from_client(world, 2000, SYN, 1000, 0, 100), REASON_ADMITTED);
+	CHECK_EQ("is taken whole", from_node(world, 2001, SYN | ACK, 5000, 1101, 0), REASON_FLOW);
+	CHECK_EQ("and answered at once", from_node(world, 2001, ACK, 5001, 1101, 500), REASON_FLOW);
+	CHECK_EQ("before the first ACK, that was lost; this one acknowledges the answer too",
+		from_client(world, 2050, ACK, 1101, 5501, 0), REASON_FLOW);
+	CHECK_EQ("it is proven", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -230,5 +254,6 @@ static const struct check_test tests[] = {
 	{"tickets are no way around budgets", test_tickets},
 	{"a SYN is never evidence", test_ticket_evidence},
 	{"fragments are bounded", test_fragment_flood},
+	{"a SYN may carry data", test_syn_with_data},
 };
 CHECK_MAIN("stage_review", tests)
