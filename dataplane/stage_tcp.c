@@ -73,16 +73,21 @@ static void payload_seen(struct stage *stage, const struct moment *moment, struc
 static void client_advance(
 	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
-	uint32_t expected = flow->client_next;
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	int32_t ahead = sequence_after(end, flow->client_acked);
 
 	advance(&flow->node_acked, packet->tcp_acknowledgement);
 	if (ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES) {
-		if ((packet->tcp_flags & TCP_FLAG_FIN) &&
-			(packet->tcp_sequence == expected || packet->tcp_sequence == flow->client_acked))
+		/* A FIN may overtake data that was lost, and counts only once the node acknowledges exactly
+		 * its end (fin_progress). Nothing comes behind a real one: what does shows that it was a
+		 * blind sender's. */
+		if (packet->tcp_flags & TCP_FLAG_FIN) {
 			flow->flags |= FLOW_FLAG_FIN_CLIENT_SEEN;
-		advance(&flow->client_next, end);
+			flow->client_next = end;
+		} else if (sequence_after(end, flow->client_next) > 0) {
+			flow->flags &= (uint16_t)~FLOW_FLAG_FIN_CLIENT_SEEN;
+			flow->client_next = end;
+		}
 		if (packet->payload_bytes > 0)
 			payload_seen(stage, moment, flow);
 	}

@@ -246,6 +246,33 @@ static void test_syn_with_data(void)
 	world_destroy(world);
 }
 
+static void test_fin_out_of_order(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a client connects", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("its FIN overtakes lost data", from_client(world, 2010, FIN | ACK, 1101, 5001, 0),
+		REASON_FLOW);
+	CHECK_EQ("the data is resent", from_client(world, 2210, ACK, 1001, 5001, 100), REASON_FLOW);
+	CHECK_EQ("the node acknowledges all", from_node(world, 2211, ACK, 5001, 1102, 0), REASON_FLOW);
+	CHECK_EQ("and ends its side", from_node(world, 2212, FIN | ACK, 5001, 1102, 0), REASON_FLOW);
+	CHECK_EQ("which the client acknowledges", from_client(world, 2213, ACK, 1102, 5002, 0), REASON_FLOW);
+	CHECK_EQ("its end is seen", world_events_of(world, EVENT_FLOW_CLOSED), 1u);
+	CHECK_EQ("and its place is free", concurrency_table_total(world->shared->concurrency), (uint64_t)0);
+	world_destroy(world);
+
+	world = world_running();
+	CHECK_EQ("a client connects", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("a blind FIN ahead of it passes", from_client(world, 2010, FIN | ACK, 1050, 5001, 0),
+		REASON_FLOW);
+	CHECK_EQ("the client goes on past it", from_client(world, 2011, ACK, 1001, 5001, 200), REASON_FLOW);
+	CHECK_EQ("the node has it all", from_node(world, 2012, ACK, 5001, 1201, 0), REASON_FLOW);
+	world_pass(world, 60000);
+	CHECK_EQ("the FIN never counted: idle for a minute, it lives",
+		world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -255,5 +282,6 @@ static const struct check_test tests[] = {
 	{"a SYN is never evidence", test_ticket_evidence},
 	{"fragments are bounded", test_fragment_flood},
 	{"a SYN may carry data", test_syn_with_data},
+	{"a FIN may overtake data", test_fin_out_of_order},
 };
 CHECK_MAIN("stage_review", tests)
