@@ -458,6 +458,7 @@ def test_a_million_bans(control):
             pass
     status = client.result("status")
     check(status["image"]["changes_lost"] == 0, "none was lost")
+    client.result("sync")
     control.kill()
     start = time.monotonic()
     client = control.start()
