@@ -10,6 +10,10 @@ enum {
 	/* Linux resends a SYN six times (tcp_syn_retries) and a SYN-ACK five; more of the same is not a
 	   client that waits. */
 	SYN_RESENDS_MAX = 6,
+	/* A SYN inside a flow that was silent so long may come from a client that rebooted, or whose address
+	 * has another owner now: the node answers with a challenge ACK (RFC 5961 section 4). One a second
+	 * costs it less than its own limit of those. */
+	SYN_KNOWN_QUIET_MS = 1000,
 	SYN_DATA_MAX = 1460,       /* of a full Ethernet frame: Fast Open sends no more with its SYN */
 	EARLY_BYTES_MAX = 1 << 16, /* the window of a SYN is not scaled */
 	/* How far beyond the node's last acknowledgement a client may have sent: the largest window is 2^30,
@@ -118,7 +122,12 @@ static enum reason open_from_client(struct stage *stage, const struct moment *mo
 		 */
 		bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
 			      acknowledgement_plausible(flow, packet->tcp_acknowledgement);
-		return resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
+		bool quiet = moment->now_ms - flow->last_ms >= SYN_KNOWN_QUIET_MS;
+
+		/* Only the node can ask a client that lost its memory to reset the old connection. */
+		if (quiet && is_attempt(packet))
+			flow->last_ms = moment->now_ms;
+		return resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
 	}
 	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))
 		return REASON_FLOW_ILLEGAL;
@@ -438,7 +447,7 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow = work->flow;
-	bool starts;
+	bool starts, resent;
 
 	if (flow == NULL)
 		return unknown_from_node(stage, moment, work);
@@ -446,7 +455,11 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 	starts = is_attempt(packet);
 	if (flow->state == FLOW_STATE_CUT && !starts)
 		return REASON_FLOW_CUT;
-	if (starts && (flow->state == FLOW_STATE_CLOSED || flow->state == FLOW_STATE_CUT)) {
+	/* Whatever we remember of these ports, the node has no connection on them when it dials; unless the
+	 * answer to its first SYN crosses with its second. */
+	resent = (flow->flags & FLOW_FLAG_OUTBOUND) &&
+		 flow->node_next == packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	if (starts && !resent && flow->state != FLOW_STATE_OUT_SYN_SENT) {
 		flow_forget(stage, moment, flow, CLOSED_HOW_TIMEOUT);
 		work->flow = NULL;
 		return unknown_from_node(stage, moment, work);

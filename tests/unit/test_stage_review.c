@@ -273,6 +273,52 @@ static void test_fin_out_of_order(void)
 	world_destroy(world);
 }
 
+static void test_client_reboots(void)
+{
+	struct world *world = world_running();
+	unsigned forwarded = 0;
+
+	CHECK_EQ("a client connects from the port that it listens on",
+		world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("a SYN in the middle of traffic is dropped", from_client(world, 2500, SYN, 77000, 0, 0),
+		REASON_FLOW_SYN_KNOWN);
+	/* It loses its power and comes back; the node still has the old connection. */
+	CHECK_EQ("after silence the SYN reaches the node", from_client(world, 60000, SYN, 88000, 0, 0),
+		REASON_FLOW);
+	CHECK_EQ("which asks what this is (RFC 5961)", from_node(world, 60001, ACK, 5001, 1001, 0),
+		REASON_FLOW);
+	CHECK_EQ("the client resets the old one exactly", from_client(world, 60002, RST, 1001, 0, 0),
+		REASON_FLOW);
+	CHECK_EQ("and its next SYN opens a new one", from_client(world, 61000, SYN, 88000, 0, 0),
+		REASON_ADMITTED);
+	world_destroy(world);
+
+	world = world_running();
+	CHECK_EQ("a client connects", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	for (unsigned i = 0; i < 1000; i++)
+		forwarded += from_client(world, 10000 + i, SYN, i, 0, 0) == REASON_FLOW;
+	CHECK_EQ("spoofed SYNs into a silent flow are one a second", forwarded, 1u);
+	world_destroy(world);
+}
+
+static void test_node_dials_again(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a client connects from the port that it listens on",
+		world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("the node reboots and dials it from its own", from_node(world, 60000, SYN, 900, 0, 0),
+		REASON_FLOW_FROM_NODE);
+	CHECK_EQ("the answer is the node's business", from_client(world, 60010, SYN | ACK, 300, 901, 0),
+		REASON_FLOW);
+	CHECK_EQ("the old connection's end was told", world_events_of(world, EVENT_FLOW_CLOSED), 1u);
+	CHECK_EQ("and its place is free", concurrency_table_total(world->shared->concurrency), (uint64_t)0);
+	CHECK_EQ("a second SYN that crosses with the answer changes nothing",
+		from_node(world, 60011, SYN, 900, 0, 0), REASON_FLOW);
+	CHECK_EQ("the flow it opened stays proven", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -283,5 +329,7 @@ static const struct check_test tests[] = {
 	{"fragments are bounded", test_fragment_flood},
 	{"a SYN may carry data", test_syn_with_data},
 	{"a FIN may overtake data", test_fin_out_of_order},
+	{"a client that lost its memory gets its ports back", test_client_reboots},
+	{"so does a node", test_node_dials_again},
 };
 CHECK_MAIN("stage_review", tests)
