@@ -32,8 +32,8 @@ static uint32_t bytes_of_256(uint32_t units)
 	return units >= FLOW_BYTES_MAX ? UINT32_MAX : units * 256;
 }
 
-/* Control takes 0 for "the client never said anything", so frames without payload do not count, and one with some does
-   even when it was rounded away. */
+/* Control takes 0 for "the client never said anything", so frames without payload do not count, and one with
+   some does even when it was rounded away. */
 static uint32_t client_bytes(const struct flow *flow)
 {
 	uint32_t bytes = bytes_of_256(flow->bytes_in_256);
@@ -98,7 +98,8 @@ struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct
 	}
 	flow->service = work->service;
 	flow->born_ms = flow->last_ms = moment->now_ms;
-	flow->ban_epoch = (uint16_t)atomic_load_explicit(&stage->shared->ban_epoch, memory_order_relaxed);
+	/* The node's own packets are not asked for bans: the next look at the flow does that. */
+	flow->ban_epoch = (uint16_t)(moment->ban_epoch - (work->arrival->side == SIDE_INSIDE ? 1 : 0));
 	counter_add(stage->counters, COUNTER_FLOWS_BORN, 1);
 	gauge_add(stage, COUNTER_FLOWS, 1);
 	work->flow = flow;

@@ -30,11 +30,15 @@ struct moment {
 	const struct ruleset *rules;
 	uint64_t now_ns;
 	uint32_t now_ms, now_s, now_us;
+	uint16_t ban_epoch; /* read before any table: what is found in them is at least as new */
 };
 
-static inline struct moment moment_make(const struct ruleset *rules, uint64_t now_ns)
+static inline struct moment moment_make(
+	const struct stage_shared *shared, const struct ruleset *rules, uint64_t now_ns)
 {
 	return (struct moment){
+		/* Acquire: pairs with the table thread's release after it changed the tables. */
+		.ban_epoch = (uint16_t)atomic_load_explicit(&shared->ban_epoch, memory_order_acquire),
 		.rules = rules,
 		.now_ns = now_ns,
 		.now_ms = (uint32_t)(now_ns / 1000000),

@@ -106,20 +106,18 @@ void source_proven(
 
 bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
-	/* Acquire: pairs with the table thread's release after it changed the tables. */
-	uint16_t epoch = (uint16_t)atomic_load_explicit(&stage->shared->ban_epoch, memory_order_acquire);
 	struct address client;
 	uint64_t ban_hash, exact_hash;
 	enum source_class class;
 	enum reason reason;
 	bool allowed;
 
-	if (flow->ban_epoch == epoch)
+	if (flow->ban_epoch == moment->ban_epoch)
 		return false;
 	client = flow_client(flow);
 	bans_prefetch(moment->rules, &client, &ban_hash, &exact_hash);
 	reason = source_check_bans(moment, &client, ban_hash, exact_hash, &allowed, &class);
-	flow->ban_epoch = epoch;
+	flow->ban_epoch = moment->ban_epoch;
 	flow->flags =
 		(uint16_t)(allowed ? flow->flags | FLOW_FLAG_ALLOWED : flow->flags & ~FLOW_FLAG_ALLOWED);
 	if (reason == REASON_COUNT || moment->rules->policy.mode == IMAGE_MODE_MONITOR ||

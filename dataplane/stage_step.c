@@ -89,7 +89,7 @@ static void visit(void *context, struct flow *flow)
 
 void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_ns, uint32_t budget_flows)
 {
-	struct moment moment = moment_make(rules, now_ns);
+	struct moment moment = moment_make(stage->shared, rules, now_ns);
 	struct walk walk = {.stage = stage, .moment = &moment};
 	uint64_t elapsed_ns = now_ns - stage->walk_last_ns;
 	uint64_t due = elapsed_ns * flow_table_capacity(stage->flows) / WALK_PERIOD_NS;
@@ -121,7 +121,7 @@ static void visit_cut(void *context, struct flow *flow)
 void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client,
 	uint16_t client_port, uint64_t now_ns)
 {
-	struct moment moment = moment_make(rules, now_ns);
+	struct moment moment = moment_make(stage->shared, rules, now_ns);
 	struct walk walk = {.stage = stage, .moment = &moment, .client = client, .client_port = client_port};
 	uint32_t cursor = 0;
 

@@ -319,6 +319,36 @@ static void test_node_dials_again(void)
 	world_destroy(world);
 }
 
+static enum reason udp(struct world *world, uint64_t at_ms, enum side side)
+{
+	struct frame_spec spec = {.source = side == SIDE_OUTSIDE ? VICTIM : NODE,
+		.destination = side == SIDE_OUTSIDE ? NODE : VICTIM,
+		.protocol = 17,
+		.source_port = side == SIDE_OUTSIDE ? 40000 : 30303,
+		.destination_port = side == SIDE_OUTSIDE ? 30303 : 40000,
+		.payload_bytes = 20};
+
+	return world_send(world, at_ms, side, &spec);
+}
+
+static void test_ban_and_node(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a UDP client speaks", udp(world, 2000, SIDE_OUTSIDE), REASON_ADMITTED);
+	CHECK_EQ("and is answered", udp(world, 2001, SIDE_INSIDE), REASON_FLOW);
+	world_command(world, COMMAND_BAN_SET, VICTIM, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+	world_pass(world, 3000);
+	(void)udp(world, 3001, SIDE_INSIDE);
+	CHECK_EQ("the node speaks to it again, but it stays banned", udp(world, 3002, SIDE_OUTSIDE),
+		REASON_BANNED);
+	CHECK_EQ("a TCP segment of the node to it", from_node(world, 3003, ACK, 5001, 1001, 10),
+		REASON_FLOW_ADOPTED);
+	CHECK_EQ("lets it in no more than that", from_client(world, 3004, ACK, 1001, 5011, 10),
+		REASON_FLOW_CUT);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -331,5 +361,6 @@ static const struct check_test tests[] = {
 	{"a FIN may overtake data", test_fin_out_of_order},
 	{"a client that lost its memory gets its ports back", test_client_reboots},
 	{"so does a node", test_node_dials_again},
+	{"the node's own packets do not lift a ban", test_ban_and_node},
 };
 CHECK_MAIN("stage_review", tests)
