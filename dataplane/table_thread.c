@@ -142,6 +142,8 @@ static void table_image_put_in_force(struct table_thread *thread, const struct t
 	thread->n_records = thread->next_record = 0;
 	thread->reload = false;
 	synchronize_rcu();
+	/* Again: until here an lcore may have looked a flow up in the old tables under the new epoch. */
+	table_epoch_move(thread);
 	table_image_rules_free(old);
 	atomic_store_explicit(&payload->loaded_generation, result->generation, memory_order_relaxed);
 	table_applied_publish(thread, applied);
