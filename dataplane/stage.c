@@ -108,6 +108,7 @@ static enum reason icmp_error(struct stage *stage, const struct moment *moment, 
 {
 	const struct packet *packet = &work->arrival->packet;
 	const struct flow *flow = work->flow;
+	uint64_t *state_ns;
 
 	if (work->arrival->side == SIDE_INSIDE)
 		return flow != NULL ? REASON_ICMP_OF_FLOW : REASON_FLOW_FROM_NODE;
@@ -119,8 +120,9 @@ static enum reason icmp_error(struct stage *stage, const struct moment *moment, 
 		(sequence_after(packet->quoted_tcp_sequence, flow->node_next) > 0 ||
 			sequence_after(packet->quoted_tcp_sequence, flow->node_acked) < 0))
 		return REASON_ICMP_UNRELATED;
-	return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_OF_FLOW
-								       : REASON_INFRASTRUCTURE_BUDGET;
+	state_ns = &stage->icmp_error_tat_ns[(flow->flags & FLOW_FLAG_PROVEN) != 0];
+	return take(&moment->rules->icmp, state_ns, moment) ? REASON_ICMP_OF_FLOW
+							    : REASON_INFRASTRUCTURE_BUDGET;
 }
 
 /* The node's address, but nothing that has flows or is protected: bans and deny lists apply, a rate, default

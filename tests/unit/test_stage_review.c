@@ -349,6 +349,45 @@ static void test_ban_and_node(void)
 	world_destroy(world);
 }
 
+static void test_icmp_budgets(void)
+{
+	struct frame_spec quoted = {.source = NODE,
+		.destination = VICTIM,
+		.protocol = 6,
+		.source_port = 30303,
+		.destination_port = 40000,
+		.sequence = 5001,
+		.acknowledgement = 1001,
+		.tcp_flags = TCP_FLAG_ACK,
+		.payload_bytes = 8};
+	struct frame_spec error = {.source = "192.0.2.254",
+		.destination = NODE,
+		.protocol = 1,
+		.icmp_type = 3,
+		.icmp_code = 4,
+		.icmp_word = 1400,
+		.payload_bytes = 28};
+	struct frame_spec echo = {.source = "192.0.2.9",
+		.destination = NODE,
+		.protocol = 1,
+		.icmp_type = 8,
+		.payload_bytes = 8};
+	struct world *world = world_create();
+	struct frame inner;
+
+	world->policy.icmp_per_s = 10;
+	world_start(world);
+	CHECK_EQ("a client connects", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	CHECK_EQ("data is in flight", from_node(world, 2001, ACK, 5001, 1001, 1400), REASON_FLOW);
+	for (unsigned i = 0; i < 100; i++)
+		(void)world_send(world, 2002, SIDE_OUTSIDE, &echo);
+	frame_make(&quoted, &inner);
+	error.payload = inner.bytes + inner.l3;
+	CHECK_EQ("a flood of pings does not starve path MTU discovery",
+		world_send(world, 2002, SIDE_OUTSIDE, &error), REASON_ICMP_OF_FLOW);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -362,5 +401,6 @@ static const struct check_test tests[] = {
 	{"a client that lost its memory gets its ports back", test_client_reboots},
 	{"so does a node", test_node_dials_again},
 	{"the node's own packets do not lift a ban", test_ban_and_node},
+	{"ICMP errors of flows have a budget of their own", test_icmp_budgets},
 };
 CHECK_MAIN("stage_review", tests)
