@@ -145,8 +145,8 @@ static enum reason other(struct stage *stage, const struct moment *moment, struc
 									       : REASON_INFRASTRUCTURE_BUDGET;
 	if (moment->rules->policy.other_policy == IMAGE_OTHER_DROP && !allowed)
 		return REASON_OTHER_SERVICE_CLOSED;
-	return take(&moment->rules->other, &stage->other_tat_ns, moment) ? REASON_OTHER_SERVICE
-									 : REASON_OTHER_SERVICE_RATE;
+	return take(&moment->rules->other, &stage->other_tat_ns[allowed], moment) ? REASON_OTHER_SERVICE
+										  : REASON_OTHER_SERVICE_RATE;
 }
 
 /* A later fragment has no ports: it follows its first one, or the proof of its source. */

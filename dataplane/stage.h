@@ -75,7 +75,8 @@ struct stage {
 	struct service_pressure services[IMAGE_SERVICES_MAX];
 	uint64_t icmp_error_tat_ns[2]; /* quoting unproven and proven flows: pings and errors that a spoofer
 					  can make fit must not starve path MTU discovery */
-	uint64_t replies_tat_ns, icmp_tat_ns, other_tat_ns, fragments_tat_ns, adopt_tat_ns, pace_next_ns;
+	uint64_t other_tat_ns[2];      /* of strangers and of allowed sources */
+	uint64_t replies_tat_ns, icmp_tat_ns, fragments_tat_ns, adopt_tat_ns, pace_next_ns;
 	uint64_t infrastructure_tat_ns[2][INFRASTRUCTURE_COUNT]; /* by side: a flood outside cannot starve the
 								    node's own ARP */
 	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown; inside: node index + 1 */

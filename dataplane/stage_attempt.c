@@ -165,6 +165,9 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 	if (source->proven == PROVEN_SPENT && reason == REASON_COUNT && work->key.protocol == 6 &&
 		moment->rules->services[work->service].challenge != IMAGE_CHALLENGE_OFF)
 		reason = REASON_CHALLENGED;
+	/* An allowed source is challenged, but where nothing can challenge it, it is not governed away. */
+	if (reason == REASON_PRESSURE && source->allowed)
+		return REASON_COUNT;
 	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, decision) : reason;
 }
 
@@ -292,6 +295,8 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 		reason = check_opens(shared, &moment, &work);
 	if (reason == REASON_COUNT && !proven_table_has(shared->proven, work.proven_hash, now_ns))
 		reason = check_pressure(shared, stage_or_null, &moment, &work);
+	if (reason == REASON_PRESSURE && source.allowed)
+		reason = REASON_COUNT;
 	if (reason == REASON_COUNT)
 		reason = check_slots(shared, &moment, &work, &source);
 	return reason != REASON_COUNT ? reason : REASON_ADMITTED;

@@ -388,6 +388,37 @@ static void test_icmp_budgets(void)
 	world_destroy(world);
 }
 
+static void test_allowed(void)
+{
+	struct world *world = world_create();
+	struct frame_spec spec = {
+		.destination = NODE, .protocol = 17, .destination_port = 30303, .payload_bytes = 20};
+	char source[32];
+
+	world->services[WORLD_SERVICE_UDP].pressure_enter_per_s = 200;
+	world->services[WORLD_SERVICE_UDP].pressure_leave_per_s = 50;
+	world->policy.other_per_s = 100;
+	world_list(world, IMAGE_LIST_ALLOW, VICTIM);
+	world_start(world);
+	spec.source = source;
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(source, sizeof(source), "100.%u.%u.9", i / 250, 1 + i % 250);
+		spec.source_port = (uint16_t)(1024 + i);
+		(void)world_send(world, 2000, SIDE_OUTSIDE, &spec);
+	}
+	CHECK_EQ("a stranger's UDP is dropped under pressure", world->decision.reason, (int)REASON_PRESSURE);
+	CHECK_EQ("an allowed source's is not: there is no challenge", udp(world, 2001, SIDE_OUTSIDE),
+		REASON_ADMITTED);
+	spec.destination_port = 22;
+	for (unsigned i = 0; i < 500; i++)
+		(void)world_send(world, 2002, SIDE_OUTSIDE, &spec);
+	CHECK_EQ("a flood of an unprotected port has a rate", world->decision.reason,
+		(int)REASON_OTHER_SERVICE_RATE);
+	CHECK_EQ("of which an allowed source has its own", from_client_at(world, 2002, 1, 22, SYN, 1, 0, 0),
+		REASON_OTHER_SERVICE);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -402,5 +433,6 @@ static const struct check_test tests[] = {
 	{"so does a node", test_node_dials_again},
 	{"the node's own packets do not lift a ban", test_ban_and_node},
 	{"ICMP errors of flows have a budget of their own", test_icmp_budgets},
+	{"allowed sources are never governed away", test_allowed},
 };
 CHECK_MAIN("stage_review", tests)
