@@ -167,7 +167,7 @@ class Weir:
         for namespace in self.namespaces.values():
             run("ip", "netns", "add", namespace)
             run("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0",
-                "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
+                "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.ip_nonlocal_bind=1")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
         # The governor's kernel stays silent on its ports.
         self.inside("governor", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
@@ -218,7 +218,7 @@ class Weir:
     def alive(self, name):
         return name in self.processes and self.processes[name].poll() is None
 
-    def signal(self, name, number):
+    def send_signal(self, name, number):
         self.processes[name].send_signal(number)
 
     def end(self, name, number=signal.SIGTERM, patience_s=10):
@@ -316,14 +316,14 @@ class Weir:
                 if _libc.setns(home.fileno(), CLONE_NEWNET) != 0:
                     os._exit(70)  # nothing of a test is safe in the wrong namespace
 
-    def socket(self, part, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
+    def open_socket(self, part, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
         with self.namespace(part):
             return socket.socket(family, kind, protocol)
 
     def connect(self, source, port=TCP_PORT, patience_s=5):
         """A TCP connection from a client's address to the node."""
         v6 = ":" in source
-        connection = self.socket("client", socket.AF_INET6 if v6 else socket.AF_INET)
+        connection = self.open_socket("client", socket.AF_INET6 if v6 else socket.AF_INET)
         connection.settimeout(patience_s)
         try:
             connection.bind((source, 0))
@@ -351,7 +351,7 @@ class EchoServer(threading.Thread):
 
     def __init__(self, weir, port=TCP_PORT):
         super().__init__(daemon=True)
-        self.listener = weir.socket("node", socket.AF_INET6)
+        self.listener = weir.open_socket("node", socket.AF_INET6)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.listener.bind(("::", port))
