@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Parser of ban files: one pass over the text in place, words cut by NULs. See ban_file.h for the two grammars.
+ * Parser of ban files: one pass over the text in place, words cut by NULs. See ban_file.h for the two
+ * grammars.
  */
 #include "tools/ban_file.h"
 
@@ -46,7 +47,8 @@ __attribute__((format(printf, 2, 3))) static void line_bad(struct ban_parser *pa
 		parser->complain(parser->context, parser->line, sentence);
 }
 
-/* The next word of the line, or NULL. A word in double quotes may hold blanks; \" and \\ are unescaped in place. */
+/* The next word of the line, or NULL. A word in double quotes may hold blanks; \" and \\ are unescaped in
+ * place. */
 static char *word_next(struct ban_parser *parser)
 {
 	char *from = parser->cursor + strspn(parser->cursor, " \t");
@@ -102,7 +104,10 @@ static bool prefix_read(struct ban_parser *parser, const char *text, struct pref
 	case 0:
 		return true;
 	case -ERANGE:
-		line_bad(parser, "\"%.64s\": the length is out of range (allowed: 0 to 32 for IPv4, 0 to 128 for IPv6)", text);
+		line_bad(parser,
+			"\"%.64s\": the length is out of range (allowed: 0 to 32 for IPv4, 0 to 128 for "
+			"IPv6)",
+			text);
 		return false;
 	case -EDOM:
 		slash = strchr(text, '/');
@@ -119,7 +124,8 @@ static bool prefix_read(struct ban_parser *parser, const char *text, struct pref
 		break;
 	}
 	if (strchr(text, '-'))
-		line_bad(parser, "\"%.64s\" is not an address or prefix: ranges must be written as prefixes", text);
+		line_bad(parser, "\"%.64s\" is not an address or prefix: ranges must be written as prefixes",
+			text);
 	else
 		line_bad(parser, "\"%.64s\" is not an address or prefix", text);
 	return false;
@@ -136,14 +142,20 @@ static int plain_line(struct ban_parser *parser, const char *first, const char *
 	if (duration) {
 		entry.has_duration = true;
 		if (strcmp(duration, "never") != 0) {
-			if (config_duration_parse(duration, &entry.duration_ms) < 0 || entry.duration_ms == 0) {
-				line_bad(parser, "\"%.64s\" is not a duration (like 90s, 10m, 12h, 30d or never)", duration);
+			if (config_duration_parse(duration, &entry.duration_ms) < 0 ||
+				entry.duration_ms == 0) {
+				line_bad(parser,
+					"\"%.64s\" is not a duration (like 90s, 10m, 12h, 30d or never)",
+					duration);
 				return 0;
 			}
 		}
 		extra = word_next(parser);
 		if (extra) {
-			line_bad(parser, "\"%.64s\" after the duration: a line is ADDRESS[/LENGTH] [DURATION] [# comment]", extra);
+			line_bad(parser,
+				"\"%.64s\" after the duration: a line is ADDRESS[/LENGTH] [DURATION] [# "
+				"comment]",
+				extra);
 			return 0;
 		}
 	}
@@ -232,7 +244,8 @@ static bool ipset_entry_options(struct ban_parser *parser, struct ban_entry *ent
 			continue;
 		}
 		if (strcmp(word, "nomatch") == 0) {
-			line_bad(parser, "an exception (nomatch) is not a ban: use \"weirctl allow add\" for it");
+			line_bad(parser,
+				"an exception (nomatch) is not a ban: use \"weirctl allow add\" for it");
 			return false;
 		}
 		for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++)
@@ -259,7 +272,9 @@ static int ipset_add(struct ban_parser *parser)
 	}
 	set = set_find(parser, name);
 	if (set && set->unusable_type) {
-		line_bad(parser, "set \"%.64s\" has type %.64s: only hash:ip, hash:net and bitmap:ip hold plain addresses",
+		line_bad(parser,
+			"set \"%.64s\" has type %.64s: only hash:ip, hash:net and bitmap:ip hold plain "
+			"addresses",
 			name, set->unusable_type);
 		return 0;
 	}
@@ -323,7 +338,8 @@ static int line_parse(struct ban_parser *parser, char *line, size_t bytes)
 	return plain_line(parser, first, comment);
 }
 
-int ban_file_parse(char *text, size_t bytes, ban_file_complain complain, void *context, struct ban_file *ret_file)
+int ban_file_parse(
+	char *text, size_t bytes, ban_file_complain complain, void *context, struct ban_file *ret_file)
 {
 	struct ban_file file = {.text = text};
 	struct ban_parser *parser = calloc(1, sizeof(*parser));

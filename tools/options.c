@@ -73,8 +73,8 @@ static int unknown_option(const struct option_spec *specs, const char *name, cha
 }
 
 /* One option at argv[*at]; moves *at over its value. */
-static int option_parse(const struct option_spec *specs, int argc, char *const argv[], int *at, struct options *options,
-	char *sentence, size_t bytes)
+static int option_parse(const struct option_spec *specs, int argc, char *const argv[], int *at,
+	struct options *options, char *sentence, size_t bytes)
 {
 	const char *text = argv[*at] + 2, *equals = strchr(text, '=');
 	size_t n = equals ? (size_t)(equals - text) : strlen(text), i = 0;
@@ -111,7 +111,8 @@ int options_parse(const struct option_spec *specs, int argc, char *const argv[],
 {
 	struct options options = {0};
 	bool only_words = false;
-	char *help[] = {"--help"};
+	static char help_long[] = "--help";
+	char *help[] = {help_long};
 	int rc, zero;
 
 	for (int i = 1; i < argc; i++) {
@@ -133,7 +134,8 @@ int options_parse(const struct option_spec *specs, int argc, char *const argv[],
 			continue;
 		}
 		if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
-			snprintf(sentence, sentence_bytes, "unknown option %.64s: options have two dashes (see --help)", argv[i]);
+			snprintf(sentence, sentence_bytes,
+				"unknown option %.64s: options have two dashes (see --help)", argv[i]);
 			return -EINVAL;
 		}
 		if (options.n_words == OPTIONS_WORDS_MAX) {

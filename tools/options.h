@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Command lines of the tools: long options from one table, wherever they stand; everything else is a word. Pure functions:
- * a wrong line gives one sentence, nothing is printed here.
+ * Command lines of the tools: long options from one table, wherever they stand; everything else is a word.
+ * Pure functions: a wrong line gives one sentence, nothing is printed here.
  */
 #ifndef WEIR_TOOLS_OPTIONS_H
 #define WEIR_TOOLS_OPTIONS_H
@@ -23,8 +23,8 @@ struct options {
 	size_t n_words;
 };
 
-/** Parse argv[1..]. "--name value", "--name=value", "--" ends options, "-" is a word; "-h" is "--help" where the table has it.
- * Pointers lead into argv. -EINVAL with a sentence. */
+/** Parse argv[1..]. "--name value", "--name=value", "--" ends options, "-" is a word; "-h" is "--help" where
+ * the table has it. Pointers lead into argv. -EINVAL with a sentence. */
 int options_parse(const struct option_spec *specs, int argc, char *const argv[], struct options *ret_options,
 	char *sentence, size_t sentence_bytes);
 /** The candidate that `word` was probably meant to be, or NULL. `candidates` ends with NULL. */

@@ -95,7 +95,8 @@ static void span_format(double seconds, char *text, size_t bytes)
 	for (size_t i = 0, shown = 0; i < 4 && shown < 2; i++) {
 		if (whole / units[i].s == 0)
 			continue;
-		n += (size_t)snprintf(text + n, bytes - n, "%" PRIu64 "%s", whole / units[i].s, units[i].unit);
+		n += (size_t)snprintf(
+			text + n, bytes - n, "%" PRIu64 "%s", whole / units[i].s, units[i].unit);
 		whole %= units[i].s;
 		shown++;
 		if (n >= bytes)
@@ -118,7 +119,8 @@ static void list_format(const json_t *list, char *text, size_t bytes)
 	json_t *element;
 
 	text[0] = '\0';
-	json_array_foreach (list, i, element) {
+	json_array_foreach(list, i, element)
+	{
 		char part[256];
 		output_format(element, OUTPUT_TEXT, part, sizeof(part));
 		used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? " " : "", part);
@@ -135,7 +137,9 @@ const char *output_format(const json_t *value, enum output_kind kind, char *text
 
 	if (!value || json_is_null(value)) {
 		snprintf(text, bytes, "%s",
-			value && kind == OUTPUT_TIME ? "never" : value && kind == OUTPUT_SPAN ? "for ever" : "-");
+			value && kind == OUTPUT_TIME   ? "never"
+			: value && kind == OUTPUT_SPAN ? "for ever"
+						       : "-");
 	} else if (json_is_array(value)) {
 		list_format(value, text, bytes);
 	} else if (json_is_boolean(value)) {
@@ -189,7 +193,8 @@ static struct libscols_table *table_new(const struct output_column *columns, FIL
 	return table;
 }
 
-static void table_row(struct libscols_table *table, const struct output_column *columns, const json_t *row, const char *name)
+static void table_row(struct libscols_table *table, const struct output_column *columns, const json_t *row,
+	const char *name)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	char text[OUTPUT_CELL_MAX];
@@ -199,7 +204,8 @@ static void table_row(struct libscols_table *table, const struct output_column *
 			scols_line_set_data(line, i, name);
 		else
 			scols_line_set_data(line, i,
-				output_format(output_find(row, columns[i].key), columns[i].kind, text, sizeof(text)));
+				output_format(output_find(row, columns[i].key), columns[i].kind, text,
+					sizeof(text)));
 	}
 }
 
@@ -213,17 +219,17 @@ static void view_table(struct output *output, const json_t *part, const struct o
 	if (!table)
 		return;
 	if (json_is_array(part)) {
-		json_array_foreach (part, i, row)
-			table_row(table, columns, row, NULL);
+		json_array_foreach(part, i, row) table_row(table, columns, row, NULL);
 	} else {
-		json_object_foreach ((json_t *)(uintptr_t)part, name, row)
+		json_object_foreach((json_t *)(uintptr_t)part, name, row)
 			table_row(table, columns, row, name);
 	}
 	scols_print_table(table);
 	scols_unref_table(table);
 }
 
-static void record_line(struct libscols_table *table, const char *title, const json_t *value, enum output_kind kind)
+static void record_line(
+	struct libscols_table *table, const char *title, const json_t *value, enum output_kind kind)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	char text[OUTPUT_CELL_MAX];
@@ -248,10 +254,12 @@ static void view_record(struct output *output, const json_t *part, const struct 
 		for (; columns->key; columns++) {
 			value = output_find(part, columns->key);
 			if (value)
-				record_line(table, columns->title ? columns->title : columns->key, value, columns->kind);
+				record_line(table, columns->title ? columns->title : columns->key, value,
+					columns->kind);
 		}
 	} else {
-		json_object_foreach ((json_t *)(uintptr_t)part, name, value) {
+		json_object_foreach((json_t *)(uintptr_t)part, name, value)
+		{
 			if (!json_is_object(value))
 				record_line(table, name, value, OUTPUT_TEXT);
 		}
@@ -333,7 +341,8 @@ void output_rows_end(struct output *output, const json_t *more, const char *noth
 
 	if (output->json) {
 		fputc(']', output->held);
-		json_object_foreach ((json_t *)(uintptr_t)more, key, value) {
+		json_object_foreach((json_t *)(uintptr_t)more, key, value)
+		{
 			fprintf(output->held, ",\"%s\":", key);
 			json_dumpf(value, output->held, JSON_FLAGS);
 		}
@@ -405,8 +414,9 @@ void output_error(bool json, const char *program, int code, const char *message,
 		json_decref(error);
 		return;
 	}
-	json_array_foreach (lines, i, line)
-		fprintf(stderr, "%s:%" JSON_INTEGER_FORMAT ": %s\n", json_string_value(json_object_get(line, "file")),
-			json_integer_value(json_object_get(line, "line")), json_string_value(json_object_get(line, "message")));
+	json_array_foreach(lines, i, line) fprintf(stderr, "%s:%" JSON_INTEGER_FORMAT ": %s\n",
+		json_string_value(json_object_get(line, "file")),
+		json_integer_value(json_object_get(line, "line")),
+		json_string_value(json_object_get(line, "message")));
 	fprintf(stderr, "%s: %s\n", program, message);
 }

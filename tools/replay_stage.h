@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * One stage for a replay: configuration and bans become an image by the same code as in weir-control, the image becomes
- * rules and tables by the same code as in weir-dataplane. One thread; time is the capture's.
+ * One stage for a replay: configuration and bans become an image by the same code as in weir-control, the
+ * image becomes rules and tables by the same code as in weir-dataplane. One thread; time is the capture's.
  */
 #ifndef WEIR_TOOLS_REPLAY_STAGE_H
 #define WEIR_TOOLS_REPLAY_STAGE_H
@@ -9,7 +9,8 @@
 #include "dataplane/stage.h"
 #include "tools/ban_file.h"
 
-/** The stage's clock (as CLOCK_MONOTONIC) at the first packet: an hour, so that "before the start" is a time too. */
+/** The stage's clock (as CLOCK_MONOTONIC) at the first packet: an hour, so that "before the start" is a time
+ * too. */
 #define REPLAY_CLOCK_BASE_NS UINT64_C(3600000000000)
 
 struct replay_stage {
@@ -27,10 +28,11 @@ struct replay_stage {
 	uint64_t seed, now_ns, stepped_ns, cookie_slot;
 };
 
-/** `bans` may be NULL; their durations begin at start_wall_ms, the first packet's time. `seed` decides all keys. -ENOMEM, or -EINVAL:
- * the configuration gives no image that the dataplane would take; `sentence` says why. */
-int replay_stage_create(const struct config *config, const struct ban_file *bans, int64_t start_wall_ms, uint64_t seed,
-	char *sentence, size_t sentence_bytes, struct replay_stage **ret_replay);
+/** `bans` may be NULL; their durations begin at start_wall_ms, the first packet's time. `seed` decides all
+ * keys. -ENOMEM, or -EINVAL: the configuration gives no image that the dataplane would take; `sentence` says
+ * why. */
+int replay_stage_create(const struct config *config, const struct ban_file *bans, int64_t start_wall_ms,
+	uint64_t seed, char *sentence, size_t sentence_bytes, struct replay_stage **ret_replay);
 void replay_stage_destroy(struct replay_stage *replay);
 /** Let time pass until now_ns (never backwards): timeouts, secrets, the end of pressure. */
 void replay_stage_advance(struct replay_stage *replay, uint64_t now_ns);

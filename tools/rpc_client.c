@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ struct rpc_client {
 	json_t *notifications; /* array */
 };
 
-__attribute__((format(printf, 3, 4))) static int error_set(struct rpc_error *error, int code, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int error_set(
+	struct rpc_error *error, int code, const char *format, ...)
 {
 	va_list arguments;
 
@@ -35,7 +37,8 @@ __attribute__((format(printf, 3, 4))) static int error_set(struct rpc_error *err
 	return -1;
 }
 
-int rpc_client_open(const char *socket_path, int timeout_ms, struct rpc_client **ret_client, struct rpc_error *ret_error)
+int rpc_client_open(
+	const char *socket_path, int timeout_ms, struct rpc_client **ret_client, struct rpc_error *ret_error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
@@ -56,15 +59,20 @@ int rpc_client_open(const char *socket_path, int timeout_ms, struct rpc_client *
 		close(fd);
 		if (code == EACCES || code == EPERM)
 			return error_set(ret_error, RPC_CODE_FAILED,
-				"no permission to use %s: run as root, or join the group that control.socket names", socket_path);
+				"no permission to use %s: run as root, or join the group that control.socket "
+				"names",
+				socket_path);
 		if (code == ENOENT || code == ECONNREFUSED)
 			return error_set(ret_error, RPC_CODE_NOT_RUNNING,
-				"weir-control is not running: nobody listens at %s (systemctl start weir-control, or --socket PATH)",
+				"weir-control is not running: nobody listens at %s (systemctl start "
+				"weir-control, or --socket PATH)",
 				socket_path);
 		if (code == EAGAIN)
-			return error_set(ret_error, RPC_CODE_LOST, "control does not take connections at %s: it is stopped or overloaded",
+			return error_set(ret_error, RPC_CODE_LOST,
+				"control does not take connections at %s: it is stopped or overloaded",
 				socket_path);
-		return error_set(ret_error, RPC_CODE_FAILED, "cannot connect to %s: %s", socket_path, strerror(code));
+		return error_set(
+			ret_error, RPC_CODE_FAILED, "cannot connect to %s: %s", socket_path, strerror(code));
 	}
 	client = calloc(1, sizeof(*client));
 	if (client) {
@@ -124,11 +132,13 @@ static int input_read(struct rpc_client *client, struct rpc_error *error)
 		client->input = larger;
 		client->input_capacity = capacity;
 	}
-	n = recv(client->fd, client->input + client->input_bytes, client->input_capacity - client->input_bytes, MSG_DONTWAIT);
+	n = recv(client->fd, client->input + client->input_bytes,
+		client->input_capacity - client->input_bytes, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0)
-		return error_set(error, RPC_CODE_LOST, "the connection to control broke: %s", strerror(errno));
+		return error_set(
+			error, RPC_CODE_LOST, "the connection to control broke: %s", strerror(errno));
 	if (n == 0)
 		return error_set(error, RPC_CODE_LOST, "control closed the connection");
 	line = client->input;
@@ -159,7 +169,8 @@ static int client_poll(struct rpc_client *client, bool want_write, int timeout_m
 	if (n < 0)
 		return error_set(error, RPC_CODE_FAILED, "poll: %s", strerror(errno));
 	if (n == 0)
-		return error_set(error, RPC_CODE_LOST, "control did not answer within %d s", client->timeout_ms / 1000);
+		return error_set(error, RPC_CODE_LOST, "control did not answer within %d s",
+			client->timeout_ms / 1000);
 	if ((wait.revents & (POLLIN | POLLHUP | POLLERR)) && input_read(client, error) < 0)
 		return -1;
 	return (wait.revents & POLLOUT) != 0;
@@ -175,7 +186,8 @@ static int bytes_write(struct rpc_client *client, const char *bytes, size_t n, s
 			continue;
 		}
 		if (done < 0 && errno != EAGAIN && errno != EINTR)
-			return error_set(error, RPC_CODE_LOST, "the connection to control broke: %s", strerror(errno));
+			return error_set(
+				error, RPC_CODE_LOST, "the connection to control broke: %s", strerror(errno));
 		if (client_poll(client, true, client->timeout_ms, error) < 0)
 			return -1;
 	}
@@ -186,7 +198,8 @@ int rpc_client_send(struct rpc_client *client, const char *method, json_t *param
 	struct rpc_error *ret_error)
 {
 	int64_t id = client->last_id + 1;
-	json_t *message = json_pack("{s:s,s:I,s:s}", "jsonrpc", "2.0", "id", (json_int_t)id, "method", method);
+	json_t *message =
+		json_pack("{s:s,s:I,s:s}", "jsonrpc", "2.0", "id", (json_int_t)id, "method", method);
 	char *line = NULL;
 	size_t bytes;
 	int rc;
@@ -214,7 +227,8 @@ int rpc_client_send(struct rpc_client *client, const char *method, json_t *param
 	return 0;
 }
 
-int rpc_client_receive(struct rpc_client *client, int64_t *ret_id, json_t **ret_result, struct rpc_error *ret_error)
+int rpc_client_receive(
+	struct rpc_client *client, int64_t *ret_id, json_t **ret_result, struct rpc_error *ret_error)
 {
 	struct timespec now;
 	int64_t now_ms, deadline_ms = 0;
@@ -227,7 +241,8 @@ int rpc_client_receive(struct rpc_client *client, int64_t *ret_id, json_t **ret_
 		if (deadline_ms == 0)
 			deadline_ms = now_ms + client->timeout_ms;
 		if (now_ms >= deadline_ms)
-			return error_set(ret_error, RPC_CODE_LOST, "control did not answer within %d s", client->timeout_ms / 1000);
+			return error_set(ret_error, RPC_CODE_LOST, "control did not answer within %d s",
+				client->timeout_ms / 1000);
 		if (client_poll(client, false, (int)(deadline_ms - now_ms), ret_error) < 0)
 			return -1;
 	}
@@ -246,7 +261,8 @@ int rpc_client_receive(struct rpc_client *client, int64_t *ret_id, json_t **ret_
 		error_set(ret_error, (int)json_integer_value(json_object_get(error, "code")), "%s",
 			json_string_value(json_object_get(error, "message")));
 	else
-		error_set(ret_error, RPC_CODE_LOST, "control sent an answer without result and without error");
+		error_set(
+			ret_error, RPC_CODE_LOST, "control sent an answer without result and without error");
 	json_decref(answer);
 	return -1;
 }
