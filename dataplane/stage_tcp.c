@@ -185,9 +185,15 @@ static enum reason half_open_from_client(
 		return reason == REASON_FLOW ? reason : stage_challenge_answer(stage, moment, work);
 	}
 	if (is_attempt(packet)) {
+		if (!is_resent_syn(flow, packet) && work->service == SERVICE_NONE)
+			return REASON_OTHER_SERVICE;
+		/* The node has answered another SYN. If that one was a stranger's, the client resets the
+		 * answer exactly, and its next SYN is an attempt; if this one is, it must not end the
+		 * handshake. */
 		if (!is_resent_syn(flow, packet))
-			return work->service == SERVICE_NONE ? REASON_OTHER_SERVICE
-							     : stage_attempt(stage, moment, work, decision);
+			return flow->state == FLOW_STATE_SYN_ACKED
+				       ? REASON_FLOW_SYN_KNOWN
+				       : stage_attempt(stage, moment, work, decision);
 		if (flow->tally >= SYN_RESENDS_MAX)
 			return REASON_FLOW_ILLEGAL;
 		flow->tally++;

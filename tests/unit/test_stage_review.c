@@ -419,6 +419,27 @@ static void test_allowed(void)
 	world_destroy(world);
 }
 
+static void test_handshake_disturbed(void)
+{
+	struct world *world = world_running();
+
+	CHECK_EQ("a client's SYN", from_client(world, 2000, SYN, 1000, 0, 0), REASON_ADMITTED);
+	CHECK_EQ("is answered", from_node(world, 2001, SYN | ACK, 5000, 1001, 0), REASON_FLOW);
+	for (unsigned i = 0; i < 100; i++)
+		(void)from_client(world, 2002, SYN, 900000000 + i * 10000, 0, 0);
+	CHECK_EQ("SYNs that strangers sent on its ports do not stop it",
+		from_client(world, 2040, ACK, 1001, 5001, 0), REASON_FLOW);
+	CHECK_EQ("it is proven", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
+	world_destroy(world);
+
+	world = world_running();
+	CHECK_EQ("a stranger's SYN came first", from_client(world, 2000, SYN, 777000, 0, 0), REASON_ADMITTED);
+	CHECK_EQ("and is answered", from_node(world, 2001, SYN | ACK, 5000, 777001, 0), REASON_FLOW);
+	CHECK_EQ("the client resets it", from_client(world, 2040, RST, 777001, 0, 0), REASON_FLOW);
+	CHECK_EQ("and opens its own", from_client(world, 2041, SYN, 1000, 0, 0), REASON_ADMITTED);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -434,5 +455,6 @@ static const struct check_test tests[] = {
 	{"the node's own packets do not lift a ban", test_ban_and_node},
 	{"ICMP errors of flows have a budget of their own", test_icmp_budgets},
 	{"allowed sources are never governed away", test_allowed},
+	{"a stranger cannot disturb a handshake", test_handshake_disturbed},
 };
 CHECK_MAIN("stage_review", tests)
