@@ -95,9 +95,16 @@ void service_pressure_attempt(struct stage *stage, const struct moment *moment, 
 
 void service_pressure_step(struct stage *stage, const struct moment *moment)
 {
-	for (unsigned service = 0; service < moment->rules->n_services; service++) {
+	for (unsigned service = 0; service < IMAGE_SERVICES_MAX; service++) {
 		struct service_pressure *pressure = &stage->services[service];
 
+		if (service >= moment->rules->n_services) {
+			/* A reload took it away; one that comes later in its place starts in peace. */
+			if (pressure->under_pressure)
+				gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
+			pressure->under_pressure = false;
+			continue;
+		}
 		if (pressure->under_pressure || pressure->attempts_in_window > 0)
 			pressure_roll(stage, moment, (uint8_t)service);
 	}

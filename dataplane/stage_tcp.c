@@ -240,6 +240,7 @@ static enum reason dialled_from_client(struct stage *stage, const struct moment 
 	struct flow *flow = work->flow;
 	const struct packet *packet = &work->arrival->packet;
 	bool answers = (packet->tcp_flags & TCP_FLAG_ACK) && packet->tcp_acknowledgement == flow->node_next;
+	uint32_t rtt_us;
 
 	if (packet->tcp_flags & TCP_FLAG_RST) {
 		if (!answers)
@@ -249,19 +250,22 @@ static enum reason dialled_from_client(struct stage *stage, const struct moment 
 	}
 	if ((packet->tcp_flags & TCP_FLAG_SYN) && !answers)
 		return REASON_FLOW_ILLEGAL;
-	flow_touch(stage, moment, work, flow);
-	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		uint32_t rtt_us = moment->now_us - flow->handshake_us;
-
-		flow->client_next = flow->client_acked =
-			packet->tcp_sequence + packet_tcp_sequence_length(packet);
-		flow->node_acked = packet->tcp_acknowledgement;
-		flow_prove(stage, moment, flow,
-			(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
-			: rtt_us > 0                             ? rtt_us
-								 : 1);
+	/* A bare ACK answers a connection that the far end still remembers: the node will reset it. One a SYN
+	 * is an answer; more is a flood in the far end's name. */
+	if (!(packet->tcp_flags & TCP_FLAG_SYN)) {
+		if (flow->tally >= SYN_RESENDS_MAX)
+			return REASON_FLOW_ILLEGAL;
+		flow->tally++;
+		return REASON_FLOW;
 	}
-	/* A bare ACK answers a connection that the far end still remembers: the node will reset it. */
+	flow_touch(stage, moment, work, flow);
+	rtt_us = moment->now_us - flow->handshake_us;
+	flow->client_next = flow->client_acked = packet->tcp_sequence + packet_tcp_sequence_length(packet);
+	flow->node_acked = packet->tcp_acknowledgement;
+	flow_prove(stage, moment, flow,
+		(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
+		: rtt_us > 0                             ? rtt_us
+							 : 1);
 	return REASON_FLOW;
 }
 

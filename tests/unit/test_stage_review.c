@@ -440,6 +440,40 @@ static void test_handshake_disturbed(void)
 	world_destroy(world);
 }
 
+static void test_dial_flood(void)
+{
+	struct world *world = world_running();
+	unsigned forwarded = 0;
+
+	CHECK_EQ("the node dials", from_node(world, 2000, SYN, 900, 0, 0), REASON_FLOW_FROM_NODE);
+	for (unsigned i = 0; i < 1000; i++)
+		forwarded += from_client(world, 2001 + i * 10, ACK, i, 1, 1000) == REASON_FLOW;
+	CHECK_TRUE("what does not answer it is not a way in", forwarded <= 32);
+	world_destroy(world);
+}
+
+static void test_pressure_gauge(void)
+{
+	struct world *world = world_running();
+	struct ruleset *rules = world->rules;
+	struct frame_spec spec = {.destination = NODE, .protocol = 6, .destination_port = 30305};
+	char source[32];
+
+	spec.source = source;
+	spec.tcp_flags = SYN;
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(source, sizeof(source), "100.%u.%u.9", i / 250, 1 + i % 250);
+		(void)world_send(world, 2000, SIDE_OUTSIDE, &spec);
+	}
+	CHECK_EQ("a service is under pressure", world_counter(world, COUNTER_UNDER_PRESSURE), (uint64_t)1);
+	/* A reload takes the last service away. */
+	rules->n_services--;
+	world_pass(world, 20000);
+	CHECK_EQ("a service that is gone is not", world_counter(world, COUNTER_UNDER_PRESSURE), (uint64_t)0);
+	rules->n_services++;
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -456,5 +490,7 @@ static const struct check_test tests[] = {
 	{"ICMP errors of flows have a budget of their own", test_icmp_budgets},
 	{"allowed sources are never governed away", test_allowed},
 	{"a stranger cannot disturb a handshake", test_handshake_disturbed},
+	{"a dial is no door", test_dial_flood},
+	{"pressure ends with its service", test_pressure_gauge},
 };
 CHECK_MAIN("stage_review", tests)
