@@ -1,14 +1,10 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : BSD - 3 - Clause
-""
-	"Takes each protection out of the code, one at a time, and requires that its test then fails.
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Takes each protection out of the code, one at a time, and requires that its test then fails.
 
-	A test that passes without its protection proves nothing.Each row names the file,
-	the text that protects, what it is replaced by,
-	and the test executable that must
-			notice.A text that is no longer found fails too
-    : the row must follow the code.Works on a copy of the tree below build /
-		mutants; changes nothing else.
+A test that passes without its protection proves nothing. Each row names the file, the text that protects, what it is
+replaced by, and the test executable that must notice. A text that is no longer found fails too: the row must follow the code.
+Works on a copy of the tree below build/mutants; changes nothing else.
 """
 import os
 import re
@@ -16,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-#(what is taken out, file, text, replacement, test)
+# (what is taken out, file, text, replacement, test)
 MUTANTS = [
     ("bans of addresses", "dataplane/stage_source.c", "if (class == SOURCE_CLASS_BANNED)", "if (0)", "test_stage_attempt"),
     ("bans of prefixes", "dataplane/stage_source.c", "if (prefix_class == SOURCE_CLASS_BANNED)", "if (0)", "test_stage_attempt"),
@@ -32,7 +28,7 @@ MUTANTS = [
      "test_stage_tcp"),
     ("the node's number as proof", "dataplane/stage_tcp.c", "packet->tcp_acknowledgement == flow->node_next && ahead", "ahead",
      "test_stage_tcp"),
-    ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
+    ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
     ("the limit of SYN resends", "dataplane/stage_tcp.c", "if (flow->tally >= SYN_RESENDS_MAX)", "if (0)", "test_stage_tcp"),
     ("adoption at start only", "dataplane/stage_tcp.c", "|| moment->now_ns - stage->started_ns >= window_ns", "", "test_stage_tcp"),
     ("proof by sequence of adopted flows", "dataplane/stage_tcp.c", "packet->tcp_sequence == flow->node_acked &&", "", "test_stage_tcp"),
@@ -108,7 +104,7 @@ def main():
     base = os.path.join(root, "build", "mutants")
     source, build = os.path.join(base, "source"), os.path.join(base, "build")
     shutil.rmtree(source, ignore_errors=True)
-#New times for every file : what an earlier run left built must not pass for this tree.
+    # New times for every file: what an earlier run left built must not pass for this tree.
     shutil.copytree(root, source, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build*", ".git"))
     if not os.path.exists(os.path.join(build, "build.ninja")):
         shutil.rmtree(build, ignore_errors=True)
@@ -131,7 +127,7 @@ def main():
         file = os.path.join(source, path)
         with open(file, encoding="utf-8") as handle:
             original = handle.read()
-#White space counts as white space : formatting may break lines anywhere.
+        # White space counts as white space: formatting may break lines anywhere.
         pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()))
         found = len(pattern.findall(original))
         if found != 1:
