@@ -6,6 +6,7 @@ A test that passes without its protection proves nothing. Each row names the fil
 replaced by, and the test executable that must notice. A text that is no longer found fails too: the row must follow the code.
 Works on a copy of the tree below build/mutants; changes nothing else.
 """
+import fcntl
 import os
 import re
 import shutil
@@ -28,7 +29,7 @@ MUTANTS = [
      "test_stage_tcp"),
     ("the node's number as proof", "dataplane/stage_tcp.c", "packet->tcp_acknowledgement == flow->node_next && ahead", "ahead",
      "test_stage_tcp"),
-    ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
+    ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
     ("the limit of SYN resends", "dataplane/stage_tcp.c", "if (flow->tally >= SYN_RESENDS_MAX)", "if (0)", "test_stage_tcp"),
     ("adoption at start only", "dataplane/stage_tcp.c", "|| moment->now_ns - stage->started_ns >= window_ns", "", "test_stage_tcp"),
     ("proof by sequence of adopted flows", "dataplane/stage_tcp.c", "packet->tcp_sequence == flow->node_acked &&", "", "test_stage_tcp"),
@@ -103,6 +104,9 @@ def main():
     only = sys.argv[2] if len(sys.argv) > 2 else ""
     base = os.path.join(root, "build", "mutants")
     source, build = os.path.join(base, "source"), os.path.join(base, "build")
+    os.makedirs(base, exist_ok=True)
+    lock = open(os.path.join(base, "lock"), "w", encoding="ascii")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # two runs would change each other's copy
     shutil.rmtree(source, ignore_errors=True)
     # New times for every file: what an earlier run left built must not pass for this tree.
     shutil.copytree(root, source, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build*", ".git"))
