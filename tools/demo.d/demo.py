@@ -36,8 +36,10 @@ class Chaos:
     def __init__(self, weir, name, at_s):
         self.weir, self.name, self.at_s = weir, name, at_s
         self.bans_before = self.bans_after = None
+        self.automatic_before = 0
 
     def act(self):
+        self.automatic_before = weir_module.automatic(self.weir.bans())
         self.bans_before = self._lasting_bans()
         self.weir.kill(self.name)
         time.sleep(self.DOWN_S)
@@ -53,7 +55,8 @@ class Chaos:
         return len([row for row in self.weir.bans() if row["tier"] != 1])
 
     def result(self):
-        return {"killed": self.name, "at_s": self.at_s, "bans_before": self.bans_before, "bans_after": self.bans_after}
+        return {"killed": self.name, "at_s": self.at_s, "bans_before": self.bans_before, "bans_after": self.bans_after,
+                "automatic_before": self.automatic_before}
 
 
 class Demo:

@@ -129,6 +129,11 @@ class Weir:
             after = {"after": page["next"]}
 
 
+def automatic(bans):
+    """How many of them nobody asked for."""
+    return sum(row["source"] != "operator" for row in bans)
+
+
 def covered(bans, sources):
     """Those sources (texts) that some ban covers."""
     networks = [row["network"] for row in bans if row["network"] is not None]
