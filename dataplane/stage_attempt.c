@@ -138,6 +138,16 @@ static enum reason challenge(
 	return REASON_CHALLENGED;
 }
 
+/* Hosts have no rate by configuration, so nothing but the handshakes that wait bounds SYNs in a proven name.
+ */
+static bool name_is_unbounded(const struct stage *stage, const struct moment *moment, const struct work *work)
+{
+	uint32_t most = moment->rules->services[work->service].pressure_half_open;
+
+	return host_budget(moment->rules, &work->client)->interval_ns == 0 && most != 0 &&
+	       stage->services[work->service].half_open >= most;
+}
+
 /* Rows 7 and 8. */
 static enum reason check_proof(struct stage *stage, const struct moment *moment, struct work *work,
 	struct source *source, struct decision *decision)
@@ -155,6 +165,8 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 		if (reason != REASON_COUNT)
 			return reason;
 	}
+	if (source->proven == PROVEN_YES && name_is_unbounded(stage, moment, work))
+		source->proven = PROVEN_SPENT;
 	if (source->proven == PROVEN_YES || source->proven == PROVEN_TICKET)
 		return REASON_COUNT;
 	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,

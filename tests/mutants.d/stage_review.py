@@ -26,4 +26,5 @@ MUTANTS = [
     ("UDP of allowed sources", ATTEMPT, "if (reason == REASON_PRESSURE && source->allowed)", "if (0)", TEST),
     ("the rate of allowed sources", STAGE, "&stage->other_tat_ns[allowed]", "&stage->other_tat_ns[0]", TEST),
     ("pressure of services that are gone", "dataplane/stage_pressure.c", "service < IMAGE_SERVICES_MAX; service++", "service < moment->rules->n_services; service++", TEST),
+    ("names without a rate", ATTEMPT, "if (source->proven == PROVEN_YES && name_is_unbounded(stage, moment, work))", "if (0)", TEST),
 ]

@@ -474,6 +474,23 @@ static void test_pressure_gauge(void)
 	world_destroy(world);
 }
 
+static void test_no_budget(void)
+{
+	struct world *world = world_create();
+	unsigned admitted = 0;
+
+	/* No rate for hosts is configured: a name that is proven must still not be a way around challenges.
+	 */
+	world->services[WORLD_SERVICE_TCP].challenge = IMAGE_CHALLENGE_AUTO;
+	world_start(world);
+	CHECK_EQ("a client is proven", world_connect(world, 2000, VICTIM, 40000), REASON_ADMITTED);
+	for (unsigned i = 0; i < 2000; i++)
+		admitted += from_client_at(world, 2010 + i / 20, (uint16_t)(1024 + i), 30303, SYN, 1000, 0,
+				    0) == REASON_ADMITTED;
+	CHECK_TRUE("SYNs in its name are challenged when too many wait", admitted <= 200);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"a SYN to an unprotected port stays in bounds", test_unprotected_port},
 	{"a flow that never was proven forwards nothing after its end", test_closed_flood},
@@ -492,5 +509,6 @@ static const struct check_test tests[] = {
 	{"a stranger cannot disturb a handshake", test_handshake_disturbed},
 	{"a dial is no door", test_dial_flood},
 	{"pressure ends with its service", test_pressure_gauge},
+	{"a proven name without a rate is bounded by the handshakes that wait", test_no_budget},
 };
 CHECK_MAIN("stage_review", tests)
