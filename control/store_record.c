@@ -101,6 +101,8 @@ static struct reader open_value(const MDB_val *value)
 
 static void add(struct store_bytes *key, const void *data, size_t bytes)
 {
+	if (bytes == 0)
+		return; /* data may be NULL then */
 	memcpy(key->data + key->n, data, bytes);
 	key->n = (uint16_t)(key->n + bytes);
 }
