@@ -411,9 +411,11 @@ bool prefix_tree_covers_any(const struct prefix_tree *tree, const struct prefix 
 bool prefix_tree_next_cover(const struct prefix_tree *tree, const struct prefix *prefix, int *length,
 	struct prefix *ret_found, uint32_t *ret_value)
 {
+	/* The families do not mix: ::/0 contains the mapped range as numbers, and covers no IPv4 address. */
 	bool v4 = prefix_is_v4(prefix);
-	for (; *length >= 0; (*length)--) {
-		if ((v4 ? tree->n_length_v4[*length] : 0) + tree->n_length[*length] == 0)
+	const uint64_t *n_length = v4 ? tree->n_length_v4 : tree->n_length;
+	for (; *length >= (v4 ? PREFIX_V4_BASE : 0); (*length)--) {
+		if (n_length[*length] == 0)
 			continue;
 		struct prefix cover = prefix_of(&prefix->address, (uint8_t)*length);
 		struct prefix_key key = prefix_key_from(&cover);
