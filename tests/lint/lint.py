@@ -6,6 +6,7 @@ The compiler already refuses DPDK headers in shm, the dataplane core and the gov
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -94,13 +95,31 @@ def check_headers_alone(root, paths, problems):
             problems.append(f"{path}: does not compile alone: {result.stderr.splitlines()[0] if result.stderr else ''}")
 
 
+def check_aarch64(root, core, problems):
+    """shm, the core and the governor build for the other architecture too: scalar paths, no x86 header."""
+    compiler = "aarch64-linux-gnu-gcc"
+    if shutil.which(compiler) is None:
+        problems.append(f"{compiler} is missing: install gcc-aarch64-linux-gnu (tools/packages-tests.txt)")
+        return
+    with open(os.path.join(root, "control/meson.build"), encoding="utf-8") as file:
+        governor = re.search(r"governor_lib = static_library\('governor', files\((.*?)\)", file.read(), re.S).group(1)
+    sources = sorted(path for path in core if path.endswith(".c"))
+    sources += ["control/" + name for name in re.findall(r"'([^']+)'", governor)]
+    sources += sorted("shm/" + name for name in os.listdir(os.path.join(root, "shm")) if name.endswith(".c"))
+    for path in sources:
+        command = [compiler, "-std=gnu17", "-D_GNU_SOURCE", "-O1", "-Wall", "-Werror", "-I", root, "-c", os.path.join(root, path), "-o", "/dev/null"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            problems.append(f"{path}: does not build for aarch64: {(result.stderr.splitlines() or [''])[0]}")
+
+
 def main():
     root = os.path.abspath(sys.argv[1])
     checks = 0
     failed = 0
     paths = tracked(root)
     core = core_and_governor(root)
-    groups = {"files": [], "headers": [], "root": []}
+    groups = {"files": [], "headers": [], "root": [], "aarch64": []}
     for path in paths:
         check_file(root, path, core, groups["files"])
         top = path.split("/")[0]
@@ -110,6 +129,7 @@ def main():
         if f"{folder}/README.md" not in paths:
             groups["root"].append(f"{folder}: has no README.md")
     check_headers_alone(root, paths, groups["headers"])
+    check_aarch64(root, core, groups["aarch64"])
     for name, problems in groups.items():
         checks += 1
         failed += bool(problems)
