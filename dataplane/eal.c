@@ -20,6 +20,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 
 enum {
 	EAL_ARGUMENTS_MAX = 64,
@@ -224,15 +225,27 @@ int eal_start(const struct options *options)
 	return 0;
 }
 
+/* As rte_pktmbuf_pool_create, but without its spreading of objects over memory channels: net_af_xdp hands the kernel
+ * (number of objects) * (size of one) bytes from the first, so a gap anywhere leaves the last objects outside, and each of them that
+ * gets into a fill ring is lost there. 4096 bytes each, from a page's start, leave no gap in pages of any size. */
 struct rte_mempool *eal_pool_create(const struct options *options, unsigned data_bytes)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create("weir_frames", eal_pool_mbufs(options), EAL_POOL_CACHE, 0,
-		(uint16_t)data_bytes, (int)rte_socket_id());
+	struct rte_pktmbuf_pool_private private = { .mbuf_data_room_size = (uint16_t)data_bytes };
+	unsigned n = eal_pool_mbufs(options), element_bytes = (unsigned)sizeof(struct rte_mbuf) + data_bytes;
+	struct rte_mempool *pool = rte_mempool_create_empty("weir_frames", n, element_bytes, EAL_POOL_CACHE, sizeof(private),
+		(int)rte_socket_id(), RTE_MEMPOOL_F_NO_SPREAD);
 
-	if (!pool)
-		fprintf(stderr, "weir-dataplane: no memory for %u frame buffers (%s); reserve more huge pages, or use fewer --queues.\n",
-			eal_pool_mbufs(options), rte_strerror(rte_errno));
-	return pool;
+	if (pool && rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL) == 0) {
+		rte_pktmbuf_pool_init(pool, &private);
+		if (rte_mempool_populate_default(pool) == (int)n) {
+			rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+			return pool;
+		}
+	}
+	rte_mempool_free(pool);
+	fprintf(stderr, "weir-dataplane: no memory for %u frame buffers (%s); reserve more huge pages, or use fewer --queues.\n", n,
+		rte_strerror(rte_errno));
+	return NULL;
 }
 
 /* Unlink what begins with `prefix` in a directory. */

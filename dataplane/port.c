@@ -21,9 +21,10 @@ enum {
 	PORT_RECEIVE_DESCRIPTORS = 2048,
 	PORT_SEND_DESCRIPTORS = 2048,
 	PORT_ARGUMENT_BYTES = 256,
-	/* AF_XDP puts a frame into the mbuf's own memory, which must fit one page: 4096 less mempool header and struct rte_mbuf. */
+	/* AF_XDP puts a frame into the mbuf's own memory, which must fill one page (eal_pool_create): 4096 less mempool header and
+	 * struct rte_mbuf. */
 	PORT_DATA_BYTES_MAX = 4096 - 64 - 128,
-	/* Of EAL_MBUF_DATA_BYTES, XDP takes 256 for its own headroom; Ethernet and two VLAN tags take 22. */
+	/* A ring slot of 2048 bytes holds the frame with Ethernet and two VLAN tags, 22, and the header of net_af_packet. */
 	PORT_MTU_SMALL = 2048 - 256 - 22,
 };
 
@@ -65,14 +66,9 @@ unsigned port_data_bytes(const struct options *options)
 	for (unsigned i = 0; i < options->n_pairs; i++) {
 		const char *devices[2] = { options->pairs[i].outside, options->pairs[i].inside };
 
-		for (unsigned j = 0; j < 2; j++) {
-			char interface[PORT_KERNEL_NAME_BYTES];
-			struct port_kernel_facts facts;
-
-			port_interface_find(devices[j], interface);
-			if (interface[0] && port_kernel_facts_read(interface, &facts) == 0 && facts.mtu > PORT_MTU_SMALL)
+		for (unsigned j = 0; j < 2; j++)
+			if (strncmp(devices[j], "auto:", 5) == 0 || strncmp(devices[j], "net_af_xdp", 10) == 0)
 				return PORT_DATA_BYTES_MAX;
-		}
 	}
 	return EAL_MBUF_DATA_BYTES;
 }

@@ -38,7 +38,7 @@ struct port {
 	} devices[OPTIONS_QUEUES_MAX];
 };
 
-/** How large mbufs must be so that these ports' frames fit: reads the interfaces' MTUs. */
+/** How large mbufs must be for these ports: AF_XDP wants a page for each. */
 unsigned port_data_bytes(const struct options *options);
 /** Open, configure and start. 0, or -errno after a sentence; then nothing is left open. `rss_key`: PORT_RSS_KEY_BYTES. */
 int port_open(const struct options *options, const char *device, unsigned pair, enum side side, struct rte_mempool *pool,

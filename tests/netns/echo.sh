@@ -47,8 +47,8 @@ control unban 10.77.1.8/30 >/dev/null
 check "and no longer once lifted" echo_client tcp 10.77.0.1 100 10.77.1.9
 
 # Control dies: everything stays. Another one comes, with another truth.
-kill -9 "$CONTROL_PID"
-wait "$CONTROL_PID" 2>/dev/null
+kill -9 "$CONTROL_CHILD"
+wait "$CONTROL_CHILD" 2>/dev/null
 check "with control dead a ban stays" not echo_client udp 10.77.0.1 100 10.77.1.5
 check "and others are served" echo_client tcp 10.77.0.1 100 10.77.1.6
 check "a new control is followed" control_start

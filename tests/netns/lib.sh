@@ -165,7 +165,8 @@ background() {
 # control_start: the test control, with a first image in place. control LINE: its answer.
 control_start() {
 	coproc CONTROL { exec "$MAKE_IMAGE" serve "$SHM" "$RUN" 2>>"$WORK/control.log"; }
-	PIDS+=($CONTROL_PID)
+	CONTROL_CHILD=$CONTROL_PID # bash forgets CONTROL_PID when the process ends
+	PIDS+=("$CONTROL_CHILD")
 	local line
 	read -r -t 10 line <&"${CONTROL[0]}" && [ "$line" = ready ]
 }
