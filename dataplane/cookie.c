@@ -69,9 +69,10 @@ bool cookie_check(
 	/* No SYN has fingerprint 0 (packet.h). */
 	if (!(rst->tcp_flags & TCP_FLAG_RST) || fingerprint == 0)
 		return false;
-	/* The secrets may have changed at the start of this slot, or earlier. */
+	/* The secret may have changed at any time, in this slot or in the last. */
 	if (rst->tcp_sequence != cookie_of(&secrets[0], rst, fingerprint, slot) &&
 		rst->tcp_sequence != cookie_of(&secrets[0], rst, fingerprint, slot - 1) &&
+		rst->tcp_sequence != cookie_of(&secrets[1], rst, fingerprint, slot) &&
 		rst->tcp_sequence != cookie_of(&secrets[1], rst, fingerprint, slot - 1))
 		return false;
 	*ret_fingerprint = fingerprint;

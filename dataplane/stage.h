@@ -21,6 +21,11 @@
 enum side { SIDE_OUTSIDE, SIDE_INSIDE };
 enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PROVEN_HALF_LIFE_MS = 60000 };
 
+/** A cookie is made with the first and accepted with both. */
+struct cookie_secrets {
+	struct hash_key keys[2]; /* current, previous */
+};
+
 /** Tables that all lcores share. Created once at start. */
 struct stage_shared {
 	struct pressure_table *unproven; /* attempts of unproven sources, half-life UNPROVEN_HALF_LIFE_MS */
@@ -30,7 +35,9 @@ struct stage_shared {
 	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only
 					proofs charge it */
 	struct concurrency_table *concurrency;
-	struct hash_key cookie_secrets[2]; /* current and previous */
+	/* Two copies, of which lcores read the one that cookie_slot names: see stage_shared_rotate_cookies. */
+	struct cookie_secrets cookie_slots[2];
+	_Atomic uint32_t cookie_slot;
 	struct hash_key table_key;
 	_Atomic uint32_t ban_epoch; /* moved by the table thread after each change of bans or lists */
 };
@@ -41,6 +48,9 @@ struct stage_shared_sizes {
 /** keys come from the caller's randomness. -ENOMEM. */
 int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],
 	const struct table_memory *memory, struct stage_shared **ret_shared);
+/** `fresh` becomes the current secret, the current one the previous. Thread: the table thread only. A grace period must have
+ * passed since the last rotation: the copy that is overwritten is the one that lcores left then. */
+void stage_shared_rotate_cookies(struct stage_shared *shared, const struct hash_key *fresh);
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory);
 
 /** What the stage hands out. Both may be called inside stage_decide_burst and stage_step; neither may call

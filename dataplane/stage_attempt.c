@@ -133,7 +133,7 @@ static enum reason challenge(
 		return REASON_CHALLENGE_BUDGET;
 	decision->reply_sequence = stage_random(stage);
 	decision->reply_acknowledgement =
-		cookie_make(&stage->shared->cookie_secrets[0], &work->arrival->packet, moment->now_ns);
+		cookie_make(stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns);
 	decision->reply_mss = 0;
 	return REASON_CHALLENGED;
 }
@@ -275,7 +275,7 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	if (service->challenge == IMAGE_CHALLENGE_OFF)
 		return REASON_NO_FLOW;
 	if (!cookie_check(
-		    stage->shared->cookie_secrets, &work->arrival->packet, moment->now_ns, &fingerprint))
+		    stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns, &fingerprint))
 		return REASON_CHALLENGE_BAD;
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);

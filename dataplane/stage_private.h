@@ -53,6 +53,12 @@ static inline int32_t sequence_after(uint32_t a, uint32_t b)
 	return (int32_t)(a - b);
 }
 
+/** Valid until the caller's next quiescent state. */
+static inline const struct hash_key *stage_cookie_secrets(const struct stage_shared *shared)
+{
+	return shared->cookie_slots[atomic_load_explicit(&shared->cookie_slot, memory_order_acquire)].keys;
+}
+
 static inline uint32_t stage_random(struct stage *stage)
 {
 	uint64_t x = stage->random_state;

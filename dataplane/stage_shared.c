@@ -15,8 +15,7 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	if (shared == NULL)
 		return -ENOMEM;
 	shared->table_key = keys[0];
-	shared->cookie_secrets[0] = keys[1];
-	shared->cookie_secrets[1] = keys[2];
+	shared->cookie_slots[0] = (struct cookie_secrets){{keys[1], keys[2]}};
 	error = pressure_table_create(
 		sizes->pressure_keys, UNPROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->unproven);
 	if (error == 0)
@@ -35,6 +34,15 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	}
 	*ret_shared = shared;
 	return 0;
+}
+
+void stage_shared_rotate_cookies(struct stage_shared *shared, const struct hash_key *fresh)
+{
+	uint32_t slot = atomic_load_explicit(&shared->cookie_slot, memory_order_relaxed);
+
+	shared->cookie_slots[1 - slot] = (struct cookie_secrets){{*fresh, shared->cookie_slots[slot].keys[0]}};
+	/* Release: pairs with the acquire in stage_cookie_secrets. */
+	atomic_store_explicit(&shared->cookie_slot, 1 - slot, memory_order_release);
 }
 
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory)

@@ -21,6 +21,7 @@
 
 enum {
 	TABLE_BEAT_MS = 50,	  /* heartbeat, clock anchor; readers call 100 ms and more a hang */
+	TABLE_SECRET_S = 600,	  /* a cookie's secret; a cookie itself is valid for at most 64 s, so two secrets suffice */
 	TABLE_RETRY_MS = 50,	  /* between two looks for an image that is missing */
 	TABLE_REFUSED_MS = 1000,  /* after one was refused: reading ten million bans again takes a while */
 	TABLE_POLL_US = 1000,	  /* without a doorbell: a ban shall bite within some 1 ms */
@@ -319,9 +320,15 @@ static void table_beat(struct table_thread *thread, uint64_t now_ns)
 	thread->next_beat_ns = now_ns + TABLE_BEAT_MS * UINT64_C(1000000);
 	atomic_store_explicit(&thread->setup.segment->segment.header->heartbeat_ns, now_ns, memory_order_release);
 	table_counts_publish(thread);
-	/* The slot that lcores left at the last beat is written now. */
+	/* The slots that lcores left at the last beat are written now. */
 	synchronize_rcu();
 	monotonic_clock_anchor(&thread->setup.shared->clock);
+	if (now_ns >= thread->next_secret_ns) {
+		struct hash_key fresh = { .k0 = random_u64(), .k1 = random_u64() };
+
+		thread->next_secret_ns = now_ns + TABLE_SECRET_S * UINT64_C(1000000000);
+		stage_shared_rotate_cookies(thread->setup.stage_shared, &fresh);
+	}
 }
 
 static void table_signals_read(struct table_thread *thread)

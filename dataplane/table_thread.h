@@ -36,7 +36,7 @@ struct table_thread {
 	struct table_thread_setup setup;
 	pthread_t thread;
 	int signal_fd;
-	uint64_t started_ns, next_beat_ns, next_try_ns;
+	uint64_t started_ns, next_beat_ns, next_try_ns, next_secret_ns;
 	struct link_server link;
 	struct table_control control;
 	struct table_image image;

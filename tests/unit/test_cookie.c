@@ -98,8 +98,8 @@ static void test_bound_to_the_client(void)
 	}
 }
 
-/* Blind guesses: three cookies of 2^24 are right for a fingerprint, so 2^20 guesses hit 0.19 times on
- * average; 5 or more have a chance of 2e-6, and the secrets are constants here. */
+/* Blind guesses: four cookies of 2^24 are right for a fingerprint, so 2^20 guesses hit 0.25 times on
+ * average; 5 or more have a chance of 7e-6, and the secrets are constants here. */
 static void test_guesses(void)
 {
 	struct packet rst = parse(&(struct frame_spec){.tcp_flags = TCP_FLAG_RST});

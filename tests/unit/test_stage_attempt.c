@@ -157,6 +157,11 @@ static void test_challenge(void)
 		send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
 	CHECK_EQ("a neighbour is not proven by it", send_syn(world, 3007, "203.0.113.3", 40001, 30304),
 		REASON_CHALLENGED);
+	stage_shared_rotate_cookies(world->shared, &(struct hash_key){71, 72});
+	CHECK_EQ("a cookie outlives one change of the secret",
+		answer_challenge(world, 3008, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_PASSED);
+	stage_shared_rotate_cookies(world->shared, &(struct hash_key){73, 74});
+	CHECK_EQ("but not two", answer_challenge(world, 3009, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
 	CHECK_EQ("an old cookie is worth nothing",
 		answer_challenge(world, 80000, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
 	world_destroy(world);
