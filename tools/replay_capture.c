@@ -55,9 +55,11 @@ int capture_open(const char *path, struct capture **ret_capture, char sentence[C
 	}
 	capture->pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!capture->pcap) {
-		/* libpcap puts the path in front of the sentences about opening, not of those about the contents. */
+		/* libpcap puts the path in front of the sentences about opening, not of those about the
+		 * contents. */
 		bool named = strncmp(why, path, strlen(path)) == 0;
-		snprintf(sentence, CAPTURE_SENTENCE_MAX, "%s%s%s", named ? "" : path, named ? "" : ": not a capture that can be read: ", why);
+		snprintf(sentence, CAPTURE_SENTENCE_MAX, "%s%s%s", named ? "" : path,
+			named ? "" : ": not a capture that can be read: ", why);
 		free(capture);
 		return -EINVAL;
 	}
@@ -65,7 +67,8 @@ int capture_open(const char *path, struct capture **ret_capture, char sentence[C
 	if (!link_is_known(capture->link)) {
 		name = pcap_datalink_val_to_name(capture->link);
 		snprintf(sentence, CAPTURE_SENTENCE_MAX,
-			"%s: link type %s (%d) is not supported (allowed: EN10MB, LINUX_SLL, LINUX_SLL2, RAW, IPV4, IPV6, NULL, LOOP)",
+			"%s: link type %s (%d) is not supported (allowed: EN10MB, LINUX_SLL, LINUX_SLL2, "
+			"RAW, IPV4, IPV6, NULL, LOOP)",
 			path, name ? name : "unknown", capture->link);
 		capture_close(capture);
 		return -EINVAL;
@@ -82,9 +85,10 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-/* How many bytes of link header to take away, the protocol behind it and the sender's MAC when the header has one. */
-static uint32_t link_read(const struct capture *capture, const uint8_t *bytes, uint32_t captured, uint16_t *ret_type,
-	uint8_t source[6])
+/* How many bytes of link header to take away, the protocol behind it and the sender's MAC when the header has
+ * one. */
+static uint32_t link_read(const struct capture *capture, const uint8_t *bytes, uint32_t captured,
+	uint16_t *ret_type, uint8_t source[6])
 {
 	uint32_t skip = 0;
 	uint8_t version;
@@ -110,8 +114,10 @@ static uint32_t link_read(const struct capture *capture, const uint8_t *bytes, u
 	return skip;
 }
 
-/* An Ethernet header of our own. The sender's MAC must be a unicast one: the packet is not to blame for a cooked capture. */
-static uint32_t ethernet_make(const struct capture *capture, const uint8_t *bytes, uint32_t captured, uint8_t out[ETHERNET_BYTES])
+/* An Ethernet header of our own. The sender's MAC must be a unicast one: the packet is not to blame for a
+ * cooked capture. */
+static uint32_t ethernet_make(
+	const struct capture *capture, const uint8_t *bytes, uint32_t captured, uint8_t out[ETHERNET_BYTES])
 {
 	static const uint8_t us[6] = {2, 0, 0, 0, 0, 1}, them[6] = {2, 0, 0, 0, 0, 2}, zero[6];
 	uint8_t source[6] = {2, 0, 0, 0, 0, 2};
@@ -129,7 +135,8 @@ static uint32_t ethernet_make(const struct capture *capture, const uint8_t *byte
 	return skip;
 }
 
-int capture_next(struct capture *capture, struct capture_frame *ret_frame, char sentence[CAPTURE_SENTENCE_MAX])
+int capture_next(
+	struct capture *capture, struct capture_frame *ret_frame, char sentence[CAPTURE_SENTENCE_MAX])
 {
 	struct pcap_pkthdr *header;
 	const uint8_t *bytes;
@@ -139,7 +146,8 @@ int capture_next(struct capture *capture, struct capture_frame *ret_frame, char 
 	if (rc == PCAP_ERROR_BREAK)
 		return 0;
 	if (rc != 1) {
-		snprintf(sentence, CAPTURE_SENTENCE_MAX, "the capture ends or is damaged after packet %" PRIu64 ": %s", capture->n,
+		snprintf(sentence, CAPTURE_SENTENCE_MAX,
+			"the capture ends or is damaged after packet %" PRIu64 ": %s", capture->n,
 			pcap_geterr(capture->pcap));
 		return -EINVAL;
 	}

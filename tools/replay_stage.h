@@ -24,8 +24,8 @@ struct replay_stage {
 	/* private */
 	void *image;
 	struct flow *storage;
-	struct hash_key secret;
-	uint64_t seed, now_ns, stepped_ns, cookie_slot;
+	size_t flows_bytes;
+	uint64_t seed, now_ns, stepped_ns;
 };
 
 /** `bans` may be NULL; their durations begin at start_wall_ms, the first packet's time. `seed` decides all
@@ -34,7 +34,8 @@ struct replay_stage {
 int replay_stage_create(const struct config *config, const struct ban_file *bans, int64_t start_wall_ms,
 	uint64_t seed, char *sentence, size_t sentence_bytes, struct replay_stage **ret_replay);
 void replay_stage_destroy(struct replay_stage *replay);
-/** Let time pass until now_ns (never backwards): timeouts, secrets, the end of pressure. */
+/** Let time pass until now_ns (never backwards): timeouts, the end of bans and of pressure.
+ * replay->now_ns is then the stage's time. */
 void replay_stage_advance(struct replay_stage *replay, uint64_t now_ns);
 
 #endif
