@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* ban_delay: how long after the answer to `ban.add` does the last packet of the banned source reach the node? One source after
- * the other opens a UDP flow, probes it at a steady rate, is banned over JSON-RPC and probes on until nothing arrives any more.
+/* ban_delay: how long after the answer to `ban.add` does the last packet of the banned source reach the node?
+ * One source after the other opens a UDP flow, probes it at a steady rate, is banned over JSON-RPC and probes
+ * on until nothing arrives any more.
  *
- * The main thread sends at the clients' end and talks to control; the listener hears at the node's end, where the kernel stamps each
- * frame, and sends the node's one answer that makes the flow two-way. The number of the ban is in the source port, so that a late
- * packet of an earlier source is never taken for one of the current. Both share one machine's clock.
+ * The main thread sends at the clients' end and talks to control; the listener hears at the node's end, where
+ * the kernel stamps each frame, and sends the node's one answer that makes the flow two-way. The number of
+ * the ban is in the source port, so that a late packet of an earlier source is never taken for one of the
+ * current. Both share one machine's clock.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +24,14 @@
 
 #include "tests/netns/wire.h"
 
-enum { BANS_MAX = 20000, PORT_BASE = 20000, SETTLE_NS = 10000000, BITE_NS = 1000000000, WARM_NS = 3000000, WARM_SPREAD_NS = 5000000 };
+enum {
+	BANS_MAX = 20000,
+	PORT_BASE = 20000,
+	SETTLE_NS = 10000000,
+	BITE_NS = 1000000000,
+	WARM_NS = 3000000,
+	WARM_SPREAD_NS = 5000000
+};
 
 struct ban {
 	_Atomic int64_t last_ns; /* arrival of its newest packet */
@@ -81,7 +90,8 @@ static void *listener_run(void *argument)
 		for (int i = 0; i < n; i++) {
 			unsigned number = (unsigned)packets[i].source_port - PORT_BASE;
 
-			if (packets[i].protocol != 17 || packets[i].destination_port != probe->port || number >= probe->n_bans)
+			if (packets[i].protocol != 17 || packets[i].destination_port != probe->port ||
+				number >= probe->n_bans)
 				continue;
 			atomic_store(&probe->bans[number].last_ns, packets[i].time_ns);
 			if (atomic_fetch_add(&probe->bans[number].arrived, 1) != 0)
@@ -104,7 +114,8 @@ static void rpc_connect(struct probe *probe)
 		fail("control's socket", errno);
 }
 
-/* The answer's arrival, or 0 when none came within `wait_ns`. Waiting here paces the probe, and the answer ends the wait at once. */
+/* The answer's arrival, or 0 when none came within `wait_ns`. Waiting here paces the probe, and the answer
+ * ends the wait at once. */
 static int64_t rpc_wait(struct probe *probe, int64_t wait_ns, bool expected)
 {
 	struct pollfd ready = {.fd = probe->rpc_fd, .events = expected ? POLLIN : 0};
@@ -129,15 +140,17 @@ static void rpc_request(struct probe *probe, unsigned number)
 {
 	char line[256];
 	int n = snprintf(line, sizeof(line),
-		"{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"ban.add\",\"params\":{\"ip\":\"%s\",\"for\":3600,\"reason\":\"delay\"}}\n", number,
-		probe->sources[number]);
+		"{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"ban.add\",\"params\":{\"ip\":\"%s\",\"for\":"
+		"3600,\"reason\":\"delay\"}}\n",
+		number, probe->sources[number]);
 
 	if (send(probe->rpc_fd, line, (size_t)n, MSG_NOSIGNAL) != n)
 		fail("control's socket", errno);
 }
 
 /* Send what is due, then wait for the next packet's time or control's answer. */
-static int64_t probe_step(struct probe *probe, const struct frame *frame, int64_t *next_ns, unsigned *sent, bool expected)
+static int64_t probe_step(
+	struct probe *probe, const struct frame *frame, int64_t *next_ns, unsigned *sent, bool expected)
 {
 	const struct frame *frames[WIRE_BATCH];
 	int64_t now_ns = wire_now_ns();
@@ -147,7 +160,8 @@ static int64_t probe_step(struct probe *probe, const struct frame *frame, int64_
 		frames[n++] = frame;
 		*next_ns += probe->interval_ns;
 	}
-	/* After a pause of the scheduler the rate goes on; what could not be sent in time is not sent in one heap. */
+	/* After a pause of the scheduler the rate goes on; what could not be sent in time is not sent in one
+	 * heap. */
 	if (*next_ns < now_ns - 20 * probe->interval_ns)
 		*next_ns = now_ns;
 	if (n > 0 && wire_send(probe->client_fd, frames, n) < 0)
@@ -197,7 +211,8 @@ static void ban_measure(struct probe *probe, unsigned number)
 			ban->answer_ns = answer_ns;
 		if (ban->answer_ns == 0 && now_ns > ban->request_ns + 5 * (int64_t)BITE_NS)
 			fail("control did not answer within 5 s", 0);
-		if (ban->answer_ns != 0 && now_ns > ban->answer_ns + SETTLE_NS && now_ns > last_ns + SETTLE_NS)
+		if (ban->answer_ns != 0 && now_ns > ban->answer_ns + SETTLE_NS &&
+			now_ns > last_ns + SETTLE_NS)
 			break;
 		if (ban->answer_ns != 0 && now_ns > ban->answer_ns + BITE_NS)
 			break;
@@ -215,13 +230,15 @@ static int compare(const void *a, const void *b)
 static void print_delays(const char *name, int64_t *delays_ns, unsigned n)
 {
 	qsort(delays_ns, n, sizeof(*delays_ns), compare);
-	printf("\"%s\": {\"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}, ", name, (double)delays_ns[n / 2] / 1000,
-		(double)delays_ns[n - 1 - n / 100] / 1000, (double)delays_ns[n - 1] / 1000);
+	printf("\"%s\": {\"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}, ", name,
+		(double)delays_ns[n / 2] / 1000, (double)delays_ns[n - 1 - n / 100] / 1000,
+		(double)delays_ns[n - 1] / 1000);
 }
 
 static void print_results(const struct probe *probe)
 {
-	int64_t *from_answer = calloc(probe->n_bans, sizeof(int64_t)), *from_request = calloc(probe->n_bans, sizeof(int64_t));
+	int64_t *from_answer = calloc(probe->n_bans, sizeof(int64_t)),
+		*from_request = calloc(probe->n_bans, sizeof(int64_t));
 	int64_t *answering = calloc(probe->n_bans, sizeof(int64_t));
 	unsigned bitten = 0, flowing = 0, after = 0;
 	double sent = 0, seconds = 0;
@@ -241,11 +258,13 @@ static void print_results(const struct probe *probe)
 		sent += ban->sent;
 		seconds += (double)(ban->end_ns - ban->request_ns) * 1e-9;
 	}
-	printf("{\"bans\": %u, \"bitten\": %u, \"flowing\": %u, \"passed_after_answer\": %u, ", probe->n_bans, bitten, flowing, after);
+	printf("{\"bans\": %u, \"bitten\": %u, \"flowing\": %u, \"passed_after_answer\": %u, ", probe->n_bans,
+		bitten, flowing, after);
 	print_delays("after_answer", from_answer, probe->n_bans);
 	print_delays("after_request", from_request, probe->n_bans);
 	print_delays("answer", answering, probe->n_bans);
-	printf("\"probe_pps\": %.0f, \"listener_lost\": %u}\n", sent / seconds, wire_lost(probe->listener_fd));
+	printf("\"probe_pps\": %.0f, \"listener_lost\": %u}\n", sent / seconds,
+		wire_lost(probe->listener_fd));
 }
 
 static void sources_read(struct probe *probe, const char *path)
@@ -263,9 +282,10 @@ static void sources_read(struct probe *probe, const char *path)
 
 static void options_read(struct probe *probe, int argc, char **argv)
 {
-	static const struct option options[] = {{"socket", 1, NULL, 's'}, {"client", 1, NULL, 'c'}, {"node", 1, NULL, 'n'},
-		{"client-mac", 1, NULL, 'm'}, {"node-mac", 1, NULL, 'o'}, {"v4", 1, NULL, '4'}, {"v6", 1, NULL, '6'},
-		{"port", 1, NULL, 'p'}, {"rate", 1, NULL, 'r'}, {"sources", 1, NULL, 'S'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"socket", 1, NULL, 's'}, {"client", 1, NULL, 'c'},
+		{"node", 1, NULL, 'n'}, {"client-mac", 1, NULL, 'm'}, {"node-mac", 1, NULL, 'o'},
+		{"v4", 1, NULL, '4'}, {"v6", 1, NULL, '6'}, {"port", 1, NULL, 'p'}, {"rate", 1, NULL, 'r'},
+		{"sources", 1, NULL, 'S'}, {NULL, 0, NULL, 0}};
 	long rate_pps = 25000;
 	int letter;
 
@@ -286,10 +306,12 @@ static void options_read(struct probe *probe, int argc, char **argv)
 			rate_pps = atol(optarg);
 		else if (letter == 'S')
 			sources_read(probe, optarg);
-		else if ((letter != 'm' && letter != 'o') || !wire_mac_parse(optarg, letter == 'm' ? probe->client_mac : probe->node_mac))
+		else if ((letter != 'm' && letter != 'o') ||
+			 !wire_mac_parse(optarg, letter == 'm' ? probe->client_mac : probe->node_mac))
 			fail("a wrong option", 0);
 	}
-	if (!probe->socket_path || !probe->client_namespace || !probe->node_namespace || probe->n_bans == 0 || rate_pps <= 0)
+	if (!probe->socket_path || !probe->client_namespace || !probe->node_namespace || probe->n_bans == 0 ||
+		rate_pps <= 0)
 		fail("--socket, --client, --node, --sources and a positive --rate are needed", 0);
 	probe->interval_ns = 1000000000 / rate_pps;
 }
@@ -300,7 +322,8 @@ int main(int argc, char **argv)
 	pthread_t listener;
 
 	options_read(&probe, argc, argv);
-	/* The kernel adds 50 us to each wait of an ordinary thread: longer than the pause between two probes. */
+	/* The kernel adds 50 us to each wait of an ordinary thread: longer than the pause between two probes.
+	 */
 	prctl(PR_SET_TIMERSLACK, 1000);
 	probe.client_fd = wire_open_in(probe.client_namespace, wire_open_sender, "c0");
 	probe.node_fd = wire_open_in(probe.node_namespace, wire_open_sender, "n0");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* packet_count INTERFACE PORT: listens at the node until SIGTERM or SIGINT, then prints one line for each source that
- * sent TCP or UDP to that port: "ADDRESS PACKETS". Prints "ready" when it hears, and "lost N" last when its own socket
- * lost packets, so that silence is never taken for a drop. One thread; memory for 2^21 sources.
+/* packet_count INTERFACE PORT: listens at the node until SIGTERM or SIGINT, then prints one line for each
+ * source that sent TCP or UDP to that port: "ADDRESS PACKETS". Prints "ready" when it hears, and "lost N"
+ * last when its own socket lost packets, so that silence is never taken for a drop. One thread; memory for
+ * 2^21 sources.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -72,7 +73,8 @@ int main(int argc, char **argv)
 	while (!stop || n > 0) {
 		n = wire_receive(fd, packets, stop ? 0 : 100);
 		for (int i = 0; i < n; i++)
-			if (packets[i].destination_port == atoi(argv[2]) && !count(slots, &n_used, &packets[i].source))
+			if (packets[i].destination_port == atoi(argv[2]) &&
+				!count(slots, &n_used, &packets[i].source))
 				return 1;
 	}
 	lost = wire_lost(fd);

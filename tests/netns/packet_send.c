@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* packet_send: a stranger who writes any source into his packets. Sends at a rate, from one source or from a list (a
- * packet each, round and round), and says how many were sent in which time. One thread; runs in the caller's namespace.
+/* packet_send: a stranger who writes any source into his packets. Sends at a rate, from one source or from a
+ * list (a packet each, round and round), and says how many were sent in which time. One thread; runs in the
+ * caller's namespace.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,15 +11,22 @@
 
 #include "tests/netns/wire.h"
 
-enum { FLAGS_FIN = 0x11, FLAGS_SYN = 0x02, FLAGS_RST = 0x04, KINDS_MAX = 8, SOURCES_MAX = 1 << 21, BATCH_NS = 500000 };
+enum {
+	FLAGS_FIN = 0x11,
+	FLAGS_SYN = 0x02,
+	FLAGS_RST = 0x04,
+	KINDS_MAX = 8,
+	SOURCES_MAX = 1 << 21,
+	BATCH_NS = 500000
+};
 
 struct kind {
 	const char *name;
 	uint8_t protocol, flags;
 };
 
-static const struct kind kinds_known[] = {
-	{"syn", 6, FLAGS_SYN}, {"rst", 6, FLAGS_RST}, {"fin", 6, FLAGS_FIN}, {"ack", 6, 0x10}, {"udp", 17, 0}};
+static const struct kind kinds_known[] = {{"syn", 6, FLAGS_SYN}, {"rst", 6, FLAGS_RST}, {"fin", 6, FLAGS_FIN},
+	{"ack", 6, 0x10}, {"udp", 17, 0}};
 
 struct sender {
 	const char *interface, *node_v4, *node_v6, *sources_path;
@@ -67,7 +75,8 @@ static void sources_read(struct sender *sender, const char *path)
 	sender->sources = calloc(SOURCES_MAX, sizeof(sender->sources[0]));
 	if (!file || !sender->sources)
 		fail("the list of sources cannot be read");
-	while (sender->n_sources < SOURCES_MAX && fscanf(file, "%63s", sender->sources[sender->n_sources]) == 1)
+	while (sender->n_sources < SOURCES_MAX &&
+		fscanf(file, "%63s", sender->sources[sender->n_sources]) == 1)
 		sender->n_sources++;
 	fclose(file);
 	if (sender->n_sources == 0)
@@ -76,37 +85,58 @@ static void sources_read(struct sender *sender, const char *path)
 
 static void options_read(struct sender *sender, int argc, char **argv)
 {
-	static const struct option options[] = {{"interface", 1, NULL, 'i'}, {"mac", 1, NULL, 'm'}, {"own-mac", 1, NULL, 'o'},
-		{"v4", 1, NULL, '4'}, {"v6", 1, NULL, '6'}, {"port", 1, NULL, 'p'}, {"kind", 1, NULL, 'k'}, {"source", 1, NULL, 's'},
-		{"sources", 1, NULL, 'S'}, {"source-ports", 1, NULL, 'P'}, {"rate", 1, NULL, 'r'}, {"count", 1, NULL, 'c'},
+	static const struct option options[] = {{"interface", 1, NULL, 'i'}, {"mac", 1, NULL, 'm'},
+		{"own-mac", 1, NULL, 'o'}, {"v4", 1, NULL, '4'}, {"v6", 1, NULL, '6'}, {"port", 1, NULL, 'p'},
+		{"kind", 1, NULL, 'k'}, {"source", 1, NULL, 's'}, {"sources", 1, NULL, 'S'},
+		{"source-ports", 1, NULL, 'P'}, {"rate", 1, NULL, 'r'}, {"count", 1, NULL, 'c'},
 		{"seed", 1, NULL, 'x'}, {NULL, 0, NULL, 0}};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (letter) {
-		case 'i': sender->interface = optarg; break;
-		case 'm': case 'o':
+		case 'i':
+			sender->interface = optarg;
+			break;
+		case 'm':
+		case 'o':
 			if (!wire_mac_parse(optarg, letter == 'm' ? sender->mac : sender->own_mac))
 				fail("--mac and --own-mac want six bytes with colons");
 			break;
-		case '4': sender->node_v4 = optarg; break;
-		case '6': sender->node_v6 = optarg; break;
-		case 'p': sender->port = (unsigned)atoi(optarg); break;
-		case 'k': kinds_parse(sender, optarg); break;
+		case '4':
+			sender->node_v4 = optarg;
+			break;
+		case '6':
+			sender->node_v6 = optarg;
+			break;
+		case 'p':
+			sender->port = (unsigned)atoi(optarg);
+			break;
+		case 'k':
+			kinds_parse(sender, optarg);
+			break;
 		case 's':
 			sender->sources = calloc(1, sizeof(sender->sources[0]));
 			snprintf(sender->sources[0], sizeof(sender->sources[0]), "%s", optarg);
 			sender->n_sources = 1;
 			break;
-		case 'S': sources_read(sender, optarg); break;
+		case 'S':
+			sources_read(sender, optarg);
+			break;
 		case 'P':
 			if (sscanf(optarg, "%u-%u", &sender->source_port_low, &sender->source_port_high) != 2)
 				fail("--source-ports wants LOW-HIGH");
 			break;
-		case 'r': sender->rate_pps = strtoul(optarg, NULL, 10); break;
-		case 'c': sender->count = strtoul(optarg, NULL, 10); break;
-		case 'x': sender->random ^= strtoul(optarg, NULL, 10) * UINT64_C(0x9e3779b97f4a7c15); break;
-		default: fail("unknown option");
+		case 'r':
+			sender->rate_pps = strtoul(optarg, NULL, 10);
+			break;
+		case 'c':
+			sender->count = strtoul(optarg, NULL, 10);
+			break;
+		case 'x':
+			sender->random ^= strtoul(optarg, NULL, 10) * UINT64_C(0x9e3779b97f4a7c15);
+			break;
+		default:
+			fail("unknown option");
 		}
 	}
 	if (!sender->interface || sender->n_kinds == 0 || sender->n_sources == 0 || sender->rate_pps == 0)
@@ -141,7 +171,9 @@ int main(int argc, char **argv)
 {
 	static struct frame frames[WIRE_BATCH];
 	const struct frame *pointers[WIRE_BATCH];
-	struct sender sender = {.port = 30303, .source_port_low = 1024, .source_port_high = 65535,
+	struct sender sender = {.port = 30303,
+		.source_port_low = 1024,
+		.source_port_high = 65535,
 		.random = UINT64_C(0x2545f4914f6cdd1d)};
 	struct timespec pause = {.tv_nsec = BATCH_NS};
 	unsigned long sent = 0;

@@ -93,9 +93,9 @@ def main():
         bans = weir.weirctl("ban", "list")["bans"]
         suite.check("weirctl lists no ban", bans == [], bans or "")
         for victim in (*CONNECTED.values(), *FRESH.values()):
-            peer = weir.call("peer.get", ip=victim)
-            suite.check(f"{victim} has no score, no ban and no strike", peer["score"]["app"] == 0 and not peer["bans"]
-                        and not peer["strikes"], peer["score"]["app"])
+            why, peer = weir.weirctl("why", victim), weir.call("peer.get", ip=victim)
+            suite.check(f"weirctl why {victim}: no score, no ban", why["score"] == 0 and why["tiers"] == [] and why["ban"] is None
+                        and peer["strikes"] == 0, f"{why['verdict']}, {why['reason']}, score {why['score']}")
             suite.check(f"{victim} gets through", weir.connects(victim, patience_s=15))
     return suite.finish()
 

@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import re
+import selectors
 import shutil
 import signal
 import socket
@@ -360,7 +361,6 @@ class EchoServer(threading.Thread):
         self.start()
 
     def run(self):
-        import selectors
         selector = selectors.DefaultSelector()
         selector.register(self.listener, selectors.EVENT_READ)
         while True:

@@ -21,8 +21,9 @@ enum { LISTENER_BYTES = 64 << 20, IPV4_BYTES = 20, IPV6_BYTES = 40 };
 
 static int wire_open(const char *interface, int protocol)
 {
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET, .sll_protocol = htons((uint16_t)protocol), .sll_ifindex = (int)if_nametoindex(interface)};
+	struct sockaddr_ll address = {.sll_family = AF_PACKET,
+		.sll_protocol = htons((uint16_t)protocol),
+		.sll_ifindex = (int)if_nametoindex(interface)};
 	int fd, error;
 
 	if (address.sll_ifindex == 0)
@@ -89,7 +90,8 @@ int wire_send(int fd, const struct frame *const frames[], unsigned n)
 
 		memset(messages, 0, sizeof(messages[0]) * batch);
 		for (unsigned i = 0; i < batch; i++) {
-			parts[i] = (struct iovec){.iov_base = (void *)(uintptr_t)frames[i]->bytes, .iov_len = frames[i]->n};
+			parts[i] = (struct iovec){
+				.iov_base = (void *)(uintptr_t)frames[i]->bytes, .iov_len = frames[i]->n};
 			messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 		}
 		sent = sendmmsg(fd, messages, batch, 0);
@@ -116,9 +118,10 @@ static bool parse(const uint8_t *bytes, size_t n, struct wire_packet *packet)
 		return false;
 	type = (uint16_t)(bytes[12] << 8 | bytes[13]);
 	if (type == ETH_P_IP) {
-		packet->source = address_from_v4((uint32_t)bytes[26] << 24 | (uint32_t)bytes[27] << 16 | (uint32_t)bytes[28] << 8 | bytes[29]);
-		packet->destination =
-			address_from_v4((uint32_t)bytes[30] << 24 | (uint32_t)bytes[31] << 16 | (uint32_t)bytes[32] << 8 | bytes[33]);
+		packet->source = address_from_v4((uint32_t)bytes[26] << 24 | (uint32_t)bytes[27] << 16 |
+						 (uint32_t)bytes[28] << 8 | bytes[29]);
+		packet->destination = address_from_v4((uint32_t)bytes[30] << 24 | (uint32_t)bytes[31] << 16 |
+						      (uint32_t)bytes[32] << 8 | bytes[33]);
 		packet->protocol = bytes[23];
 		l4 += (size_t)(bytes[14] & 15) * 4;
 	} else if (type == ETH_P_IPV6 && n >= ETH_HLEN + IPV6_BYTES) {
@@ -166,8 +169,10 @@ int wire_receive(int fd, struct wire_packet packets[WIRE_BATCH], int wait_ms)
 		return 0;
 	for (unsigned i = 0; i < WIRE_BATCH; i++) {
 		parts[i] = (struct iovec){.iov_base = bytes[i], .iov_len = WIRE_FRAME_BYTES};
-		messages[i].msg_hdr = (struct msghdr){
-			.msg_iov = &parts[i], .msg_iovlen = 1, .msg_control = controls[i], .msg_controllen = sizeof(controls[i])};
+		messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i],
+			.msg_iovlen = 1,
+			.msg_control = controls[i],
+			.msg_controllen = sizeof(controls[i])};
 	}
 	n = recvmmsg(fd, messages, WIRE_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0)
@@ -192,9 +197,9 @@ bool wire_mac_parse(const char *text, uint8_t ret_mac[6])
 {
 	int end = 0;
 
-	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret_mac[0], &ret_mac[1], &ret_mac[2], &ret_mac[3], &ret_mac[4],
-		       &ret_mac[5], &end) == 6 &&
-		text[end] == '\0';
+	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret_mac[0], &ret_mac[1], &ret_mac[2],
+		       &ret_mac[3], &ret_mac[4], &ret_mac[5], &end) == 6 &&
+	       text[end] == '\0';
 }
 
 int64_t wire_now_ns(void)

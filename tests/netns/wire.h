@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Raw frames on one interface, for the tests that play a stranger or listen at the node. A socket belongs to the
- * network namespace in which it was opened. One thread a socket. Must not be used on a real network: the tests give
- * it the ends of veth pairs that they made.
+ * Raw frames on one interface, for the tests that play a stranger or listen at the node. A socket belongs to
+ * the network namespace in which it was opened. One thread a socket. Must not be used on a real network: the
+ * tests give it the ends of veth pairs that they made.
  */
 #ifndef WEIR_TESTS_NETNS_WIRE_H
 #define WEIR_TESTS_NETNS_WIRE_H
@@ -28,7 +28,8 @@ int wire_open_sender(const char *interface);
 /** A socket that hears what arrives on `interface` (not what it sends), with room for 64 MiB. -errno. */
 int wire_open_listener(const char *interface);
 /** The same in another namespace (a path such as /run/netns/NAME); the thread comes back. -errno. */
-int wire_open_in(const char *namespace_path, int (*open_socket)(const char *interface), const char *interface);
+int wire_open_in(
+	const char *namespace_path, int (*open_socket)(const char *interface), const char *interface);
 
 /** Send them all, waiting when the interface is full. -errno. */
 int wire_send(int fd, const struct frame *const frames[], unsigned n);
