@@ -240,6 +240,13 @@ static void record_line(
 	scols_line_set_data(line, 1, output_format(value, kind, text, sizeof(text)));
 }
 
+static bool has_meaning(const json_t *value, enum output_kind kind)
+{
+	if (json_is_null(value))
+		return kind == OUTPUT_TIME || kind == OUTPUT_SPAN;
+	return !json_is_string(value) || json_string_length(value) > 0;
+}
+
 static void view_record(struct output *output, const json_t *part, const struct output_column *columns)
 {
 	static const struct output_column two[] = {{"name"}, {"value"}, {NULL}};
@@ -253,7 +260,9 @@ static void view_record(struct output *output, const json_t *part, const struct 
 	if (columns) {
 		for (; columns->key; columns++) {
 			value = output_find(part, columns->key);
-			if (value)
+			/* Nothing to say is not said: an empty text is "no error", null "does not apply", but
+			 * of a time "never". */
+			if (value && has_meaning(value, columns->kind))
 				record_line(table, columns->title ? columns->title : columns->key, value,
 					columns->kind);
 		}

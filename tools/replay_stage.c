@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "control/snapshot.h"
-#include "dataplane/cookie.h"
 
 enum {
 	FRAGMENTS = 4096, /* as the dataplane has for an lcore */
@@ -26,6 +25,10 @@ enum {
 /* Bounds the stage's own product of elapsed time and flows (2^28 at most) to 64 bits; without flows a step
  * costs nothing. */
 #define STEP_MAX_NS UINT64_C(60000000000)
+
+/* As the dataplane's table thread: a cookie is valid for at most 64 s, so the current and the previous secret
+ * suffice. */
+#define SECRET_NS UINT64_C(600000000000)
 
 static struct hash_key key_make(uint64_t seed, uint64_t part, uint64_t number)
 {
@@ -171,12 +174,26 @@ void replay_stage_destroy(struct replay_stage *replay)
 	free(replay);
 }
 
+/* The secret of an age follows from the seed; after a long silence only the last two can still matter. */
+static void secrets_advance(struct replay_stage *replay)
+{
+	uint64_t age = (replay->now_ns - REPLAY_CLOCK_BASE_NS) / SECRET_NS;
+
+	if (age > replay->secret_age + 2)
+		replay->secret_age = age - 2;
+	while (replay->secret_age < age) {
+		struct hash_key fresh = key_make(replay->seed, KEY_COOKIES, ++replay->secret_age);
+		stage_shared_rotate_cookies(replay->shared, &fresh);
+	}
+}
+
 void replay_stage_advance(struct replay_stage *replay, uint64_t now_ns)
 {
 	uint64_t silence_ns, step_ns;
 
 	if (now_ns > replay->now_ns)
 		replay->now_ns = now_ns;
+	secrets_advance(replay);
 	silence_ns = replay->now_ns - replay->stepped_ns;
 	if (silence_ns < STEP_NS)
 		return;

@@ -223,7 +223,8 @@ static int batches_send(struct import *import)
 	const struct ban_entry *entries = import->file.entries;
 	size_t n = import->file.n;
 
-	qsort(import->file.entries, n, sizeof(*entries), entry_order);
+	if (n > 0)
+		qsort(import->file.entries, n, sizeof(*entries), entry_order);
 	for (size_t from = 0, to; from < n; from = to) {
 		for (to = from + 1; to < n && to - from < PROTOCOL_IMPORT_MAX &&
 				    entries_share(&entries[from], &entries[to]);)
