@@ -312,3 +312,39 @@ enum reason world_connect(struct world *world, uint64_t at_ms, const char *sourc
 	next = world_send(world, at_ms, SIDE_OUTSIDE, &ack);
 	return next == REASON_FLOW ? reason : next;
 }
+
+struct frame_spec world_syn(const char *source, uint16_t port, uint16_t to_port)
+{
+	return (struct frame_spec){
+		.source = source,
+		.destination = strchr(source, ':') != NULL ? "2001:db8:1::1" : "198.51.100.1",
+		.protocol = 6,
+		.source_port = port,
+		.destination_port = to_port,
+		.sequence = 1000,
+		.tcp_flags = TCP_FLAG_SYN,
+	};
+}
+
+enum reason world_send_syn(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
+{
+	struct frame_spec spec = world_syn(source, port, to_port);
+
+	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
+}
+
+enum reason world_send_udp(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
+{
+	struct frame_spec spec = world_syn(source, port, to_port);
+
+	spec.protocol = 17;
+	spec.payload_bytes = 20;
+	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
+}
+
+void world_numbered(char text[32], unsigned i)
+{
+	snprintf(text, 32, "%u.%u.%u.%u", 11 + i % 80, i / 80 % 256, i * 7 % 256, 1 + i % 250);
+}

@@ -69,4 +69,14 @@ unsigned world_events_of(const struct world *world, enum event_kind kind);
  * that was not forwarded. */
 enum reason world_connect(struct world *world, uint64_t at_ms, const char *source, uint16_t port);
 
+/** A SYN to `to_port` of the node's address of the same family; change fields as needed. */
+struct frame_spec world_syn(const char *source, uint16_t port, uint16_t to_port);
+enum reason world_send_syn(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port);
+/** A datagram of 20 bytes, likewise. */
+enum reason world_send_udp(
+	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port);
+/** The i-th of many addresses that share no prefix with each other for long. */
+void world_numbered(char text[32], unsigned i);
+
 #endif

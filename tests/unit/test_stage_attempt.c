@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Rows 6 to 12: attempts, bans, proof, pressure and limits. Each protection has a test here that fails when it is taken out (tests/mutants.py does so).
+ * Rows 6 to 12: attempts, bans, proof, pressure and limits. Each protection has a test here that fails when
+ * it is taken out (tests/mutants.py does so).
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/check.h"
 #include "tests/stage_world.h"
-
-static struct frame_spec syn_from(const char *source, uint16_t port, uint16_t to_port)
-{
-	return (struct frame_spec){
-		.source = source,
-		.destination = strchr(source, ':') != NULL ? "2001:db8:1::1" : "198.51.100.1",
-		.protocol = 6,
-		.source_port = port,
-		.destination_port = to_port,
-		.sequence = 1000,
-		.tcp_flags = TCP_FLAG_SYN,
-	};
-}
-
-static enum reason send_syn(
-	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
-{
-	struct frame_spec spec = syn_from(source, port, to_port);
-
-	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
-}
-
-static enum reason send_udp(
-	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
-{
-	struct frame_spec spec = syn_from(source, port, to_port);
-
-	spec.protocol = 17;
-	spec.payload_bytes = 20;
-	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
-}
 
 static void test_bans(void)
 {
@@ -80,27 +50,31 @@ static void test_bans(void)
 	world_start(world);
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
 		CHECK_EQ(cases[i].name,
-			reason_info(send_syn(world, 2000 + i * 10, cases[i].source, 40000, 30303))->name,
+			reason_info(world_send_syn(world, 2000 + i * 10, cases[i].source, 40000, 30303))
+				->name,
 			reason_info(cases[i].reason)->name);
-	CHECK_EQ("a ban applies to UDP as well", send_udp(world, 4000, "203.0.113.9", 1, 30303),
+	CHECK_EQ("a ban applies to UDP as well", world_send_udp(world, 4000, "203.0.113.9", 1, 30303),
 		REASON_BANNED);
-	CHECK_EQ("and to services that are not protected", send_udp(world, 4001, "203.0.113.9", 1, 9999),
-		REASON_BANNED);
+	CHECK_EQ("and to services that are not protected",
+		world_send_udp(world, 4001, "203.0.113.9", 1, 9999), REASON_BANNED);
 	world_command(world, COMMAND_BAN_SET, "203.0.113.1", ban_meta_make(SOURCE_CLASS_BANNED, 1010));
-	CHECK_EQ("a command bans at once", send_syn(world, 5000, "203.0.113.1", 41000, 30303), REASON_BANNED);
-	CHECK_EQ("now < end is banned", send_syn(world, 9999, "203.0.113.1", 41000, 30303), REASON_BANNED);
+	CHECK_EQ("a command bans at once", world_send_syn(world, 5000, "203.0.113.1", 41000, 30303),
+		REASON_BANNED);
+	CHECK_EQ("now < end is banned", world_send_syn(world, 9999, "203.0.113.1", 41000, 30303),
+		REASON_BANNED);
 	CHECK_EQ("now = end is not, though nobody told us",
-		send_syn(world, 10000, "203.0.113.1", 41000, 30303), REASON_ADMITTED);
+		world_send_syn(world, 10000, "203.0.113.1", 41000, 30303), REASON_ADMITTED);
 	world_command(
 		world, COMMAND_BAN_SET, "203.0.112.0/20", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
-	CHECK_EQ("a prefix by command", send_syn(world, 11000, "203.0.112.1", 41000, 30303),
+	CHECK_EQ("a prefix by command", world_send_syn(world, 11000, "203.0.112.1", 41000, 30303),
 		REASON_BANNED_PREFIX);
 	world_command(world, COMMAND_ALLOW_SET, "203.0.112.1", 0);
-	CHECK_EQ("an allow by command wins", send_syn(world, 11001, "203.0.112.1", 41000, 30303),
+	CHECK_EQ("an allow by command wins", world_send_syn(world, 11001, "203.0.112.1", 41000, 30303),
 		REASON_ADMITTED);
 	world_command(world, COMMAND_ALLOW_CLEAR, "203.0.112.1", 0);
 	world_command(world, COMMAND_BAN_CLEAR, "203.0.112.0/20", 0);
-	CHECK_EQ("cleared is cleared", send_syn(world, 11002, "203.0.112.2", 41000, 30303), REASON_ADMITTED);
+	CHECK_EQ("cleared is cleared", world_send_syn(world, 11002, "203.0.112.2", 41000, 30303),
+		REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -122,7 +96,7 @@ static void test_monitor(void)
 static enum reason answer_challenge(struct world *world, uint64_t at_ms, const char *source, uint16_t port,
 	uint16_t to_port, uint32_t cookie)
 {
-	struct frame_spec spec = syn_from(source, port, to_port);
+	struct frame_spec spec = world_syn(source, port, to_port);
 
 	spec.tcp_flags = TCP_FLAG_RST;
 	spec.sequence = cookie;
@@ -135,7 +109,7 @@ static void test_challenge(void)
 	uint32_t cookie;
 
 	world_start(world);
-	CHECK_EQ("an unproven source is challenged", send_syn(world, 2000, "203.0.113.1", 40000, 30304),
+	CHECK_EQ("an unproven source is challenged", world_send_syn(world, 2000, "203.0.113.1", 40000, 30304),
 		REASON_CHALLENGED);
 	CHECK_EQ("with a cookie on the wire", world->decision.action, (int)WIRE_ACTION_COOKIE);
 	cookie = world->decision.reply_acknowledgement;
@@ -148,20 +122,22 @@ static void test_challenge(void)
 		answer_challenge(world, 2002, "203.0.113.1", 40001, 30304, cookie), REASON_CHALLENGE_BAD);
 	CHECK_EQ("another source's cookie proves nothing",
 		answer_challenge(world, 2003, "203.0.113.2", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
-	CHECK_EQ("still challenged", send_syn(world, 2004, "203.0.113.1", 40000, 30304), REASON_CHALLENGED);
+	CHECK_EQ("still challenged", world_send_syn(world, 2004, "203.0.113.1", 40000, 30304),
+		REASON_CHALLENGED);
 	CHECK_EQ("its own cookie proves", answer_challenge(world, 2005, "203.0.113.1", 40000, 30304, cookie),
 		REASON_CHALLENGE_PASSED);
-	CHECK_EQ(
-		"the resent SYN passes", send_syn(world, 3005, "203.0.113.1", 40000, 30304), REASON_ADMITTED);
+	CHECK_EQ("the resent SYN passes", world_send_syn(world, 3005, "203.0.113.1", 40000, 30304),
+		REASON_ADMITTED);
 	CHECK_EQ("another connection of the proven source passes",
-		send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
-	CHECK_EQ("a neighbour is not proven by it", send_syn(world, 3007, "203.0.113.3", 40001, 30304),
+		world_send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
+	CHECK_EQ("a neighbour is not proven by it", world_send_syn(world, 3007, "203.0.113.3", 40001, 30304),
 		REASON_CHALLENGED);
 	stage_shared_rotate_cookies(world->shared, &(struct hash_key){71, 72});
 	CHECK_EQ("a cookie outlives one change of the secret",
 		answer_challenge(world, 3008, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_PASSED);
 	stage_shared_rotate_cookies(world->shared, &(struct hash_key){73, 74});
-	CHECK_EQ("but not two", answer_challenge(world, 3009, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
+	CHECK_EQ("but not two", answer_challenge(world, 3009, "203.0.113.1", 40000, 30304, cookie),
+		REASON_CHALLENGE_BAD);
 	CHECK_EQ("an old cookie is worth nothing",
 		answer_challenge(world, 80000, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
 	world_destroy(world);
@@ -169,17 +145,12 @@ static void test_challenge(void)
 	world = world_create();
 	world->policy.replies_per_s = 10;
 	world_start(world);
-	CHECK_EQ("the first reply is within the budget", send_syn(world, 2000, "203.0.113.1", 1, 30304),
+	CHECK_EQ("the first reply is within the budget", world_send_syn(world, 2000, "203.0.113.1", 1, 30304),
 		REASON_CHALLENGED);
-	CHECK_EQ("the budget is spent", send_syn(world, 2000, "203.0.113.1", 2, 30304),
+	CHECK_EQ("the budget is spent", world_send_syn(world, 2000, "203.0.113.1", 2, 30304),
 		REASON_CHALLENGE_BUDGET);
-	CHECK_EQ("and comes back", send_syn(world, 2100, "203.0.113.1", 3, 30304), REASON_CHALLENGED);
+	CHECK_EQ("and comes back", world_send_syn(world, 2100, "203.0.113.1", 3, 30304), REASON_CHALLENGED);
 	world_destroy(world);
-}
-
-static void numbered(char text[32], unsigned i)
-{
-	snprintf(text, 32, "%u.%u.%u.%u", 11 + i % 80, i / 80 % 256, i * 7 % 256, 1 + i % 250);
 }
 
 static void test_pressure(void)
@@ -194,8 +165,8 @@ static void test_pressure(void)
 	for (unsigned i = 0; i < 5000; i++) {
 		enum reason reason;
 
-		numbered(source, i);
-		reason = send_syn(
+		world_numbered(source, i);
+		reason = world_send_syn(
 			world, 2000 + i / 20, source, (uint16_t)(1024 + i), 30303); /* 20,000 a second */
 		admitted += reason == REASON_ADMITTED;
 		challenged += reason == REASON_CHALLENGED;
@@ -205,15 +176,16 @@ static void test_pressure(void)
 	CHECK_EQ("all the rest is challenged", challenged, 4980u);
 	CHECK_EQ("control hears of it once", world_events_of(world, EVENT_FLOOD_ENTER), 1u);
 	CHECK_EQ("a proven client passes in the middle of it",
-		send_syn(world, 2300, "203.0.113.7", 40001, 30303), REASON_ADMITTED);
-	CHECK_EQ("a stranger is challenged, not dropped", send_syn(world, 2301, "203.0.113.8", 40001, 30303),
-		REASON_CHALLENGED);
+		world_send_syn(world, 2300, "203.0.113.7", 40001, 30303), REASON_ADMITTED);
+	CHECK_EQ("a stranger is challenged, not dropped",
+		world_send_syn(world, 2301, "203.0.113.8", 40001, 30303), REASON_CHALLENGED);
 	world_pass(world, 7000);
-	CHECK_EQ("pressure holds", send_syn(world, 7001, "203.0.113.8", 40002, 30303), REASON_CHALLENGED);
+	CHECK_EQ("pressure holds", world_send_syn(world, 7001, "203.0.113.8", 40002, 30303),
+		REASON_CHALLENGED);
 	world_pass(world, 9000);
 	CHECK_EQ("and ends", world_events_of(world, EVENT_FLOOD_LEAVE), 1u);
-	CHECK_EQ("then strangers are admitted at once", send_syn(world, 9001, "203.0.113.8", 40003, 30303),
-		REASON_ADMITTED);
+	CHECK_EQ("then strangers are admitted at once",
+		world_send_syn(world, 9001, "203.0.113.8", 40003, 30303), REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -226,8 +198,8 @@ static void test_half_open_pressure(void)
 	/* 150 attempts a second stay below enter_per_s; only the handshakes that wait tell. */
 	world_start(world);
 	for (unsigned i = 0; i < 140; i++) {
-		numbered(source, i);
-		reason = send_syn(world, 2000 + i * 7, source, 1024, 30303);
+		world_numbered(source, i);
+		reason = world_send_syn(world, 2000 + i * 7, source, 1024, 30303);
 	}
 	CHECK_EQ("too many half-open flows are pressure", reason, REASON_CHALLENGED);
 	CHECK_EQ("the node never has more of them than configured",
@@ -245,10 +217,11 @@ static void test_prefix_pressure(void)
 	world_start(world);
 	for (unsigned i = 0; i < 40; i++) {
 		snprintf(source, sizeof(source), "192.0.2.%u", i + 1);
-		admitted += send_syn(world, 2000 + i * 50, source, 1024, 30303) == REASON_ADMITTED;
+		admitted += world_send_syn(world, 2000 + i * 50, source, 1024, 30303) == REASON_ADMITTED;
 	}
 	CHECK_TRUE("a dense prefix is challenged beyond its burst", admitted >= 8 && admitted <= 14);
-	CHECK_EQ("another prefix is not", send_syn(world, 4100, "203.0.113.8", 1, 30303), REASON_ADMITTED);
+	CHECK_EQ("another prefix is not", world_send_syn(world, 4100, "203.0.113.8", 1, 30303),
+		REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -265,7 +238,7 @@ static void test_victim(void)
 		REASON_ADMITTED);
 	world->n_events = 0;
 	for (unsigned i = 0; i < 10000; i++) {
-		spec = syn_from(i % 2 ? "203.0.113.7" : "198.18.0.9", (uint16_t)(1024 + i), 30303);
+		spec = world_syn(i % 2 ? "203.0.113.7" : "198.18.0.9", (uint16_t)(1024 + i), 30303);
 		spec.sequence = i * 7919;
 		spec.tcp_flags = i % 5 == 3   ? TCP_FLAG_RST
 				 : i % 5 == 4 ? TCP_FLAG_FIN | TCP_FLAG_ACK
@@ -276,29 +249,29 @@ static void test_victim(void)
 	for (unsigned i = 0; i < world->n_events; i++)
 		CHECK_FALSE("no event carries evidence", (world->events[i].flags & EVENT_FLAG_EVIDENCE) != 0);
 	CHECK_EQ("its connection was not cut", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
-	spec = syn_from("203.0.113.7", 40000, 30303);
+	spec = world_syn("203.0.113.7", 40000, 30303);
 	spec.tcp_flags = TCP_FLAG_ACK;
 	spec.sequence = 1001;
 	spec.acknowledgement = 5001;
 	spec.payload_bytes = 10;
 	CHECK_EQ("it goes on", world_send(world, 2600, SIDE_OUTSIDE, &spec), REASON_FLOW);
-	CHECK_EQ("a new one is challenged at worst", send_syn(world, 2601, "203.0.113.7", 60001, 30303),
+	CHECK_EQ("a new one is challenged at worst", world_send_syn(world, 2601, "203.0.113.7", 60001, 30303),
 		REASON_CHALLENGED);
 	CHECK_EQ("the challenge is answered",
 		answer_challenge(
 			world, 2602, "203.0.113.7", 60001, 30303, world->decision.reply_acknowledgement),
 		REASON_CHALLENGE_PASSED);
 	for (unsigned i = 0; i < 1000; i++)
-		(void)send_syn(world, 2602, "203.0.113.7", (uint16_t)(1024 + i), 30303);
-	CHECK_EQ("spoofers cannot use its ticket up", send_syn(world, 2603, "203.0.113.7", 60001, 30303),
-		REASON_ADMITTED);
-	CHECK_EQ("the fresh victim is challenged", send_syn(world, 2604, "198.18.0.9", 60001, 30303),
+		(void)world_send_syn(world, 2602, "203.0.113.7", (uint16_t)(1024 + i), 30303);
+	CHECK_EQ("spoofers cannot use its ticket up",
+		world_send_syn(world, 2603, "203.0.113.7", 60001, 30303), REASON_ADMITTED);
+	CHECK_EQ("the fresh victim is challenged", world_send_syn(world, 2604, "198.18.0.9", 60001, 30303),
 		REASON_CHALLENGED);
 	CHECK_EQ("answers",
 		answer_challenge(
 			world, 2605, "198.18.0.9", 60001, 30303, world->decision.reply_acknowledgement),
 		REASON_CHALLENGE_PASSED);
-	CHECK_EQ("and is admitted", send_syn(world, 2606, "198.18.0.9", 60001, 30303), REASON_ADMITTED);
+	CHECK_EQ("and is admitted", world_send_syn(world, 2606, "198.18.0.9", 60001, 30303), REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -324,13 +297,13 @@ static void test_rates(void)
 		REASON_ADMITTED);
 	for (unsigned i = 0; i < 15; i++) {
 		snprintf(name, sizeof(name), "SYN %u in the neighbour's name", i + 2);
-		CHECK_EQ(name, send_syn(world, 7002, "203.0.113.8", (uint16_t)(50000 + i), 30303),
+		CHECK_EQ(name, world_send_syn(world, 7002, "203.0.113.8", (uint16_t)(50000 + i), 30303),
 			REASON_ADMITTED);
 	}
 	CHECK_EQ("what SYNs in its name have spent means a challenge",
-		send_syn(world, 7003, "203.0.113.8", 51000, 30303), REASON_ADMITTED);
-	CHECK_EQ(
-		"and never a refusal", send_syn(world, 7003, "203.0.113.8", 51001, 30303), REASON_CHALLENGED);
+		world_send_syn(world, 7003, "203.0.113.8", 51000, 30303), REASON_ADMITTED);
+	CHECK_EQ("and never a refusal", world_send_syn(world, 7003, "203.0.113.8", 51001, 30303),
+		REASON_CHALLENGED);
 	world_destroy(world);
 
 	world = world_create();
@@ -385,7 +358,7 @@ static void test_limits(void)
 	world_list(world, IMAGE_LIST_ALLOW, "192.0.2.0/24");
 	world_start(world);
 	for (unsigned i = 0; i < 4; i++) {
-		numbered(source, i);
+		world_numbered(source, i);
 		CHECK_EQ("below the soft limit", world_connect(world, 2000, source, 1), REASON_ADMITTED);
 	}
 	CHECK_EQ("at the soft limit the delay is still 0", world_connect(world, 2000, "203.0.113.1", 1),

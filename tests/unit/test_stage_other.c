@@ -9,42 +9,6 @@
 #include "tests/check.h"
 #include "tests/stage_world.h"
 
-static struct frame_spec syn_from(const char *source, uint16_t port, uint16_t to_port)
-{
-	return (struct frame_spec){
-		.source = source,
-		.destination = strchr(source, ':') != NULL ? "2001:db8:1::1" : "198.51.100.1",
-		.protocol = 6,
-		.source_port = port,
-		.destination_port = to_port,
-		.sequence = 1000,
-		.tcp_flags = TCP_FLAG_SYN,
-	};
-}
-
-static enum reason send_syn(
-	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
-{
-	struct frame_spec spec = syn_from(source, port, to_port);
-
-	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
-}
-
-static enum reason send_udp(
-	struct world *world, uint64_t at_ms, const char *source, uint16_t port, uint16_t to_port)
-{
-	struct frame_spec spec = syn_from(source, port, to_port);
-
-	spec.protocol = 17;
-	spec.payload_bytes = 20;
-	return world_send(world, at_ms, SIDE_OUTSIDE, &spec);
-}
-
-static void numbered(char text[32], unsigned i)
-{
-	snprintf(text, 32, "%u.%u.%u.%u", 11 + i % 80, i / 80 % 256, i * 7 % 256, 1 + i % 250);
-}
-
 static void test_udp(void)
 {
 	struct world *world = world_create();
@@ -62,21 +26,22 @@ static void test_udp(void)
 		.payload_bytes = 20};
 
 	world_start(world);
-	CHECK_EQ("the first packet is an attempt", send_udp(world, 2000, "203.0.113.7", 40000, 30303),
+	CHECK_EQ("the first packet is an attempt", world_send_udp(world, 2000, "203.0.113.7", 40000, 30303),
 		REASON_ADMITTED);
-	CHECK_EQ("the second passes", send_udp(world, 2001, "203.0.113.7", 40000, 30303), REASON_FLOW);
-	CHECK_EQ("the third passes", send_udp(world, 2002, "203.0.113.7", 40000, 30303), REASON_FLOW);
+	CHECK_EQ("the second passes", world_send_udp(world, 2001, "203.0.113.7", 40000, 30303), REASON_FLOW);
+	CHECK_EQ("the third passes", world_send_udp(world, 2002, "203.0.113.7", 40000, 30303), REASON_FLOW);
 	CHECK_EQ("a fourth before the node answers does not",
-		send_udp(world, 2003, "203.0.113.7", 40000, 30303), REASON_FLOW_UDP_UNANSWERED);
+		world_send_udp(world, 2003, "203.0.113.7", 40000, 30303), REASON_FLOW_UDP_UNANSWERED);
 	CHECK_EQ("the node answers", world_send(world, 2004, SIDE_INSIDE, &answer), REASON_FLOW);
-	CHECK_EQ("then the flow is open", send_udp(world, 2005, "203.0.113.7", 40000, 30303), REASON_FLOW);
+	CHECK_EQ("then the flow is open", world_send_udp(world, 2005, "203.0.113.7", 40000, 30303),
+		REASON_FLOW);
 	CHECK_EQ("two-way UDP is no proof", world_events_of(world, EVENT_FLOW_PROVEN), 0u);
 	CHECK_EQ("the node dials", world_send(world, 2010, SIDE_INSIDE, &dial), REASON_FLOW_FROM_NODE);
-	CHECK_EQ("and is answered without an attempt", send_udp(world, 2011, "203.0.113.50", 9, 30303),
+	CHECK_EQ("and is answered without an attempt", world_send_udp(world, 2011, "203.0.113.50", 9, 30303),
 		REASON_FLOW);
 	world_command(
 		world, COMMAND_BAN_SET, "203.0.113.7", ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
-	CHECK_EQ("a ban ends an open UDP flow", send_udp(world, 2012, "203.0.113.7", 40000, 30303),
+	CHECK_EQ("a ban ends an open UDP flow", world_send_udp(world, 2012, "203.0.113.7", 40000, 30303),
 		REASON_BANNED);
 	world_destroy(world);
 }
@@ -102,14 +67,14 @@ static void test_other(void)
 		REASON_NOT_NODE);
 	CHECK_EQ("the node's address from outside does not",
 		world_send(world, 2002, SIDE_OUTSIDE, &pretender), REASON_BAD_IP_SOURCE);
-	CHECK_EQ("an unprotected port passes by default", send_syn(world, 2003, "203.0.113.7", 1, 22),
+	CHECK_EQ("an unprotected port passes by default", world_send_syn(world, 2003, "203.0.113.7", 1, 22),
 		REASON_OTHER_SERVICE);
 	CHECK_EQ("another protocol too", world_send(world, 2004, SIDE_OUTSIDE, &gre), REASON_OTHER_SERVICE);
 	world->policy.other_policy = IMAGE_OTHER_DROP;
 	world->policy.icmp_per_s = 10;
 	world->policy.infrastructure_per_s = 10;
 	world_reload(world);
-	CHECK_EQ("unless configuration says drop", send_syn(world, 2005, "203.0.113.7", 2, 22),
+	CHECK_EQ("unless configuration says drop", world_send_syn(world, 2005, "203.0.113.7", 2, 22),
 		REASON_OTHER_SERVICE_CLOSED);
 	CHECK_EQ("echo has a budget", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_ICMP_ECHO);
 	CHECK_EQ("that is spent", world_send(world, 3000, SIDE_OUTSIDE, &echo), REASON_INFRASTRUCTURE_BUDGET);
@@ -205,7 +170,7 @@ static void test_icmp_errors(void)
 
 static void test_malformed(void)
 {
-	struct frame_spec spec = syn_from("203.0.113.7", 40000, 30303);
+	struct frame_spec spec = world_syn("203.0.113.7", 40000, 30303);
 	struct world *world = world_create();
 
 	world_start(world);
@@ -232,8 +197,8 @@ static void test_bursts(void)
 	struct world *world = world_create();
 
 	world_start(world);
-	specs[0] = specs[1] = syn_from("203.0.113.7", 40000, 30303);
-	specs[2] = syn_from("203.0.113.8", 40000, 30303);
+	specs[0] = specs[1] = world_syn("203.0.113.7", 40000, 30303);
+	specs[2] = world_syn("203.0.113.8", 40000, 30303);
 	world_send_burst(world, 2000, SIDE_OUTSIDE, specs, 3, reasons);
 	CHECK_EQ("the SYN", reasons[0], REASON_ADMITTED);
 	CHECK_EQ("its resend in the same burst", reasons[1], REASON_FLOW);
@@ -252,8 +217,8 @@ static void test_full(void)
 	world_start(world);
 	CHECK_EQ("a proven flow", world_connect(world, 2000, "203.0.113.7", 40000), REASON_ADMITTED);
 	for (unsigned i = 0; i < WORLD_FLOWS * 4; i++) {
-		numbered(source, i);
-		(void)send_syn(world, 2001, source, (uint16_t)(i % 60000 + 1), 30303);
+		world_numbered(source, i);
+		(void)world_send_syn(world, 2001, source, (uint16_t)(i % 60000 + 1), 30303);
 	}
 	CHECK_TRUE("the table is bounded", world_counter(world, COUNTER_FLOWS) <= WORLD_FLOWS);
 	CHECK_TRUE(
