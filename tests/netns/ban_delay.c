@@ -30,7 +30,9 @@ enum {
 	SETTLE_NS = 10000000,
 	BITE_NS = 1000000000,
 	WARM_NS = 3000000,
-	WARM_SPREAD_NS = 5000000
+	WARM_SPREAD_NS = 5000000,
+	WARM_MAX_NS = 500000000,
+	FLOWING_NS = 500000
 };
 
 struct ban {
@@ -38,7 +40,7 @@ struct ban {
 	_Atomic unsigned arrived;
 	int64_t request_ns, answer_ns, end_ns;
 	unsigned sent; /* from request to end */
-	bool flowing;  /* packets arrived in the last millisecond before the request */
+	bool flowing;  /* a packet arrived in the last half millisecond before the request */
 };
 
 struct probe {
@@ -198,10 +200,12 @@ static void ban_measure(struct probe *probe, unsigned number)
 	probe->random = probe->random * UINT64_C(6364136223846793005) + 1;
 	next_ns = wire_now_ns();
 	warm_ns = next_ns + WARM_NS + (int64_t)((probe->random >> 33) % WARM_SPREAD_NS);
-	while (wire_now_ns() < warm_ns)
+	do {
 		(void)probe_step(probe, &frame, &next_ns, &warm_sent, false);
-	ban->request_ns = wire_now_ns();
-	ban->flowing = atomic_load(&ban->last_ns) > ban->request_ns - 1000000;
+		ban->request_ns = wire_now_ns();
+		ban->flowing = atomic_load(&ban->last_ns) > ban->request_ns - FLOWING_NS;
+		/* A ban of a source whose packets wait for a CPU somewhere would look quicker than it is. */
+	} while (ban->request_ns < warm_ns || (!ban->flowing && ban->request_ns < warm_ns + WARM_MAX_NS));
 	rpc_request(probe, number);
 	while (true) {
 		int64_t answer_ns = probe_step(probe, &frame, &next_ns, &ban->sent, ban->answer_ns == 0);
