@@ -35,6 +35,7 @@ struct publisher {
 	uint64_t interval_ns, commands_max;
 	uint64_t requested, building_request, done;
 	uint64_t commands_since; /* commands since the last freeze */
+	uint64_t overlay_since;  /* those of them that the dataplane holds in its overlay */
 	uint64_t last_freeze_ns, retry_ns;
 	int64_t clock_offset_ms; /* wall minus monotonic at the last tick */
 	bool clock_known, dirty, must_build, news;
@@ -134,6 +135,17 @@ void publisher_close(struct publisher *publisher)
 	free(publisher);
 }
 
+static bool command_needs_overlay(const struct command_record *record)
+{
+	struct address address;
+
+	if (record->kind == COMMAND_FLOW_CUT)
+		return false;
+	memcpy(address.bytes, record->address, sizeof(address.bytes));
+	return (record->kind != COMMAND_BAN_SET && record->kind != COMMAND_BAN_CLEAR) ||
+	       !command_ban_is_exact(record->prefix_length, address_is_v4(&address));
+}
+
 /* False: the log is full of commands that no image covers. */
 static bool command_append(struct publisher *publisher, const struct command_record *record)
 {
@@ -146,6 +158,8 @@ static bool command_append(struct publisher *publisher, const struct command_rec
 	}
 	publisher->commands_since++;
 	publisher->news = true;
+	if (command_needs_overlay(record) && ++publisher->overlay_since >= COMMAND_OVERLAY_MAX / 2)
+		publisher->must_build = true;
 	return true;
 }
 
@@ -297,7 +311,7 @@ static int build_start(struct publisher *publisher, const struct snapshot_clock 
 	build->lists = publisher->lists;
 	build->lists->references++;
 	publisher->building_request = publisher->requested;
-	publisher->commands_since = 0;
+	publisher->commands_since = publisher->overlay_since = 0;
 	publisher->last_freeze_ns = clock->mono_ns;
 	publisher->dirty = false;
 	publisher->must_build = false;

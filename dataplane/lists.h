@@ -10,7 +10,7 @@
 #include "dataplane/ban_table.h"
 #include "shm/image.h"
 
-enum { LISTS_OVERLAY_MAX = 4096 };
+enum { LISTS_OVERLAY_MAX = COMMAND_OVERLAY_MAX };
 
 struct lists;
 

@@ -182,6 +182,9 @@ static const struct next_hop *flow_hop(const struct stage *stage, const struct f
 {
 	unsigned index = side == SIDE_OUTSIDE ? (unsigned)flow->outside_hop : flow->node + 1u;
 
+	/* Taken over from an earlier process and silent since: most links have one router outside, the last that spoke. */
+	if (side == SIDE_OUTSIDE && index == 0)
+		index = stage->last_hop[side];
 	return index != 0 && stage->hops[side][index].valid ? &stage->hops[side][index] : NULL;
 }
 

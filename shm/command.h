@@ -55,6 +55,16 @@ enum command_kind {
 	COMMAND_KIND_COUNT,
 };
 
+/* Commands for lists and for bans that are no host, /64 or /128 wait in an overlay of the dataplane's until an image carries them: at most so
+ * many. Control publishes an image when half of it is used. */
+enum { COMMAND_OVERLAY_MAX = 4096 };
+
+/** True when a ban of this prefix has an exact table and needs no overlay. */
+static inline bool command_ban_is_exact(uint8_t prefix_length, bool is_v4)
+{
+	return prefix_length == 128 || (!is_v4 && prefix_length == 64);
+}
+
 /** One record of the log: 64 bytes, written once, then never changed until its place is reused. */
 struct command_record {
 	uint64_t sequence; /* 1, 2, 3, ... over the life of the control segment's instance */

@@ -238,6 +238,37 @@ static void test_overflow(void)
 	publisher_end(publisher);
 }
 
+/* The dataplane holds few commands of prefixes: an image must relieve it long before the log is full. */
+static void test_overlay(void)
+{
+	struct publisher_status status;
+	struct snapshot_clock clock = now;
+	struct publisher *publisher = publisher_make("o", 60000, 1000000);
+	uint64_t images;
+	if (publisher == NULL)
+		return;
+	settle(publisher, &clock);
+	publisher_status(publisher, &status);
+	images = status.images;
+	for (uint32_t i = 0; i < COMMAND_OVERLAY_MAX; i++) {
+		struct address address = address_from_v4(0x0a000000 + i);
+		struct prefix prefix = prefix_of(&address, PREFIX_HOST_LENGTH);
+		publisher_enforce(publisher, &prefix, SOURCE_CLASS_BANNED, SNAPSHOT_NEVER_MS, &clock);
+	}
+	publisher_tick(publisher, &clock);
+	publisher_status(publisher, &status);
+	CHECK_FALSE("bans of hosts need no image soon", status.building || status.images != images);
+	for (uint32_t i = 0; i < COMMAND_OVERLAY_MAX / 2; i++) {
+		struct address address = address_from_v4(0x0b000000 + i * 256);
+		struct prefix prefix = prefix_of(&address, PREFIX_V4_BASE + 24);
+		publisher_enforce(publisher, &prefix, SOURCE_CLASS_BANNED, SNAPSHOT_NEVER_MS, &clock);
+	}
+	settle(publisher, &clock);
+	publisher_status(publisher, &status);
+	CHECK_TRUE("bans of prefixes do", status.images == images + 1);
+	publisher_end(publisher);
+}
+
 static void test_failure(void)
 {
 	struct publisher_status status;
@@ -352,6 +383,7 @@ static const struct check_test tests[] = {
 	{"the enforced set merges and rolls back", test_set},
 	{"commands and images say the same", test_log_and_image},
 	{"a full log forces an image and loses nothing", test_overflow},
+	{"an image relieves the dataplane's overlay", test_overlay},
 	{"a failed image keeps its changes", test_failure},
 	{"a step of the clock makes a new image", test_clock_step},
 	{"images are made when due and not else", test_requests_and_pace},
