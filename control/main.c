@@ -52,6 +52,7 @@ static void due_arm(struct process *process)
 static void turn_end(void *context)
 {
 	struct process *process = context;
+	rpc_server_run(process->server);
 	rpc_tick(process->rpc);
 	control_turn_end(&process->control);
 	rpc_server_turn_end(process->server);

@@ -12,15 +12,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/log.h"
 
 enum {
-	READ_BYTES = 65536, /* a turn's share of one client */
+	READ_BYTES = 65536, /* read at once from one client */
 	INPUT_MAX = PROTOCOL_LINE_BYTES_MAX + 1,
 	OUTPUT_PAUSE = 262144, /* more than this waits: read no further requests of the client */
 	GROUPS_MAX = 1024,
+	TURN_NS = 5000000, /* of each turn for requests: the heartbeat and the dataplane's events come every
+			      20 ms */
 };
 
 struct buffer {
@@ -37,13 +40,14 @@ struct connection {
 	unsigned interest;
 	bool dead, ended; /* close at once; close when the output is written */
 	bool discarding;  /* inside a line that is too long */
+	bool has_lines;   /* whole lines may wait in `in`; until they are run nothing more is read */
 	struct buffer in, out;
 };
 
 struct rpc_server {
 	struct event_loop *loop;
 	struct rpc *rpc;
-	struct event_source *source;
+	struct event_source *source, *again;
 	struct connection *connections;
 	int fd;
 	unsigned n;
@@ -105,29 +109,83 @@ static void connection_send(void *context, const char *line, size_t bytes)
 	}
 }
 
-/* Lines out of the input; what is left has no newline yet. */
-static void input_take(struct connection *connection)
+/* Runs one line of the input. False: what is left has no newline yet. */
+static bool line_take(struct connection *connection)
 {
 	struct buffer *in = &connection->in;
-	while (!connection->dead && in->start < in->n) {
-		char *line = in->bytes + in->start;
-		char *end = memchr(line, '\n', in->n - in->start);
-		if (end == NULL && in->n - in->start <= PROTOCOL_LINE_BYTES_MAX)
-			return;
-		if (end == NULL) {
-			if (!connection->discarding)
-				rpc_line_too_long(connection->client);
-			connection->discarding = true;
-			in->start = in->n;
+	char *line = in->bytes + in->start;
+	if (connection->dead || in->start == in->n)
+		return false;
+	char *end = memchr(line, '\n', in->n - in->start);
+	if (end == NULL && in->n - in->start <= PROTOCOL_LINE_BYTES_MAX)
+		return false;
+	if (end == NULL) {
+		if (!connection->discarding)
+			rpc_line_too_long(connection->client);
+		connection->discarding = true;
+		in->start = in->n;
+		return false;
+	}
+	size_t bytes = (size_t)(end - line);
+	in->start += bytes + 1;
+	if (connection->discarding)
+		connection->discarding = false;
+	else if (bytes > 0)
+		rpc_line(connection->server->rpc, connection->client, line, bytes);
+	return true;
+}
+
+static bool output_is_full(const struct connection *connection)
+{
+	return connection->out.n - connection->out.start > OUTPUT_PAUSE;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The next turn begins with the connection behind `last`. */
+static void connections_rotate(struct rpc_server *server, struct connection *last)
+{
+	struct connection *tail = last;
+	while (tail->next != NULL)
+		tail = tail->next;
+	if (tail == last)
+		return;
+	tail->next = server->connections;
+	server->connections = last->next;
+	last->next = NULL;
+}
+
+void rpc_server_run(struct rpc_server *server)
+{
+	uint64_t end_ns = clock_ns() + TURN_NS;
+	bool more;
+	do {
+		more = false;
+		for (struct connection *connection = server->connections; connection != NULL;
+			connection = connection->next) {
+			if (!connection->has_lines || output_is_full(connection))
+				continue;
+			connection->has_lines = line_take(connection);
+			more |= connection->has_lines;
+			if (!connection->has_lines || clock_ns() < end_ns)
+				continue;
+			connections_rotate(server, connection);
+			(void)event_loop_arm(server->again, 0, 0);
 			return;
 		}
-		size_t bytes = (size_t)(end - line);
-		in->start += bytes + 1;
-		if (connection->discarding)
-			connection->discarding = false;
-		else if (bytes > 0)
-			rpc_line(connection->server->rpc, connection->client, line, bytes);
-	}
+	} while (more);
+}
+
+static void on_again(void *context, unsigned ready)
+{
+	/* the turn that it begins runs the lines */
+	(void)context;
+	(void)ready;
 }
 
 static void input_read(struct connection *connection)
@@ -155,7 +213,7 @@ static void input_read(struct connection *connection)
 	if (!buffer_append(&connection->in, bytes, (size_t)n, (size_t)INPUT_MAX + READ_BYTES))
 		connection->dead = true;
 	else
-		input_take(connection);
+		connection->has_lines = true;
 }
 
 static void output_write(struct connection *connection)
@@ -181,16 +239,16 @@ static void connection_ready(void *context, unsigned ready)
 	struct connection *connection = context;
 	if (ready & EVENT_LOOP_IN)
 		input_read(connection);
-	else if (ready & EVENT_LOOP_HANGUP)
+	else if ((ready & EVENT_LOOP_HANGUP) && !connection->has_lines)
 		connection->dead = true;
-	/* output is written at the end of the turn */
+	/* lines are run and output is written at the end of the turn */
 }
 
 static void interest_update(struct connection *connection)
 {
 	size_t waiting = connection->out.n - connection->out.start;
 	unsigned interest = waiting > 0 ? EVENT_LOOP_OUT : 0;
-	if (!connection->ended && waiting <= OUTPUT_PAUSE)
+	if (!connection->ended && !connection->has_lines && !output_is_full(connection))
 		interest |= EVENT_LOOP_IN;
 	if (interest == connection->interest)
 		return;
@@ -209,7 +267,8 @@ void rpc_server_turn_end(struct rpc_server *server)
 		if (!connection->dead)
 			interest_update(connection);
 		/* whoever ended its side gets what is written now; later answers have no reader any more */
-		if (connection->dead || (connection->ended && connection->out.n == connection->out.start &&
+		if (connection->dead || (connection->ended && !connection->has_lines &&
+						connection->out.n == connection->out.start &&
 						rpc_client_pending(connection->client) == 0))
 			connection_free(connection);
 	}
@@ -358,6 +417,8 @@ int rpc_server_open(struct event_loop *loop, struct rpc *rpc, const struct confi
 	if (error == 0)
 		error = event_loop_add(
 			loop, server->fd, EVENT_LOOP_IN, server_ready, server, &server->source);
+	if (error == 0)
+		error = event_loop_add_timer(loop, on_again, server, &server->again);
 	if (error != 0) {
 		if (server->fd >= 0)
 			close(server->fd);
@@ -377,6 +438,7 @@ void rpc_server_close(struct rpc_server *server)
 		connection_free(server->connections);
 	}
 	event_loop_remove(server->loop, server->source);
+	event_loop_remove(server->loop, server->again);
 	close(server->fd);
 	unlink(server->path);
 	free(server);

@@ -286,6 +286,24 @@ def test_a_client_that_does_not_read(control):
     deaf.close()
 
 
+def test_a_client_that_asks_without_end(control):
+    client = control.start()
+    import_bans(client, 0x0a000000, 300000)
+    greedy = Client(control.path)
+    greedy.socket.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ban.list","params":{"tier":2}}\n' * 900)
+    worst = 0.0
+    for _ in range(10):
+        start = time.monotonic()
+        client.result("governor.status")
+        worst = max(worst, time.monotonic() - start)
+    check(worst < 0.2, "others wait %.0f ms" % (worst * 1000))
+    for i in range(900):
+        check("result" in greedy.read(), "it gets every answer all the same")
+    greedy.socket.sendall(b'{"jsonrpc":"2.0","id":2,"method":"ban.add","params":{"ip":"203.0.113.5"}}\n' * 1000)
+    greedy.close()
+    wait_for(lambda: client.result("why", ip="203.0.113.5")["verdict"] == "drop", "what it asked before it left is done")
+
+
 def test_many_clients(control):
     client = control.start()
     crowd = []
