@@ -15,7 +15,26 @@
 #include "control/log.h"
 #include "shm/paths.h"
 
-enum { ADVANCE_BUDGET = 2048 }; /* ends of bans a turn: about 2 ms at 1 us each */
+enum {
+	ADVANCE_BUDGET = 2048, /* ends of bans a turn: about 2 ms at 1 us each */
+	CLOCK_STEP_MS = 500,   /* as the publisher's; the governor stands still for less */
+};
+
+/* A wall clock that was wrong and is put right may fall by years. The governor must not wait until the old
+ * time has come again: till then every new ban would be too short to be taken, and every ban of its own too
+ * long by the step. */
+static void clock_step_check(struct control *control)
+{
+	if (control->governor != NULL && control->clock.wall_ms < control->latest_wall_ms - CLOCK_STEP_MS) {
+		log_warning("the wall clock was set back by %.1f s: bans end at the same wall time as "
+			    "before, so later",
+			(double)(control->latest_wall_ms - control->clock.wall_ms) / 1000.0);
+		governor_clock_step_back(control->governor, control->clock.wall_ms);
+		control->latest_wall_ms = control->clock.wall_ms;
+	}
+	if (control->clock.wall_ms > control->latest_wall_ms)
+		control->latest_wall_ms = control->clock.wall_ms;
+}
 
 void control_clock(struct control *control)
 {
@@ -25,6 +44,7 @@ void control_clock(struct control *control)
 	clock_gettime(CLOCK_REALTIME, &wall);
 	control->clock.wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
 	control->clock.mono_ns = (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec;
+	clock_step_check(control);
 }
 
 static int directory_make(const char *path, mode_t mode, char *error_text, size_t error_bytes)
@@ -188,6 +208,9 @@ int control_close(struct control *control)
 {
 	int error = 0, store_error = 0;
 	control_clock(control);
+	/* the last image covers the log, so it must hold the lists of the log's last commands */
+	if (control->publisher != NULL && control->lists_changed && control_lists_publish(control) != 0)
+		log_error("the last image is without the latest changes of the lists");
 	if (control->publisher != NULL && control->started_ms != 0)
 		error = publisher_publish_now(control->publisher, &control->clock);
 	store_error = control->store == NULL ? 0 : store_close(control->store);

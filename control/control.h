@@ -23,6 +23,7 @@ struct control_listener {
 struct control {
 	struct config config;
 	struct snapshot_clock clock; /* of this turn */
+	int64_t latest_wall_ms;      /* that the governor was given since the clock was last set back */
 	struct governor *governor;
 	struct store *store;
 	struct publisher *publisher;

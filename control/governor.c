@@ -72,6 +72,12 @@ int64_t governor_clock(struct governor *governor, int64_t now_ms)
 	return governor->now_ms;
 }
 
+void governor_clock_step_back(struct governor *governor, int64_t now_ms)
+{
+	if (now_ms < governor->now_ms)
+		governor->now_ms = now_ms;
+}
+
 /** Strikes are queued by their last time; their life comes from the configuration of the moment. */
 static int64_t strike_due_ms(const struct governor *governor)
 {

@@ -4,7 +4,7 @@
  * what must happen outside it hands to the caller as effects: enforce this, store that, tell subscribers this.
  *
  * Time is int64_t milliseconds of wall clock (`now_ms`), passed in; it may not fall below the last one given
- * (a smaller one is treated as the last). No work is proportional to the number of sources: decay is evaluated
+ * (a smaller one is treated as the last) but through governor_clock_step_back. No work is proportional to the number of sources: decay is evaluated
  * when read, and the next crossing of a threshold is a computed time in an ordered queue.
  */
 #ifndef WEIR_CONTROL_GOVERNOR_H
@@ -20,7 +20,7 @@
 
 #define GOVERNOR_NEVER_MS INT64_MAX
 
-enum { GOVERNOR_ID_MAX = 128, GOVERNOR_TEXT_MAX = 128, GOVERNOR_HISTORY = 32 };
+enum { GOVERNOR_ID_MAX = 128, GOVERNOR_TEXT_MAX = 128, GOVERNOR_HISTORY = 32, GOVERNOR_AGENT_MAX = 257 };
 
 /** Ban tiers of policy.md 5.3 D. */
 enum ban_tier {
@@ -181,13 +181,16 @@ struct peer_info {
 	double rtt_ms; /* EWMA, negative: none */
 	unsigned n_history;
 	struct { int64_t t_ms; double score; char why[48]; } history[GOVERNOR_HISTORY];
+	bool has_ban;
+	struct ban ban; /* the strongest in force of the id, or of the host itself */
+	char agent[GOVERNOR_AGENT_MAX]; /* as bound; "" */
 };
 void governor_peer_get(struct governor *governor, const struct peer_name *peer, int64_t now_ms, struct peer_info *ret_info);
 
 /** What the governor's own truth says of an address now. */
 struct governor_why {
 	bool own, allowed, denied;
-	struct prefix list_prefix; /* of allowed or denied */
+	struct prefix list_prefix; /* of allowed, else of denied, else of own */
 	enum source_class class;
 	bool has_ban;
 	struct ban ban; /* the strongest in force */
@@ -198,6 +201,9 @@ struct governor_why {
 void governor_why(struct governor *governor, const struct address *address, int64_t now_ms, struct governor_why *ret_why);
 
 /* Time */
+/** The wall clock was stepped back: from now on it is this time again. Ends and thresholds stay at the wall times that they
+ * have, so they come later than before the step; without this call nothing new could end before the old time. */
+void governor_clock_step_back(struct governor *governor, int64_t now_ms);
 /** When governor_advance must be called next; GOVERNOR_NEVER_MS if nothing is due. O(1). */
 int64_t governor_next_due_ms(const struct governor *governor);
 /** Everything due up to now: ends of bans, score crossings, throttles. At most `budget` items; true if more are due. */

@@ -69,6 +69,7 @@ static void fill_history(const struct governor *governor, const struct peer_reco
 static void fill_record(const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
 {
 	info->known = true;
+	snprintf(info->agent, sizeof(info->agent), "%s", text_pool_get(&governor->texts, peer->agent));
 	snprintf(info->name.id, sizeof(info->name.id), "%s", governor_peer_id(governor, peer));
 	if (peer->bound) {
 		info->name.address = peer->address;
@@ -97,7 +98,12 @@ void governor_peer_get(struct governor *governor, const struct peer_name *name, 
 	uint32_t strikes = strike_table_find(&governor->strikes, &key);
 	if (strikes != RECORD_NONE)
 		ret_info->strikes = strike_table_at(&governor->strikes, strikes)->count;
-	ret_info->known = ban_table_chain(&governor->bans, &key) != RECORD_NONE || strikes != RECORD_NONE;
+	uint32_t chain = ban_table_chain(&governor->bans, &key);
+	uint32_t strongest = governor_ban_strongest(governor, chain, RECORD_NONE);
+	ret_info->known = chain != RECORD_NONE || strikes != RECORD_NONE;
+	ret_info->has_ban = strongest != RECORD_NONE;
+	if (ret_info->has_ban)
+		ban_table_expand(&governor->bans, strongest, &ret_info->ban);
 	if (peer != NULL) {
 		fill_record(governor, peer, ret_info);
 		ret_info->trusted =
@@ -111,7 +117,9 @@ void governor_peer_get(struct governor *governor, const struct peer_name *name, 
 static void why_lists(const struct governor *governor, const struct prefix *exact, struct governor_why *why)
 {
 	struct prefix found;
-	why->own = governor_list_has(governor, GOVERNOR_LIST_OWN, exact, NULL);
+	why->own = governor_list_has(governor, GOVERNOR_LIST_OWN, exact, &found);
+	if (why->own)
+		why->list_prefix = found;
 	why->denied = governor_list_has(governor, GOVERNOR_LIST_DENY, exact, &found);
 	if (why->denied)
 		why->list_prefix = found;

@@ -8,7 +8,11 @@
 
 #include "control/rpc_private.h"
 
-enum { REFUSED_NAMED = 100, LIST_DEFAULT = 1000 };
+enum {
+	REFUSED_NAMED = 100,
+	LIST_DEFAULT = 1000,
+	SCAN_MAX = 65536, /* bans that one page looks at, some 7 ms: a filter may match none of millions */
+};
 
 static uint64_t log_sequence(const struct rpc_request *request)
 {
@@ -43,6 +47,47 @@ static bool ban_common(struct rpc_request *request, struct ban *ban)
 	return rpc_end(request, fallback_ms, &ban->end_ms);
 }
 
+static bool same_key(const struct ban *a, const struct ban *b)
+{
+	if (a->scope != b->scope)
+		return false;
+	return a->scope == BAN_SCOPE_PEER ? strcmp(a->id, b->id) == 0
+					  : prefix_compare(&a->prefix, &b->prefix) == 0;
+}
+
+struct in_force {
+	const struct ban *key;
+	int64_t end_ms;
+};
+
+static bool in_force_visit(void *context, const struct ban *ban)
+{
+	struct in_force *force = context;
+	if (!same_key(ban, force->key))
+		return false;
+	if (ban->tier == force->key->tier)
+		force->end_ms = ban->end_ms;
+	return true;
+}
+
+/* When the ban of this key and tier ends: a longer one that stood before was kept (policy V38). */
+static int64_t end_in_force(struct rpc_request *request, const struct ban *ban)
+{
+	struct in_force force = {ban, ban->end_ms};
+	struct peer_name name = {0};
+	struct peer_info info;
+	if (ban->scope == BAN_SCOPE_PEER) {
+		memcpy(name.id, ban->id, sizeof(name.id));
+		governor_peer_get(request->control->governor, &name, request->control->clock.wall_ms, &info);
+		return info.has_ban && info.ban.tier == ban->tier ? info.ban.end_ms : ban->end_ms;
+	}
+	struct prefix before = ban->prefix;
+	before.length -= before.length > 0;
+	governor_ban_each(
+		request->control->governor, ban->prefix.length > 0 ? &before : NULL, in_force_visit, &force);
+	return force.end_ms;
+}
+
 void rpc_ban_add(struct rpc_request *request)
 {
 	struct ban ban;
@@ -66,8 +111,8 @@ void rpc_ban_add(struct rpc_request *request)
 			strerror(-error));
 	if (error != 0)
 		return;
-	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until", rpc_time(ban.end_ms),
-		"seq", optional_int((int64_t)log_sequence(request)));
+	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until",
+		rpc_time(end_in_force(request, &ban)), "seq", optional_int((int64_t)log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }
@@ -108,7 +153,8 @@ struct page {
 	struct prefix filter;
 	const char *id, *after_id; /* skip ids up to and with after_id */
 	bool skipping, full;
-	char last[GOVERNOR_ID_MAX + 8]; /* key of the last ban taken */
+	unsigned scanned;
+	struct ban last; /* whose key was looked at last; the next page begins behind it */
 };
 
 static void key_text(const struct ban *ban, char text[GOVERNOR_ID_MAX + 8])
@@ -120,29 +166,37 @@ static void key_text(const struct ban *ban, char text[GOVERNOR_ID_MAX + 8])
 		snprintf(text, GOVERNOR_ID_MAX + 8, "%s", prefix_format(&ban->prefix, prefix));
 }
 
+static void last_set(struct page *page, const struct ban *ban)
+{
+	page->last.scope = ban->scope;
+	page->last.prefix = ban->prefix;
+	if (ban->scope == BAN_SCOPE_PEER)
+		memcpy(page->last.id, ban->id, sizeof(ban->id));
+}
+
 static bool page_visit(void *context, const struct ban *ban)
 {
 	struct page *page = context;
-	char key[GOVERNOR_ID_MAX + 8];
-	key_text(ban, key);
 	if (page->skipping) {
 		if (ban->scope == BAN_SCOPE_PEER && strcmp(ban->id, page->after_id) == 0)
 			page->skipping = false;
-		if (page->skipping || strcmp(ban->id, page->after_id) == 0)
-			return true;
+		return true;
 	}
+	if (page->after_id != NULL && strcmp(ban->id, page->after_id) == 0)
+		return true; /* another tier of the key that was on the page before */
+	if (page->matches != NULL && !page->matches(page, ban))
+		return false;
 	/* all tiers of one key are on one page, so that its key says where the next begins */
-	if ((int64_t)json_array_size(page->bans) >= page->n && strcmp(key, page->last) != 0) {
+	bool enough = (int64_t)json_array_size(page->bans) >= page->n || page->scanned >= SCAN_MAX;
+	if (enough && !same_key(ban, &page->last)) {
 		page->full = true;
 		return false;
 	}
-	if (page->matches != NULL && !page->matches(page, ban))
-		return false;
+	page->scanned++;
+	last_set(page, ban);
 	if ((page->tier == 0 || page->tier == (int64_t)ban->tier) &&
-		(page->id == NULL || (ban->scope == BAN_SCOPE_PEER && strcmp(ban->id, page->id) == 0))) {
+		(page->id == NULL || (ban->scope == BAN_SCOPE_PEER && strcmp(ban->id, page->id) == 0)))
 		json_array_append_new(page->bans, rpc_ban_json(ban));
-		memcpy(page->last, key, sizeof(key));
-	}
 	return true;
 }
 
@@ -215,6 +269,7 @@ void rpc_ban_list(struct rpc_request *request)
 	const struct prefix *from;
 	const char *prefix = rpc_text(request, "prefix"), *ip = rpc_text(request, "ip");
 	struct ban key = {0};
+	char last[GOVERNOR_ID_MAX + 8] = "";
 
 	rpc_integer(request, "n", &page.n);
 	rpc_integer(request, "tier", &page.tier);
@@ -241,8 +296,18 @@ void rpc_ban_list(struct rpc_request *request)
 		}
 		governor_ban_each(request->control->governor, from, page_visit, &page);
 	}
+	if (page.skipping) {
+		json_decref(page.bans);
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "after",
+			"after: this peer is banned no more, so its place is lost: list anew from the start, "
+			"or "
+			"without after by id");
+		return;
+	}
+	if (page.full)
+		key_text(&page.last, last);
 	request->result = json_pack(
-		"{s:o, s:o}", "bans", page.bans, "next", page.full ? json_string(page.last) : json_null());
+		"{s:o, s:o}", "bans", page.bans, "next", page.full ? rpc_string(last) : json_null());
 }
 
 static const char *import_error(int error)

@@ -68,6 +68,9 @@ void rpc_peer_bind(struct rpc_request *request)
 	if (info.state == SCORE_STATE_BANNED || info.state == SCORE_STATE_DISCONNECT) {
 		code = info.state == SCORE_STATE_BANNED ? GOODBYE_BANNED : GOODBYE_BAD_SCORE;
 		until_ms = info.state == SCORE_STATE_BANNED ? info.unban_at_ms : info.healthy_at_ms;
+	} else if (info.has_ban) {
+		code = GOODBYE_BANNED;
+		until_ms = info.ban.end_ms;
 	} else if (why.class == SOURCE_CLASS_BANNED && !why.allowed && !why.own) {
 		code = GOODBYE_BANNED_IP;
 		until_ms = why.ban.end_ms;
@@ -144,14 +147,19 @@ static json_t *bans_json(struct rpc_request *request, const struct peer_name *na
 {
 	struct bans_of of = {.bans = json_array(), .id = name->id};
 	struct prefix before, own = prefix_of(&name->address, PREFIX_HOST_LENGTH);
-	of.prefix = &own;
+	struct prefix site = prefix_of(&name->address, PREFIX_V6_SITE_LENGTH);
 	if (name->id[0] != '\0') {
 		/* ids stand behind every prefix */
 		memset(&before, 0xff, sizeof(before));
 		before.length = PREFIX_HOST_LENGTH;
 		governor_ban_each(request->control->governor, &before, ban_of_id, &of);
-	} else {
-		before = own;
+		return of.bans;
+	}
+	/* Weir itself bans an IPv6 source by its /64, an operator perhaps the address */
+	const struct prefix *keys[] = {address_is_v4(&name->address) ? &own : &site, &own};
+	for (size_t i = address_is_v4(&name->address) ? 1 : 0; i < 2; i++) {
+		of.prefix = keys[i];
+		before = *of.prefix;
 		before.length--;
 		governor_ban_each(request->control->governor, &before, ban_of_prefix, &of);
 	}
@@ -193,6 +201,10 @@ void rpc_peer_get(struct rpc_request *request)
 		(json_int_t)info.connections_now, "rtt_ms",
 		info.rtt_ms < 0 ? json_null() : json_real(info.rtt_ms), "bans", bans_json(request, &name),
 		"history", history);
+	if (request->result != NULL && info.agent[0] != '\0')
+		json_object_set_new(request->result, "client", client_json(info.agent));
+	if (request->result != NULL && info.name.port != 0)
+		json_object_set_new(request->result, "port", json_integer(info.name.port));
 }
 
 void rpc_peer_tag(struct rpc_request *request)

@@ -120,7 +120,7 @@ const struct rpc_method rpc_methods[] = {
 	{"peer.get", false, peer_get,
 		"id,ip,known,score{app,state,freeze_until,unban_at,healthy_at},trusted,strikes,counters{},n_"
 		"in,"
-		"rtt_ms,bans[],history[]",
+		"rtt_ms,bans[],history[],client{kind,version,os}?,port?",
 		"What is known of a peer.", rpc_peer_get},
 	{"peer.tag", true, peer_tag, "tags{trusted}", "A trusted peer is never penalised.", rpc_peer_tag},
 	{"governor.status", false, NULL, "profile,mode,connected,pending,known,bans{}",

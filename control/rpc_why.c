@@ -9,6 +9,8 @@
 
 enum { PROBE_TIMEOUT_MS = 50 }; /* fifty times what a command may take; a person does not notice it */
 
+static const char *const state_names[] = {"healthy", "disconnect", "banned"}; /* enum score_state */
+
 struct conclusion {
 	const char *verdict;
 	enum reason reason;
@@ -85,13 +87,12 @@ static void answer_make(struct rpc_request *request, const struct link_probe_ans
 		if (why.tiers & (1u << i))
 			json_array_append_new(tiers, json_integer(i));
 	}
-	static const char *const states[] = {"healthy", "disconnect", "banned"};
 	bool monitor = request->control->config.mode == IMAGE_MODE_MONITOR;
 	request->result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:f, s:s, s:o, s:o, s:o}", "verdict",
 		conclusion.verdict, "reason", reason_info(conclusion.reason)->name, "rule", conclusion.rule,
 		"until", conclusion.until_ms == 0 ? json_null() : rpc_time(conclusion.until_ms), "tiers",
 		tiers, "help", reason_info(conclusion.reason)->help, "mode", monitor ? "monitor" : "enforce",
-		"score", why.score, "state", states[why.state], "list",
+		"score", why.score, "state", state_names[why.state], "list",
 		why.allowed || why.denied || why.own ? json_string(prefix_format(&why.list_prefix, list))
 						     : json_null(),
 		"ban", why.has_ban ? rpc_ban_json(&why.ban) : json_null(), "dataplane",
@@ -127,13 +128,22 @@ static bool id_is_refused(struct rpc_request *request)
 		return false;
 	snprintf(name.id, sizeof(name.id), "%s", id);
 	governor_peer_get(request->control->governor, &name, request->control->clock.wall_ms, &info);
-	if (info.state == SCORE_STATE_HEALTHY)
+	if (info.state == SCORE_STATE_HEALTHY && !info.has_ban)
 		return false;
-	bool banned = info.state == SCORE_STATE_BANNED;
-	request->result = json_pack("{s:s, s:s, s:s, s:o, s:[], s:s, s:n}", "verdict", "refuse", "reason",
-		banned ? "banned" : "reputation", "rule", "LH-13", "until",
-		info.unban_at_ms == 0 ? json_null() : rpc_time(info.unban_at_ms), "tiers", "help",
-		"the peer's score is below the threshold: it is closed when it is bound", "dataplane");
+	bool banned = info.has_ban || info.state == SCORE_STATE_BANNED;
+	int64_t until_ms = info.has_ban ? info.ban.end_ms : banned ? info.unban_at_ms : info.healthy_at_ms;
+	json_t *tiers = json_array();
+	if (info.has_ban)
+		json_array_append_new(tiers, json_integer(info.ban.tier));
+	request->result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:f, s:s, s:n, s:o, s:n}", "verdict",
+		"refuse", "reason", banned ? "banned" : "reputation", "rule",
+		info.has_ban ? tier_rule(info.ban.tier) : "LH-13", "until", rpc_time(until_ms), "tiers",
+		tiers, "help",
+		info.has_ban ? "the peer's id is banned: it is closed when it is bound"
+			     : "the peer's score is below the threshold: it is closed when it is bound",
+		"mode", request->control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "score",
+		info.app_score, "state", state_names[info.state], "list", "ban",
+		info.has_ban ? rpc_ban_json(&info.ban) : json_null(), "dataplane");
 	return true;
 }
 

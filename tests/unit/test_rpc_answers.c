@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Answers that must not mislead: what is really in force, whose ban it is, and what holds when the wall clock
+ * falls, when a page's place is gone, or when control ends in the turn of a command.
+ */
+#include "shm/image_file.h"
+#include "tests/unit/rpc_fixture.h"
+
+static void test_bans_in_force(void)
+{
+	static const struct rpc_case cases[] = {
+		{"a ban for ever", CALL("ban.add", "{\"ip\":\"203.0.113.5\"}"), "\"until\":null"},
+		{"a shorter one changes nothing and says so",
+			CALL("ban.add", "{\"ip\":\"203.0.113.5\",\"for\":60}"), "\"tier\":5,\"until\":null"},
+		{"also of a network", CALL("ban.add", "{\"prefix\":\"203.0.112.0/24\"}"), "\"until\":null"},
+		{"also of a network", CALL("ban.add", "{\"prefix\":\"203.0.112.0/24\",\"for\":60}"),
+			"\"tier\":5,\"until\":null"},
+		{"also of an id", CALL("ban.add", "{\"id\":\"peer-1\"}"), "\"until\":null"},
+		{"also of an id", CALL("ban.add", "{\"id\":\"peer-1\",\"for\":60}"),
+			"\"tier\":5,\"until\":null"},
+		{"an own address names the entry that protects it", CALL("why", "{\"ip\":\"192.0.2.77\"}"),
+			"\"list\":\"192.0.2.0/24\""},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+static void test_banned_ids(void)
+{
+	static const struct rpc_case cases[] = {
+		{"an id is banned", CALL("ban.add", "{\"id\":\"peer-1\"}"), "\"tier\":5"},
+		{"it is not accepted when it comes",
+			CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4000,\"agent\":"
+					  "\"teku/v1/linux\"}"),
+			"\"accepted\":false,\"reason\":\"banned\",\"code\":251,\"until\":null"},
+		{"why says so too", CALL("why", "{\"ip\":\"203.0.113.9\",\"id\":\"peer-1\"}"),
+			"\"verdict\":\"refuse\",\"reason\":\"banned\",\"rule\":\"T5\""},
+		{"its client is known", CALL("peer.get", "{\"id\":\"peer-1\"}"),
+			"\"client\":{\"kind\":\"Teku\",\"version\":\"v1\",\"os\":\"linux\"}"},
+		{"the address alone is not banned", CALL("why", "{\"ip\":\"203.0.113.9\"}"),
+			"\"verdict\":\"forward\""},
+		{"lifted", CALL("ban.remove", "{\"id\":\"peer-1\"}"), "\"removed\":[5]"},
+		{"it is accepted again",
+			CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4000}"),
+			"\"accepted\":true"},
+		{"an IPv6 source is banned by its /64",
+			CALL("peer.report",
+				"{\"ip\":\"2001:db8:5::1\",\"action\":\"fatal\",\"reason\":\"r\"}"),
+			"\"state\":\"banned\""},
+		{"and each address of it shows that", CALL("peer.get", "{\"ip\":\"2001:db8:5::2\"}"),
+			"\"bans\":[{\"key\":\"2001:db8:5::/64\""},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+static void test_clock_set_back(void)
+{
+	if (!world_open())
+		return;
+	log_set_level(LOG_LEVEL_ERROR);
+	/* an hour ahead of the time that the clock is set back to */
+	control_clock(&control);
+	control.latest_wall_ms = control.clock.wall_ms + 3600000;
+	(void)governor_advance(control.governor, control.latest_wall_ms, 1);
+	CHECK_CONTAINS("a ban of a minute is taken",
+		call(admin, &admin_lines, CALL("ban.add", "{\"ip\":\"203.0.113.5\",\"for\":60}")),
+		"\"tier\":5");
+	CHECK_CONTAINS("and is in force", call(admin, &admin_lines, CALL("why", "{\"ip\":\"203.0.113.5\"}")),
+		"\"T5\"");
+	CHECK_TRUE("its end is due by the clock as it is",
+		governor_next_due_ms(control.governor) <= control.clock.wall_ms + 60000);
+	world_close();
+}
+
+/* Two pages; the peer that the second begins behind is unbanned in between. */
+static void test_lost_place(void)
+{
+	if (!world_open())
+		return;
+	call(admin, &admin_lines, CALL("ban.add", "{\"id\":\"peer-1\"}"));
+	call(admin, &admin_lines, CALL("ban.add", "{\"id\":\"peer-2\"}"));
+	json_t *answer = json_loads(call(admin, &admin_lines, CALL("ban.list", "{\"n\":1}")), 0, NULL);
+	const char *next = json_string_value(json_object_get(json_object_get(answer, "result"), "next"));
+	char line[256];
+	if (CHECK_TRUE("there is a second page", next != NULL && strncmp(next, "id:", 3) == 0)) {
+		snprintf(line, sizeof(line), CALL("ban.remove", "{\"id\":\"%s\"}"), next + 3);
+		call(admin, &admin_lines, line);
+		snprintf(line, sizeof(line), CALL("ban.list", "{\"after\":\"%s\"}"), next);
+		CHECK_CONTAINS(
+			"the rest is not silently left out", call(admin, &admin_lines, line), "\"code\":2");
+	}
+	json_decref(answer);
+	world_close();
+}
+
+/* A filter that matches one of many: each page looks at a bounded number, and together they find it. */
+static void test_bounded_pages(void)
+{
+	if (!world_open())
+		return;
+	struct ban ban = {.scope = BAN_SCOPE_PREFIX, .tier = BAN_TIER_MANUAL, .end_ms = GOVERNOR_NEVER_MS};
+	struct governor_config config = {.bans_max = 200000, .peers_max = 1000, .temporary_bans_max = 3};
+	governor_reconfigure(control.governor, &config, control.clock.wall_ms);
+	for (unsigned i = 0; i < 150000; i++) {
+		ban.prefix.address = address_from_v4(0x0a000000 + i);
+		ban.prefix.length = PREFIX_HOST_LENGTH;
+		ban.tier = i == 149999 ? BAN_TIER_STRIKE : BAN_TIER_MANUAL;
+		ban.end_ms = i == 149999 ? control.clock.wall_ms + 600000 : GOVERNOR_NEVER_MS;
+		if (governor_ban_load(control.governor, &ban, control.clock.wall_ms) != 0)
+			break;
+	}
+	CHECK_EQ("all are there", governor_ban_count(control.governor), 150000u);
+	char line[256], after[64] = "";
+	unsigned pages = 0, found = 0;
+	for (; pages < 10; pages++) {
+		snprintf(line, sizeof(line), CALL("ban.list", "{\"tier\":2%s%s%s}"),
+			after[0] != '\0' ? ",\"after\":\"" : "", after, after[0] != '\0' ? "\"" : "");
+		json_t *answer = json_loads(call(reader, &reader_lines, line), 0, NULL);
+		json_t *result = json_object_get(answer, "result");
+		const char *next = json_string_value(json_object_get(result, "next"));
+		found += (unsigned)json_array_size(json_object_get(result, "bans"));
+		snprintf(after, sizeof(after), "%s", next != NULL ? next : "");
+		json_decref(answer);
+		if (after[0] == '\0')
+			break;
+	}
+	CHECK_EQ("65536 are looked at for a page", pages, 2u);
+	CHECK_EQ("none is missed", found, 1u);
+	world_close();
+}
+
+/* The labels of the image's lists; label 0 is "nothing". 0: no valid image. */
+static uint64_t image_labels(void)
+{
+	char path[96];
+	void *block = NULL;
+	size_t bytes = 0;
+	struct image_view view;
+	uint64_t n = 0;
+	snprintf(path, sizeof(path), "%s/shm/weir.image", directory);
+	if (image_file_read(path, &block, &bytes) == 0 && image_validate(block, bytes, &view) == IMAGE_OK)
+		n = view.n_list_labels;
+	free(block);
+	return n;
+}
+
+static void test_end_in_the_turn_of_a_command(void)
+{
+	char command[128];
+	if (!world_open())
+		return;
+	uint64_t before = image_labels();
+	CHECK_TRUE("the first image is there", before > 0);
+	call(admin, &admin_lines, CALL("list.add", "{\"list\":\"deny\",\"prefix\":\"203.0.113.0/24\"}"));
+	rpc_destroy(rpc);
+	CHECK_EQ("control closes", control_close(&control), 0);
+	CHECK_EQ("the last image covers the command and has its entry", image_labels(), before + 1);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	CHECK_EQ("nothing is left", system(command), 0);
+}
+
+static const struct check_test tests[] = {
+	{"an answer tells what is in force", test_bans_in_force},
+	{"a banned id is refused when it is bound", test_banned_ids},
+	{"a wall clock that is set back", test_clock_set_back},
+	{"a page whose place is gone", test_lost_place},
+	{"an end in the turn of a command", test_end_in_the_turn_of_a_command},
+	{"a page looks at a bounded number of bans", test_bounded_pages},
+};
+CHECK_MAIN("rpc_answers", tests)
