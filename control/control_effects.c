@@ -2,6 +2,7 @@
  * What the governor wants done: to the publisher, the store and the listener. And what the dataplane says: to
  * the governor. Called in the middle of governor functions, so nothing here calls back into it.
  */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -137,15 +138,32 @@ static void link_flow(void *context, const struct link_flow *flow)
 {
 	struct control *control = context;
 	static const char done[] = "flow dump taken";
+	struct address client;
 	if (flow == NULL) {
 		log_debug("%s: %llu flows, %llu proven", done, (unsigned long long)control->flows_dumped,
 			(unsigned long long)control->flows_proven_dumped);
 		control->flows_dumped = 0;
 		control->flows_proven_dumped = 0;
+		governor_flows_end(control->governor, control->clock.wall_ms);
 		return;
 	}
 	control->flows_dumped++;
-	control->flows_proven_dumped += (flow->flags & EVENT_FLAG_PROVEN) != 0;
+	if ((flow->flags & EVENT_FLAG_PROVEN) == 0)
+		return;
+	control->flows_proven_dumped++;
+	/* as the events: of UDP and of what the node opened there is no end to hear of */
+	if ((flow->flags & EVENT_FLAG_OUTBOUND) || flow->protocol != IPPROTO_TCP)
+		return;
+	memcpy(client.bytes, flow->client, sizeof(client.bytes));
+	governor_flow_seen(control->governor, &client, flow->born_ms, control->clock.wall_ms);
+}
+
+static void link_flows_asked(void *context, uint64_t mono_ns)
+{
+	struct control *control = context;
+	control->flows_dumped = 0;
+	control->flows_proven_dumped = 0;
+	governor_flows_begin(control->governor, mono_ns, control->clock.wall_ms);
 }
 
 static void link_watch(void *context, int fd)
@@ -170,5 +188,6 @@ void control_link_callbacks(struct control *control, struct dataplane_link_callb
 		.flow = link_flow,
 		.watch = link_watch,
 		.note = link_note,
+		.flows_asked = link_flows_asked,
 	};
 }

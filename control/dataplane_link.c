@@ -126,6 +126,8 @@ static void dump_ask(struct dataplane_link *link, uint64_t mono_ns)
 	link->dump_cookie++;
 	link->dump_wanted = false;
 	link->dump_running = true;
+	if (link->callbacks.flows_asked != NULL)
+		link->callbacks.flows_asked(link->callbacks.context, mono_ns);
 }
 
 static void flows_take(struct dataplane_link *link, const struct link_flows *flows, size_t bytes)

@@ -23,6 +23,8 @@ struct dataplane_link_callbacks {
 	void (*watch)(void *context, int fd);
 	/** Connected, lost, hung, recovered: a sentence for the log. */
 	void (*note)(void *context, bool good, const char *text);
+	/** A flow dump was asked for now; one that has not ended is over. May be NULL. */
+	void (*flows_asked)(void *context, uint64_t mono_ns);
 };
 
 /** `payload` is the publisher's: the consumed positions are written there. Paths are copied. -ENOMEM. */

@@ -169,6 +169,18 @@ int governor_tag_trusted(struct governor *governor, const struct peer_name *peer
 /** An event from the dataplane (policy.md 2.3 table). Unproven ones change nothing. */
 void governor_dataplane_event(struct governor *governor, const struct event_record *event, int64_t now_ms);
 
+/* Which flows are open, from a dump of the dataplane's flows instead of from its events, of which some may have been lost or
+ * counted by a control that is gone. The dump is not one moment: whoever was born before it was asked for is counted by the
+ * dump, everybody else by events. What cannot be told apart (a handshake that was under way, a close during the dump) is
+ * counted too low, never too high, because a flow that never closes would keep its peer's record for ever. */
+/** Asked for at `since_ns` (CLOCK_MONOTONIC, as in events). The counts stay until governor_flows_end; an unfinished dump
+ * before this one is forgotten. */
+void governor_flows_begin(struct governor *governor, uint64_t since_ns, int64_t now_ms);
+/** A proven inbound TCP flow of the dump; `born_ms` as in struct link_flow. Ignored outside a dump. */
+void governor_flow_seen(struct governor *governor, const struct address *client, uint32_t born_ms, int64_t now_ms);
+/** The dump is whole: its counts are in force, and zero holds for who was not in it. */
+void governor_flows_end(struct governor *governor, int64_t now_ms);
+
 struct peer_info {
 	struct peer_name name;
 	bool known, trusted;
@@ -177,7 +189,7 @@ struct peer_info {
 	int64_t freeze_until_ms, unban_at_ms, healthy_at_ms; /* 0: not applicable */
 	unsigned strikes;
 	uint32_t ok, fail, streak;
-	uint32_t connections_now; /* proven flows from events */
+	uint32_t connections_now; /* proven inbound TCP flows, from events and the last flow dump */
 	double rtt_ms; /* EWMA, negative: none */
 	unsigned n_history;
 	struct { int64_t t_ms; double score; char why[48]; } history[GOVERNOR_HISTORY];

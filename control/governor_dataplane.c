@@ -93,7 +93,7 @@ static void throttle(struct governor *governor, const struct peer_record *peer, 
 
 static void on_proven(struct governor *governor, struct peer_record *peer, const struct event_record *event)
 {
-	peer->connections++;
+	governor_flows_event(governor, peer, event);
 	if (event->rtt_us != 0) {
 		double sample_ms = event->rtt_us / 1000.0;
 		peer->rtt_ms = (float)(peer->rtt_ms < 0.0f ? sample_ms : peer->rtt_ms + RTT_ALPHA * (sample_ms - peer->rtt_ms));
@@ -106,8 +106,7 @@ static void on_closed(struct governor *governor, uint32_t index, struct peer_rec
 	int64_t auth_timeout_ms = governor->config.auth_timeout_ms;
 	if (auth_timeout_ms <= 0)
 		auth_timeout_ms = AUTH_TIMEOUT_DEFAULT_MS;
-	if (peer->connections > 0)
-		peer->connections--;
+	governor_flows_event(governor, peer, event);
 	bool inbound = (event->flags & EVENT_FLAG_OUTBOUND) == 0;
 	bool reset = event->closed_by == CLOSED_BY_CLIENT && event->closed_how == CLOSED_HOW_RST && event->bytes_in == 0;
 	/* After auth_timeout the silence was a failure already, told by its own event. All else is neutral (2.1). */

@@ -42,6 +42,10 @@ struct governor {
 	struct prefix_tree groups;
 	struct record_pool group_records;
 	uint64_t evicted, unproven_refused;
+	/* flow dumps: each has a number, and the last whole one begins an epoch */
+	uint32_t flow_epoch, dump_epoch;
+	bool dumping;
+	uint64_t flows_since_ns, dump_since_ns; /* when the epoch's and the running dump were asked for */
 };
 
 /** Take the caller's time; it never runs backwards. Returns the time to use. */
@@ -99,6 +103,12 @@ void governor_group_update(struct governor *governor, const char *id);
 void governor_group_leave(struct governor *governor, uint32_t peer);
 /** A T4 ban of this prefix has ended: renew it while more than five banned ids are there. */
 void governor_group_review(struct governor *governor, const struct prefix *prefix);
+
+/* governor_flows.c */
+/** Bring a record's count to the present epoch before it is read or changed. */
+void governor_flows_settle(const struct governor *governor, struct peer_record *peer);
+/** Count a flow that was proven or closed. */
+void governor_flows_event(const struct governor *governor, struct peer_record *peer, const struct event_record *event);
 
 /* governor_event.c */
 struct event_text {

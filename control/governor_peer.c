@@ -84,6 +84,7 @@ void governor_peer_expire(struct governor *governor, uint32_t index)
 {
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	int64_t at_ms = forget_time(governor, peer);
+	governor_flows_settle(governor, peer);
 	if (peer->connections != 0 && at_ms <= governor->now_ms)
 		at_ms = governor->now_ms + FORGET_HOST_MS;
 	if (at_ms <= governor->now_ms) {

@@ -68,6 +68,8 @@ static void fill_history(const struct governor *governor, const struct peer_reco
 
 static void fill_record(const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
 {
+	struct peer_record counted = *peer;
+	governor_flows_settle(governor, &counted);
 	info->known = true;
 	snprintf(info->agent, sizeof(info->agent), "%s", text_pool_get(&governor->texts, peer->agent));
 	snprintf(info->name.id, sizeof(info->name.id), "%s", governor_peer_id(governor, peer));
@@ -78,7 +80,7 @@ static void fill_record(const struct governor *governor, const struct peer_recor
 	info->ok = peer->ok;
 	info->fail = peer->fail;
 	info->streak = peer->streak;
-	info->connections_now = peer->connections;
+	info->connections_now = counted.connections;
 	info->rtt_ms = peer->rtt_ms;
 	fill_history(governor, peer, info);
 }

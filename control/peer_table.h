@@ -43,7 +43,9 @@ struct peer_record {
 	bool trusted;
 	uint8_t early_resets; /* client RSTs inside 1 s of accept, counted to 3 */
 	struct score score;
-	uint32_t ok, fail, streak, connections;
+	uint32_t ok, fail, streak;
+	uint32_t connections, flow_epoch; /* true of that epoch; read through governor_flows_settle */
+	uint32_t dumped, dump_epoch;	  /* counted by the dump that will begin or has begun that epoch */
 	float rtt_ms; /* negative: none */
 	uint32_t group, group_next, group_previous; /* T4: banned ids of one address */
 	int64_t last_over_rate_ms;

@@ -95,7 +95,7 @@ static void link_flow_fill(const struct flow *flow, uint32_t now_ms, struct link
 		.flags = (uint8_t)(EVENT_FLAG_PROVEN | ((flow->flags & FLOW_FLAG_OUTBOUND) ? EVENT_FLAG_OUTBOUND : 0)),
 		.age_ms = now_ms - flow->born_ms, .idle_ms = now_ms - flow->last_ms,
 		.bytes_in = (uint32_t)(flow->bytes_in_256 << 8), .bytes_out = (uint32_t)(flow->bytes_out_256 << 8),
-		.rtt_us = flow->handshake_us };
+		.rtt_us = flow->handshake_us, .born_ms = flow->born_ms };
 	memcpy(ret_flow->client, flow->client, sizeof(ret_flow->client));
 }
 
@@ -109,7 +109,8 @@ static void link_client_dump(struct link_client *client, const struct link_serve
 	while (place < n_places && message.n < LINK_FLOWS_PER_MESSAGE && looked++ < LINK_PLACES_A_TURN) {
 		struct flow copy = view->flows->payload->flows[place++];
 
-		if (copy.state != FLOW_STATE_FREE && copy.state < FLOW_STATE_COUNT && (copy.flags & FLOW_FLAG_PROVEN))
+		if (copy.state != FLOW_STATE_FREE && copy.state != FLOW_STATE_CLOSED && copy.state != FLOW_STATE_CUT &&
+			copy.state < FLOW_STATE_COUNT && (copy.flags & FLOW_FLAG_PROVEN))
 			link_flow_fill(&copy, (uint32_t)(view->now_ns / 1000000), &message.flows[message.n++]);
 	}
 	if (message.n == 0 && place < n_places) {

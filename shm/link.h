@@ -16,7 +16,7 @@ enum link_kind {
 	LINK_PROBE = 2,    /* control: what would happen to an attempt of this source now? */
 	LINK_PROBE_ANSWER = 3,
 	LINK_FLOW_DUMP =
-		4, /* control: send all proven flows; answered by LINK_FLOWS messages, the last with n = 0 */
+		4, /* control: send all proven flows that have not ended; answered by LINK_FLOWS messages, the last with n = 0 */
 	LINK_FLOWS = 5,
 	LINK_KIND_COUNT,
 };
@@ -50,7 +50,7 @@ struct link_flow {
 	uint8_t protocol, service, state, flags; /* flags: enum event_flag */
 	uint32_t age_ms, idle_ms;
 	uint32_t bytes_in, bytes_out, rtt_us;
-	uint32_t reserved;
+	uint32_t born_ms; /* CLOCK_MONOTONIC, low 32 bits of its milliseconds */
 };
 
 struct link_flows {

@@ -422,6 +422,13 @@ def test_the_link(control):
 
     first = drain()
     check(1 in first and 4 in first, "it connects, rings, and asks for the flows: %s" % first)
+    born = (time.monotonic_ns() // 1000000 - 5000) & 0xffffffff
+    peer = bytes.fromhex("00000000000000000000ffffcb007163")
+    flow = struct.pack("<16sHHBBBB6I", peer, 4000, 30303, 6, 0, 0, 1, 5000, 0, 0, 0, 0, born)
+    for body in (struct.pack("<II", 2, 0) + flow * 2, struct.pack("<II", 0, 0)):
+        link.send(struct.pack("<IIQ", 1, 5, 1) + body)
+    wait_for(lambda: client.call("peer.get", ip="203.0.113.99").get("result", {}).get("n_in") == 2,
+             "the flows that run are counted for their source")
     client.result("ban.add", ip="203.0.113.5")
     check(struct.unpack_from("<II", link.recv(4096))[1] == 1, "a ban rings the doorbell")
     drain()

@@ -58,7 +58,7 @@ static void on_note(void *context, bool good, const char *text)
 
 static void link_make(void)
 {
-	struct dataplane_link_callbacks callbacks = {NULL, on_event, on_probe, on_flow, on_watch, on_note};
+	struct dataplane_link_callbacks callbacks = {NULL, on_event, on_probe, on_flow, on_watch, on_note, NULL};
 	CHECK_EQ("a link", dataplane_link_create(socket_path, segment_path, &payload, &callbacks, &link_), 0);
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Tests of control/governor_flows.c: the number of open connections of a source after a dump of the dataplane's flows, whatever
+ * events came before, during and after it, and whatever was lost. Clock injected.
+ */
+#include <string.h>
+
+#include "control/governor.h"
+#include "tests/check.h"
+
+#define WALL_MS INT64_C(1795000000000)
+#define ASKED_MS 10000u
+
+static struct governor *governor;
+
+static void world_open(void)
+{
+	static const struct governor_effects effects = {0};
+	struct governor_config config = {.penalty_half_life_s = 600, .threshold_disconnect = -20, .threshold_ban = -50,
+		.peers_max = 1000, .bans_max = 1000, .strike_life_ms = 1000000, .seed = 1};
+	governor = NULL;
+	CHECK_EQ("a governor", governor_create(&config, &effects, WALL_MS, &governor), 0);
+}
+
+static void event(unsigned host, enum event_kind kind, uint32_t at_ms, uint32_t duration_ms)
+{
+	struct address client = address_from_v4(0x0a000000 + host);
+	struct event_record record = {.kind = (uint8_t)kind, .flags = EVENT_FLAG_PROVEN, .protocol = 6,
+		.time_ns = (uint64_t)at_ms * 1000000, .duration_ms = duration_ms, .closed_by = CLOSED_BY_NODE,
+		.closed_how = CLOSED_HOW_FIN};
+	memcpy(record.client, client.bytes, sizeof(record.client));
+	governor_dataplane_event(governor, &record, WALL_MS);
+}
+
+static void seen(unsigned host, uint32_t born_ms)
+{
+	struct address client = address_from_v4(0x0a000000 + host);
+	governor_flow_seen(governor, &client, born_ms, WALL_MS);
+}
+
+static uint32_t open_now(unsigned host)
+{
+	struct peer_name name = {.address = address_from_v4(0x0a000000 + host)};
+	struct peer_info info;
+	governor_peer_get(governor, &name, WALL_MS, &info);
+	return info.connections_now;
+}
+
+static void begin(uint32_t at_ms)
+{
+	governor_flows_begin(governor, (uint64_t)at_ms * 1000000, WALL_MS);
+}
+
+static void test_counts(void)
+{
+	world_open();
+	/* host 1: its close was lost; host 2: its opening was lost; host 3: as events say */
+	event(1, EVENT_FLOW_PROVEN, 5000, 10);
+	event(3, EVENT_FLOW_PROVEN, 5000, 10);
+	CHECK_EQ("events count", open_now(1), 1u);
+	begin(ASKED_MS);
+	seen(2, 4000);
+	seen(2, 4500);
+	seen(3, 4990);
+	CHECK_EQ("until the dump is whole the old count stands", open_now(1), 1u);
+	CHECK_EQ("until the dump is whole the old count stands", open_now(2), 0u);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("what is not in the dump is closed", open_now(1), 0u);
+	CHECK_EQ("what is in it is open", open_now(2), 2u);
+	CHECK_EQ("and counted once", open_now(3), 1u);
+	event(2, EVENT_FLOW_CLOSED, 11000, 7000);
+	event(3, EVENT_FLOW_PROVEN, 11000, 10);
+	CHECK_EQ("a close afterwards counts", open_now(2), 1u);
+	CHECK_EQ("an opening afterwards counts", open_now(3), 2u);
+	governor_destroy(governor);
+}
+
+static void test_during(void)
+{
+	world_open();
+	event(5, EVENT_FLOW_PROVEN, 5000, 10);
+	begin(ASKED_MS);
+	/* read from the ring late: the dump knows both */
+	event(1, EVENT_FLOW_PROVEN, 9000, 10);
+	event(2, EVENT_FLOW_CLOSED, 9000, 1000);
+	seen(1, 8990);
+	seen(2, 7000);
+	/* while it runs: by events only */
+	event(3, EVENT_FLOW_PROVEN, 10100, 50);
+	seen(3, 10050);
+	event(1, EVENT_FLOW_CLOSED, 10200, 1210);
+	/* its handshake was under way: too low, not too high */
+	event(4, EVENT_FLOW_PROVEN, 10020, 40);
+	seen(4, 9980);
+	event(5, EVENT_FLOW_CLOSED, 10100, 5110);
+	CHECK_EQ("the old count follows events too", open_now(5), 0u);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("opened before, closed during", open_now(1), 0u);
+	CHECK_EQ("another one closed before", open_now(2), 1u);
+	CHECK_EQ("opened during and in the dump: once", open_now(3), 1u);
+	CHECK_EQ("under way and in the dump: once", open_now(4), 1u);
+	CHECK_EQ("closed during, not in the dump", open_now(5), 0u);
+	governor_destroy(governor);
+}
+
+static void test_unfinished(void)
+{
+	world_open();
+	begin(ASKED_MS);
+	seen(1, 4000);
+	governor_flows_end(governor, WALL_MS);
+	begin(ASKED_MS + 1000);
+	seen(1, 4000);
+	seen(2, 4000);
+	begin(ASKED_MS + 2000);
+	seen(1, 4000);
+	CHECK_EQ("a dump that was cut off changes nothing", open_now(1), 1u);
+	CHECK_EQ("a dump that was cut off changes nothing", open_now(2), 0u);
+	seen(1, 4100);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("the next one begins at zero", open_now(1), 2u);
+	CHECK_EQ("the next one begins at zero", open_now(2), 0u);
+	seen(1, 4000);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("flows outside a dump are nobody's", open_now(1), 2u);
+	governor_destroy(governor);
+}
+
+/* The low 32 bits of milliseconds wrap after 49 days of uptime. */
+static void test_long_uptime(void)
+{
+	world_open();
+	event(1, EVENT_FLOW_PROVEN, 3000000000u, 10);
+	CHECK_EQ("without a dump every event counts", open_now(1), 1u);
+	governor_flows_begin(governor, (UINT64_C(4294967296) + 1000) * 1000000, WALL_MS);
+	seen(1, 4294966000u);
+	seen(1, 2000);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("born before the wrap, and after the question", open_now(1), 1u);
+	governor_destroy(governor);
+}
+
+static const struct check_test tests[] = {
+	{"a dump replaces what events said", test_counts},
+	{"events that come while it runs", test_during},
+	{"a dump that was not finished", test_unfinished},
+	{"a long uptime", test_long_uptime},
+};
+CHECK_MAIN("governor_flows", tests)
