@@ -70,7 +70,8 @@ static int set_aside_and_restore(struct store *store, int64_t wall_ms, struct st
 /* 0, or -EPROTONOSUPPORT. A new file gets our version; an older one would be rewritten here, table by table, before its number. */
 static int schema_check(struct store *store, struct store_open_report *report)
 {
-	MDB_val key = {6, (void *)"schema"}, value;
+	struct store_bytes name = {.n = 6, .data = "schema"};
+	MDB_val key = {name.n, name.data}, value;
 	struct store_value encoded;
 	MDB_txn *transaction;
 	int64_t unused;
@@ -81,7 +82,7 @@ static int schema_check(struct store *store, struct store_open_report *report)
 	code = mdb_get(transaction, store->tables[STORE_TABLE_META], &key, &value);
 	if (code == 0) {
 		unsigned found = 0;
-		bool good = store_strike_decode(&value, &found, &unused);
+		bool good = store_strike_decode(&key, &value, &found, &unused);
 
 		mdb_txn_abort(transaction);
 		report->schema_found = found;
@@ -90,7 +91,7 @@ static int schema_check(struct store *store, struct store_open_report *report)
 		return found > STORE_SCHEMA_VERSION ? -EPROTONOSUPPORT : 0;
 	}
 	if (code == MDB_NOTFOUND) {
-		store_strike_encode(STORE_SCHEMA_VERSION, 0, &encoded);
+		store_strike_encode(&name, STORE_SCHEMA_VERSION, 0, &encoded);
 		value = (MDB_val){encoded.n, encoded.data};
 		code = mdb_put(transaction, store->tables[STORE_TABLE_META], &key, &value, 0);
 	}
@@ -219,7 +220,7 @@ int store_close(struct store *store)
 		return 0;
 	store_writer_stop(store);
 	error = store->writing.n != 0 || store->queue.n != 0 ? (store->status.error != 0 ? store->status.error : -EIO) : 0;
-	if (store->changed_since_backup && error == 0 && atomic_load(&store->wall_ms) != 0)
+	if (store->changed_since_backup && error == 0 && store->environment != NULL && atomic_load(&store->wall_ms) != 0)
 		(void)store_environment_backup(store, atomic_load(&store->wall_ms));
 	release(store);
 	return error;
@@ -291,7 +292,7 @@ int store_put_ban(struct store *store, const struct ban *ban)
 	store_ban_key(ban, &key);
 	if (ban->end_ms != GOVERNOR_NEVER_MS && ban->end_ms <= ban->start_ms)
 		return enqueue(store, STORE_CHANGE_DELETE, STORE_TABLE_BANS, &key, NULL, 0);
-	store_ban_encode(ban, &value);
+	store_ban_encode(&key, ban, &value);
 	return enqueue(store, STORE_CHANGE_PUT, STORE_TABLE_BANS, &key, &value, ban->end_ms);
 }
 
@@ -314,7 +315,7 @@ static int put_strike(struct store *store, const struct store_bytes *key, unsign
 
 	if (strikes == 0)
 		return enqueue(store, STORE_CHANGE_DELETE, STORE_TABLE_STRIKES, key, NULL, 0);
-	store_strike_encode(strikes, last_ms, &value);
+	store_strike_encode(key, strikes, last_ms, &value);
 	return enqueue(store, STORE_CHANGE_PUT, STORE_TABLE_STRIKES, key, &value, 0);
 }
 
@@ -342,7 +343,7 @@ int store_put_list(struct store *store, const struct prefix *prefix, bool allow,
 	store_prefix_key(prefix, allow ? 1 : 0, &key);
 	if (!present)
 		return enqueue(store, STORE_CHANGE_DELETE, STORE_TABLE_LISTS, &key, NULL, 0);
-	store_text_encode(reason != NULL ? reason : "", &value);
+	store_text_encode(&key, reason != NULL ? reason : "", &value);
 	return enqueue(store, STORE_CHANGE_PUT, STORE_TABLE_LISTS, &key, &value, 0);
 }
 

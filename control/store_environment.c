@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -148,6 +149,18 @@ static int walk(MDB_txn *transaction, MDB_dbi table)
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
+static bool pages_are_sound(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	void *file;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0)
+		return false;
+	file = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	return file != MAP_FAILED && store_pages_are_sound(file, (size_t)status.st_size);
+}
+
 /* The child: exit 0 sound, 1 damaged, 2 not readable. LMDB may fault or abort on damage; then a signal says so. */
 static void verify_child(const struct store *store, const char *path)
 {
@@ -156,6 +169,8 @@ static void verify_child(const struct store *store, const char *path)
 	int code;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!pages_are_sound(path))
+		_exit(1);
 	if (mdb_env_create(&copy.environment) != 0)
 		_exit(2);
 	mdb_env_set_maxdbs(copy.environment, STORE_TABLE_COUNT);

@@ -45,7 +45,7 @@ static bool visit_strike(struct load *load, const MDB_val *key, const MDB_val *v
 	unsigned strikes;
 	int64_t last_ms;
 
-	if (key->mv_size < 2 || !store_strike_decode(value, &strikes, &last_ms)) {
+	if (key->mv_size < 2 || !store_strike_decode(key, value, &strikes, &last_ms)) {
 		load->stats.damaged++;
 		return false;
 	}
@@ -65,7 +65,7 @@ static bool visit_list(struct load *load, const MDB_val *key, const MDB_val *val
 	struct prefix prefix;
 	uint8_t allow;
 
-	if (!store_prefix_decode(key, &prefix, &allow) || !store_text_decode(value, reason, sizeof(reason))) {
+	if (!store_prefix_decode(key, &prefix, &allow) || !store_text_decode(key, value, reason, sizeof(reason))) {
 		load->stats.damaged++;
 		return false;
 	}

@@ -86,15 +86,20 @@ void store_ban_key(const struct ban *ban, struct store_bytes *ret_key);
 void store_prefix_key(const struct prefix *prefix, int suffix_or_negative, struct store_bytes *ret_key);
 void store_id_key(const char *id, int suffix_or_negative, struct store_bytes *ret_key);
 void store_expiry_key(int64_t end_ms, const void *ban_key, size_t bytes, struct store_bytes *ret_key);
-void store_ban_encode(const struct ban *ban, struct store_value *ret_value);
-void store_strike_encode(unsigned strikes, int64_t last_ms, struct store_value *ret_value);
-void store_text_encode(const char *text, struct store_value *ret_value);
+/** The checksum covers key and value: a value under a wrong key is damage. */
+void store_ban_encode(const struct store_bytes *key, const struct ban *ban, struct store_value *ret_value);
+void store_strike_encode(const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value);
+void store_text_encode(const struct store_bytes *key, const char *text, struct store_value *ret_value);
 /** Each: false when the checksum or the form is wrong; the out parameter is then unchanged. */
 bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_ban);
-bool store_strike_decode(const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms);
-bool store_text_decode(const MDB_val *value, char *text, size_t text_bytes);
+bool store_strike_decode(const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms);
+bool store_text_decode(const MDB_val *key, const MDB_val *value, char *text, size_t text_bytes);
 /** Key of a prefix, or false when it is an id's. */
 bool store_prefix_decode(const MDB_val *key, struct prefix *ret_prefix, uint8_t *ret_suffix);
+
+/* store_page.c */
+/** Every page, node, bound and count of an LMDB file, without LMDB. False: do not let LMDB near it. */
+bool store_pages_are_sound(const void *file, size_t bytes);
 
 /* store_environment.c */
 /** LMDB's codes become -errno here and nowhere else: -EUCLEAN is damage, -ENOBUFS a full map. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Records as bytes: keys in network order, so that the order of keys is the order of addresses; values with a checksum
- * in front, because LMDB has none. Pure; any thread. Numbers in values are little-endian, so that a file moves between machines.
+ * over key and value in front, because LMDB has none and a ban of another address is worse than a lost one. Pure; any thread. Numbers in values are little-endian, so that a file moves between machines.
  */
 #include <endian.h>
 #include <string.h>
@@ -38,9 +38,11 @@ static void begin(struct store_value *value)
 	put(value, &version, 1);
 }
 
-static void finish(struct store_value *value)
+static void finish(const struct store_bytes *key, struct store_value *value)
 {
-	uint32_t checksum = htole32(checksum_crc32c(0, value->data + sizeof(uint32_t), value->n - sizeof(uint32_t)));
+	uint32_t checksum = checksum_crc32c(0, key->data, key->n);
+
+	checksum = htole32(checksum_crc32c(checksum, value->data + sizeof(uint32_t), value->n - sizeof(uint32_t)));
 
 	memcpy(value->data, &checksum, sizeof(checksum));
 }
@@ -84,14 +86,14 @@ static void get_text(struct reader *reader, char *text, size_t max)
 	text[reader->failed ? 0 : n] = '\0';
 }
 
-static struct reader open_value(const MDB_val *value)
+static struct reader open_value(const MDB_val *key, const MDB_val *value)
 {
 	struct reader reader = {value->mv_data, (const uint8_t *)value->mv_data + value->mv_size, false};
 	uint32_t checksum = 0;
 	uint8_t version = 0;
 
 	get(&reader, &checksum, sizeof(checksum));
-	if (!reader.failed && le32toh(checksum) != checksum_crc32c(0, reader.at, (size_t)(reader.end - reader.at)))
+	if (!reader.failed && le32toh(checksum) != checksum_crc32c(checksum_crc32c(0, key->mv_data, key->mv_size), reader.at, (size_t)(reader.end - reader.at)))
 		reader.failed = true;
 	get(&reader, &version, 1);
 	if (version != RECORD_VERSION)
@@ -153,7 +155,7 @@ void store_expiry_key(int64_t end_ms, const void *ban_key, size_t bytes, struct 
 	add(ret_key, ban_key, bytes);
 }
 
-void store_ban_encode(const struct ban *ban, struct store_value *ret_value)
+void store_ban_encode(const struct store_bytes *key, const struct ban *ban, struct store_value *ret_value)
 {
 	uint64_t score;
 
@@ -166,23 +168,23 @@ void store_ban_encode(const struct ban *ban, struct store_value *ret_value)
 	put_text(ret_value, ban->reason, sizeof(ban->reason));
 	put_text(ret_value, ban->evidence, sizeof(ban->evidence));
 	put_text(ret_value, ban->source, sizeof(ban->source));
-	finish(ret_value);
+	finish(key, ret_value);
 }
 _Static_assert(5 + 4 * 8 + 2 * GOVERNOR_TEXT_MAX + 32 + 3 <= STORE_VALUE_MAX, "the longest ban must fit");
 
-void store_strike_encode(unsigned strikes, int64_t last_ms, struct store_value *ret_value)
+void store_strike_encode(const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value)
 {
 	begin(ret_value);
 	put_u64(ret_value, strikes);
 	put_u64(ret_value, (uint64_t)last_ms);
-	finish(ret_value);
+	finish(key, ret_value);
 }
 
-void store_text_encode(const char *text, struct store_value *ret_value)
+void store_text_encode(const struct store_bytes *key, const char *text, struct store_value *ret_value)
 {
 	begin(ret_value);
 	put_text(ret_value, text, GOVERNOR_TEXT_MAX);
-	finish(ret_value);
+	finish(key, ret_value);
 }
 
 bool store_prefix_decode(const MDB_val *key, struct prefix *ret_prefix, uint8_t *ret_suffix)
@@ -226,7 +228,7 @@ static bool ban_key_decode(const MDB_val *key, struct ban *ban)
 
 bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_ban)
 {
-	struct reader reader = open_value(value);
+	struct reader reader = open_value(key, value);
 	struct ban ban;
 	uint64_t score;
 
@@ -247,9 +249,9 @@ bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_
 	return true;
 }
 
-bool store_strike_decode(const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms)
+bool store_strike_decode(const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms)
 {
-	struct reader reader = open_value(value);
+	struct reader reader = open_value(key, value);
 	uint64_t strikes = get_u64(&reader);
 	uint64_t last = get_u64(&reader);
 
@@ -260,9 +262,9 @@ bool store_strike_decode(const MDB_val *value, unsigned *ret_strikes, int64_t *r
 	return true;
 }
 
-bool store_text_decode(const MDB_val *value, char *text, size_t text_bytes)
+bool store_text_decode(const MDB_val *key, const MDB_val *value, char *text, size_t text_bytes)
 {
-	struct reader reader = open_value(value);
+	struct reader reader = open_value(key, value);
 	char read[GOVERNOR_TEXT_MAX];
 
 	get_text(&reader, read, sizeof(read));

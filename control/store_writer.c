@@ -187,6 +187,7 @@ static int prune(struct store *store, int64_t wall_ms, unsigned *ret_pruned)
 	MDB_txn *transaction;
 	MDB_cursor *cursor;
 	MDB_val key, value, ban_key;
+	struct ban ban;
 	unsigned n = 0;
 	int code = mdb_txn_begin(store->environment, NULL, 0, &transaction);
 
@@ -198,7 +199,10 @@ static int prune(struct store *store, int64_t wall_ms, unsigned *ret_pruned)
 		if (key.mv_size <= limit.n || memcmp(key.mv_data, limit.data, limit.n) >= 0)
 			break;
 		ban_key = (MDB_val){key.mv_size - limit.n, (uint8_t *)key.mv_data + limit.n};
-		code = mdb_del(transaction, store->tables[STORE_TABLE_BANS], &ban_key, NULL);
+		code = mdb_get(transaction, store->tables[STORE_TABLE_BANS], &ban_key, &value);
+		/* An entry that damage left behind must not end a ban that was put again since. */
+		if (code == 0 && (!store_ban_decode(&ban_key, &value, &ban) || ban.end_ms <= wall_ms))
+			code = mdb_del(transaction, store->tables[STORE_TABLE_BANS], &ban_key, NULL);
 		if (code == 0 || code == MDB_NOTFOUND)
 			code = mdb_cursor_del(cursor, 0);
 		n++;
@@ -231,12 +235,20 @@ static void status_set(struct store *store, int error)
 				    : strerror(-error));
 }
 
+static void backup_join(struct store *store)
+{
+	if (store->backup_joinable)
+		pthread_join(store->backup, NULL);
+	store->backup_joinable = false;
+}
+
 /* Damage found at run time: memory is the truth. Set the file aside, begin a new one, ask the caller to put everything anew. */
 static int begin_anew(struct store *store)
 {
 	char path[STORE_PATH_MAX];
 	int error;
 
+	backup_join(store); /* it reads from the environment that goes */
 	/* After an assertion the environment cannot be closed in order; its descriptors and memory stay behind. */
 	store->environment = NULL;
 	error = store_environment_quarantine(store, atomic_load(&store->wall_ms), path);
@@ -276,13 +288,6 @@ static void *backup_run(void *argument)
 	return NULL;
 }
 
-static void backup_join(struct store *store)
-{
-	if (store->backup_joinable)
-		pthread_join(store->backup, NULL);
-	store->backup_joinable = false;
-}
-
 static void backup_start_if_due(struct store *store)
 {
 	int64_t wall_ms = atomic_load(&store->wall_ms);
@@ -314,17 +319,15 @@ static void backup_start_if_due(struct store *store)
 	pthread_mutex_unlock(&store->mutex);
 }
 
-/* Everything of one turn that touches LMDB; -EUCLEAN also for a failed assertion. */
-static int turn(struct store *store, unsigned *ret_pruned)
+static int turn_inner(struct store *store, unsigned *ret_pruned)
 {
 	int error = 0;
 
-	*ret_pruned = 0;
-	if (sigsetjmp(assertion, 0) != 0) {
-		assertion_armed = false;
-		return -EUCLEAN;
-	}
-	assertion_armed = true;
+	/* None: an earlier turn set a damaged file aside, and the disk had no room for a new one. */
+	if (store->environment == NULL)
+		error = store_environment_open(store);
+	if (error != 0)
+		return error;
 	mdb_env_set_assert(store->environment, asserted);
 	if (store->writing.n != 0)
 		error = batch_commit(store);
@@ -333,6 +336,21 @@ static int turn(struct store *store, unsigned *ret_pruned)
 	/* Pruning waits for a better day; only a batch's failure is worth telling. */
 	if (store->writing.n == 0 && error != -EUCLEAN)
 		error = 0;
+	return error;
+}
+
+/* Everything of one turn that touches LMDB; -EUCLEAN also for a failed assertion. */
+static int turn(struct store *store, unsigned *ret_pruned)
+{
+	int error;
+
+	*ret_pruned = 0;
+	if (sigsetjmp(assertion, 0) != 0) {
+		assertion_armed = false;
+		return -EUCLEAN;
+	}
+	assertion_armed = true;
+	error = turn_inner(store, ret_pruned);
 	assertion_armed = false;
 	return error;
 }
@@ -402,10 +420,9 @@ static void *writer_run(void *argument)
 		had_batch = store->writing.n != 0;
 		sequence = last_sequence(&store->writing);
 		error = turn(store, &pruned);
-		if (error == -EUCLEAN && begin_anew(store) == 0) {
-			/* The caller puts its whole state anew; this batch is part of it. */
-			error = 0;
-		}
+		/* The batch goes to the new file; the caller puts the rest of its state anew. */
+		if (error == -EUCLEAN && begin_anew(store) == 0)
+			error = turn(store, &pruned);
 		pthread_mutex_lock(&store->mutex);
 		store->status.pruned += pruned;
 		if (had_batch && error == 0)
