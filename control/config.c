@@ -71,7 +71,7 @@ int config_load_text(const char *name, const char *text, size_t bytes, struct co
 static int file_read(const char *path, char **ret_text, size_t *ret_bytes)
 {
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold a reload */
 	if (fd < 0)
 		return -errno;
 	int error = fstat(fd, &status) != 0                  ? -errno

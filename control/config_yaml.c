@@ -10,6 +10,8 @@
 #include <string.h>
 #include <yaml.h>
 
+enum { DEPTH_MAX = 16 }; /* the schema needs 4: services, one of them, a group in it, a list in that */
+
 struct walk {
 	struct config *config;
 	yaml_document_t *document;
@@ -379,6 +381,38 @@ static int walk_document(struct walk *walk, yaml_parser_t *parser)
 	return error;
 }
 
+/* The time of libyaml's scanner is the square of the nesting: a few hundred kilobytes of brackets would hold
+ * a reload, and with it the event loop, for a minute. Stops at the first node that is too deep. */
+static int depth_check(struct walk *walk, const char *text, size_t bytes)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	unsigned depth = 0;
+	bool done = false;
+	int error = 0;
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
+	while (!done && error == 0 && yaml_parser_parse(&parser, &event)) {
+		bool begins =
+			event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+		bool ends = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+		depth += begins;
+		depth -= ends;
+		done = event.type == YAML_STREAM_END_EVENT;
+		if (depth > DEPTH_MAX) {
+			snprintf(walk->error_text, walk->error_bytes,
+				"%s:%zu:%zu: file: nested too deeply (allowed: %d levels)",
+				walk->config->file, event.start_mark.line + 1, event.start_mark.column + 1,
+				DEPTH_MAX);
+			error = -EINVAL;
+		}
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return error; /* what is not YAML the walk says */
+}
+
 int config_yaml_read(
 	const char *text, size_t bytes, struct config *config, char *error_text, size_t error_bytes)
 {
@@ -387,7 +421,9 @@ int config_yaml_read(
 	if (!yaml_parser_initialize(&parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, bytes);
-	int error = walk_document(&walk, &parser);
+	int error = depth_check(&walk, text, bytes);
+	if (error == 0)
+		error = walk_document(&walk, &parser);
 	yaml_parser_delete(&parser);
 	if (error == -ENOMEM)
 		snprintf(error_text, error_bytes, "%s:1:1: file: not enough memory to read it", config->file);

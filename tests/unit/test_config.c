@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/config.h"
 #include "control/config_schema.h"
@@ -169,6 +171,8 @@ static void test_errors(void)
 			"w.yaml:1:1: file: this is a list, not a single value (allowed: a key)"},
 		{"a second document", NODE SERVICE "---\nmode: monitor\n",
 			"w.yaml:4:1: file: a second document begins here"},
+		{"brackets in brackets", "node: {addresses: [[[[[[[[[[[[[[[[[[[[1\n",
+			"w.yaml:1:33: file: nested too deeply (allowed: 16 levels)"},
 		{"an unclosed bracket", "node: {addresses: [1\n", "w.yaml:2:1: file: not YAML: "},
 		{"a tab for indentation", "node:\n\taddresses: []\n", "w.yaml:2:1: file: not YAML: "},
 		{"a NUL inside a value", NODE SERVICE "instance: \"a\\0b\"\n",
@@ -367,6 +371,13 @@ static void test_missing_file(void)
 		"/nonexistent/w.yaml:1:1: file: cannot be read: No such file or directory");
 	CHECK_EQ("a directory", config_load("/", &config, error, sizeof(error)), -EISDIR);
 	CHECK_CONTAINS("says why", error, "it is not a regular file");
+	const char *fifo = "/tmp/weir-test-config.fifo";
+	(void)unlink(fifo);
+	if (CHECK_EQ("a FIFO", mkfifo(fifo, 0600), 0)) {
+		CHECK_EQ("does not hold the reader", config_load(fifo, &config, error, sizeof(error)),
+			-EISDIR);
+		(void)unlink(fifo);
+	}
 }
 
 static const struct check_test tests[] = {
