@@ -267,10 +267,33 @@ const char *control_store_text(struct control *control, char *text, size_t bytes
 	return text;
 }
 
+/* Somebody cleaned up what was in use: sockets and segments are made anew; what is enforced stays so
+ * meanwhile. */
+static void places_restore(struct control *control)
+{
+	char text[512];
+	int restored = 0;
+	if (directory_make(control->config.run_dir, 0755, text, sizeof(text)) != 0 ||
+		directory_make(control->config.shm_dir, 0750, text, sizeof(text)) != 0)
+		restored = -1;
+	if (restored == 0)
+		restored = publisher_restore(control->publisher, text, sizeof(text));
+	if (restored > 0) {
+		dataplane_link_set_payload(control->link, publisher_payload(control->publisher));
+		log_warning(
+			"the segment was removed from %s while in use: made anew", control->config.shm_dir);
+	}
+	if (restored < 0 && !control->places_lost)
+		log_error("the segment was removed from %s while in use and cannot be made anew: %s",
+			control->config.shm_dir, text);
+	control->places_lost = restored < 0;
+}
+
 static void second_work(struct control *control)
 {
 	struct store_status status;
 	control->next_second_ns = control->clock.mono_ns + 1000000000;
+	places_restore(control);
 	store_set_time(control->store, control->clock.wall_ms);
 	store_status(control->store, &status);
 	if ((status.error != 0) != control->resyncing) {

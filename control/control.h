@@ -39,6 +39,7 @@ struct control {
 	uint64_t next_second_ns;
 	bool lists_changed; /* the publisher's copy is old */
 	bool resyncing;
+	bool places_lost; /* said already */
 };
 
 /** Read both clocks. Each turn starts with it. */

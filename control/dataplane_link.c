@@ -54,6 +54,11 @@ void dataplane_link_destroy(struct dataplane_link *link)
 	free(link);
 }
 
+void dataplane_link_set_payload(struct dataplane_link *link, struct control_payload *payload)
+{
+	link->events.payload = payload;
+}
+
 static void link_lost(struct dataplane_link *link, uint64_t mono_ns)
 {
 	close(link->fd);

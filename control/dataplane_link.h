@@ -31,6 +31,8 @@ struct dataplane_link_callbacks {
 int dataplane_link_create(const char *socket_path, const char *segment_path, struct control_payload *payload,
 	const struct dataplane_link_callbacks *callbacks, struct dataplane_link **ret_link);
 void dataplane_link_destroy(struct dataplane_link *link);
+/** The publisher has another payload, with the same consumed positions. */
+void dataplane_link_set_payload(struct dataplane_link *link, struct control_payload *payload);
 
 /** Reconnects, checks the heartbeat, reads events (at most a bounded number). True: more events wait, call
  * again soon. */

@@ -83,9 +83,11 @@ static void on_tick(void *context, unsigned ready)
 		(void)event_loop_arm(
 			process->tick, more ? TICK_NS / 20 : TICK_NS, more ? TICK_NS / 20 : TICK_NS);
 	}
-	if (++process->ticks % NOTIFY_TICKS == 0)
-		(void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%llu bans in force",
-			(unsigned long long)governor_ban_count(process->control.governor));
+	if (++process->ticks % NOTIFY_TICKS != 0)
+		return;
+	rpc_server_restore(process->server);
+	(void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%llu bans in force",
+		(unsigned long long)governor_ban_count(process->control.governor));
 }
 
 static void on_link(void *context, unsigned ready)

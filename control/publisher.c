@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/publisher_build.h"
+#include "shm/paths.h"
 
 enum {
 	PENDING_CUTS_MAX = 1 << 20, /* 24 MB: cuts that wait for room in the log */
@@ -24,6 +26,7 @@ struct pending_cut {
 };
 
 struct publisher {
+	char segment_path[PATHS_TEXT_MAX];
 	struct segment segment;
 	struct control_payload *payload;
 	struct publisher_build build;
@@ -81,6 +84,21 @@ static void predecessor_continue(const struct predecessor *predecessor, struct c
 	payload->dataplane_instance = predecessor->dataplane_instance;
 }
 
+static int segment_make(struct publisher *publisher, char *error_text, size_t error_bytes)
+{
+	enum segment_error result = segment_create(publisher->segment_path, SEGMENT_KIND_CONTROL,
+		control_payload_layout_hash(), sizeof(struct control_payload), NULL, &publisher->segment);
+	if (result != SEGMENT_OK) {
+		segment_error_text(result, publisher->segment_path, error_text, error_bytes);
+		return result == SEGMENT_ERROR_BUSY       ? -EBUSY
+		       : result == SEGMENT_ERROR_NO_SPACE ? -ENOSPC
+							  : -EIO;
+	}
+	publisher->payload = publisher->segment.payload;
+	publisher->status.instance = publisher->segment.header->instance;
+	return 0;
+}
+
 int publisher_open(const struct publisher_options *options, const struct snapshot_policy *policy,
 	struct publisher **ret_publisher, char *error_text, size_t error_bytes)
 {
@@ -91,6 +109,7 @@ int publisher_open(const struct publisher_options *options, const struct snapsho
 	}
 	publisher->policy = *policy;
 	publisher->segment.fd = -1;
+	snprintf(publisher->segment_path, sizeof(publisher->segment_path), "%s", options->segment_path);
 	publisher_set_pace(publisher, options->interval_ms, options->commands_max);
 	int error = publisher_build_open(&publisher->build, options->image_path);
 	if (error == 0)
@@ -102,22 +121,47 @@ int publisher_open(const struct publisher_options *options, const struct snapsho
 	}
 	struct predecessor predecessor;
 	predecessor_read(options->segment_path, &predecessor);
-	enum segment_error result = segment_create(options->segment_path, SEGMENT_KIND_CONTROL,
-		control_payload_layout_hash(), sizeof(struct control_payload), NULL, &publisher->segment);
-	if (result != SEGMENT_OK) {
-		error = result == SEGMENT_ERROR_BUSY       ? -EBUSY
-			: result == SEGMENT_ERROR_NO_SPACE ? -ENOSPC
-							   : -EIO;
-		segment_error_text(result, options->segment_path, error_text, error_bytes);
+	error = segment_make(publisher, error_text, error_bytes);
+	if (error != 0) {
 		publisher->segment.fd = -1;
 		publisher_close(publisher);
 		return error;
 	}
-	publisher->payload = publisher->segment.payload;
 	predecessor_continue(&predecessor, publisher->payload);
-	publisher->status.instance = publisher->segment.header->instance;
 	*ret_publisher = publisher;
 	return 0;
+}
+
+static bool segment_is_in_place(const struct publisher *publisher)
+{
+	struct stat ours, there;
+	return fstat(publisher->segment.fd, &ours) == 0 && stat(publisher->segment_path, &there) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+int publisher_restore(struct publisher *publisher, char *error_text, size_t error_bytes)
+{
+	struct segment old = publisher->segment;
+	struct control_payload *payload = publisher->payload;
+	struct predecessor predecessor;
+	if (publisher->status.building || segment_is_in_place(publisher))
+		return 0;
+	int error = segment_make(publisher, error_text, error_bytes);
+	if (error != 0) {
+		publisher->segment = old;
+		return error;
+	}
+	for (int i = 0; i < CONTROL_RINGS_MAX; i++)
+		predecessor.ring_consumed[i] =
+			atomic_load_explicit(&payload->ring_consumed[i], memory_order_relaxed);
+	predecessor.dataplane_instance = payload->dataplane_instance;
+	predecessor_continue(&predecessor, publisher->payload);
+	segment_close(&old, NULL);
+	publisher->commands_since = 0;
+	publisher->must_build = true;
+	publisher->retry_ns = 0;
+	publisher->news = true;
+	return 1;
 }
 
 void publisher_close(struct publisher *publisher)

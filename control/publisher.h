@@ -47,6 +47,11 @@ void publisher_set_pace(struct publisher *publisher, uint64_t interval_ms, uint6
 uint64_t publisher_request(struct publisher *publisher);
 uint64_t publisher_done(const struct publisher *publisher);
 
+/** When the segment's file was removed under us (or its directory): make it anew, with a whole image to
+ * follow, so that the next dataplane finds both. The payload is another one then. 1: done; 0: it is in place,
+ * or a build runs and the next call will do it; -errno with a sentence. */
+int publisher_restore(struct publisher *publisher, char *error_text, size_t error_bytes);
+
 /** Heartbeat, pending cuts, clock steps, and the start of a build that is due. At least every 100 ms. */
 void publisher_tick(struct publisher *publisher, const struct snapshot_clock *clock);
 /** Readable when a build ended; then call publisher_reap. */

@@ -395,6 +395,28 @@ static int server_listen(struct rpc_server *server, char *error_text, size_t err
 	return error;
 }
 
+void rpc_server_restore(struct rpc_server *server)
+{
+	char text[256];
+	struct event_source *old_source = server->source;
+	int old_fd = server->fd;
+	if (access(server->path, F_OK) == 0 || errno != ENOENT)
+		return;
+	int error = server_listen(server, text, sizeof(text));
+	if (error == 0)
+		error = event_loop_add(
+			server->loop, server->fd, EVENT_LOOP_IN, server_ready, server, &server->source);
+	if (error != 0) {
+		if (server->fd >= 0)
+			close(server->fd);
+		server->fd = old_fd;
+		return; /* its directory may come back: tried again */
+	}
+	event_loop_remove(server->loop, old_source);
+	close(old_fd);
+	log_warning("%s was removed while in use: made anew", server->path);
+}
+
 int rpc_server_open(struct event_loop *loop, struct rpc *rpc, const struct config *config,
 	struct rpc_server **ret_server, char *error_text, size_t error_bytes)
 {

@@ -17,6 +17,8 @@ int rpc_server_open(struct event_loop *loop, struct rpc *rpc, const struct confi
 	struct rpc_server **ret_server, char *error_text, size_t error_bytes);
 /** Removes the socket. Before rpc_destroy. */
 void rpc_server_close(struct rpc_server *server);
+/** When the socket's file was removed under us: listen anew; connections stay. Now and then. */
+void rpc_server_restore(struct rpc_server *server);
 /** Runs the requests that were read, one of each client in turn, for 5 ms at most; what is left is run in the
  * next turn, which comes at once. After the handlers of a turn and before rpc_tick. */
 void rpc_server_run(struct rpc_server *server);

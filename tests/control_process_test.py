@@ -304,6 +304,22 @@ def test_a_client_that_asks_without_end(control):
     wait_for(lambda: client.result("why", ip="203.0.113.5")["verdict"] == "drop", "what it asked before it left is done")
 
 
+def test_directories_that_are_removed(control):
+    client = control.start()
+    client.result("ban.add", ip="203.0.113.5", sync=True)
+    shutil.rmtree(control.dir + "/shm")
+    shutil.rmtree(control.dir + "/run")
+    wait_for(lambda: os.path.exists(control.dir + "/shm/weir.image"), "segment and image are made anew", 5)
+    check(os.path.exists(control.dir + "/shm/weir.control"), "both")
+    wait_for(lambda: os.path.exists(control.path), "the socket too", 5)
+    check(client.result("ban.add", ip="203.0.113.6")["seq"] == 1, "a new log")
+    image = Client(control.path).result("snapshot.make")
+    check(image["enforced"] == 2, "the image is whole: %s" % image)
+    check("removed" in control.log(), "in a sentence: " + control.log())
+    second = subprocess.run([control.binary, "--config", control.config], capture_output=True, timeout=30)
+    check(second.returncode == 1 and b"weir.control" in second.stderr, "and a second instance is refused as before")
+
+
 def test_many_clients(control):
     client = control.start()
     crowd = []
