@@ -32,9 +32,14 @@ bool dataplane_events_attach(struct dataplane_events *events)
 {
 	if (events->attached && !segment_reader_is_stale(&events->reader, events->path))
 		return false;
-	dataplane_events_detach(events);
+	struct segment_reader reader;
 	enum segment_error error = segment_reader_open(
-		events->path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(), &events->reader);
+		events->path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(), &reader);
+	/* a file that was removed under a running dataplane still has its events */
+	if (error == SEGMENT_ERROR_ABSENT && events->attached)
+		return false;
+	dataplane_events_detach(events);
+	events->reader = reader;
 	if (error != SEGMENT_OK) {
 		segment_error_text(error, events->path, events->text, sizeof(events->text));
 		return false;

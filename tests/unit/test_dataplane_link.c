@@ -58,7 +58,8 @@ static void on_note(void *context, bool good, const char *text)
 
 static void link_make(void)
 {
-	struct dataplane_link_callbacks callbacks = {NULL, on_event, on_probe, on_flow, on_watch, on_note, NULL};
+	struct dataplane_link_callbacks callbacks = {
+		NULL, on_event, on_probe, on_flow, on_watch, on_note, NULL};
 	CHECK_EQ("a link", dataplane_link_create(socket_path, segment_path, &payload, &callbacks, &link_), 0);
 }
 
@@ -242,9 +243,31 @@ static void test_socket(void)
 	world_close();
 }
 
+static void test_removed_file(void)
+{
+	struct dataplane_status status;
+	world_open();
+	segment_make(1);
+	(void)dataplane_link_tick(link_, SECOND);
+	CHECK_EQ("the file is removed", unlink(segment_path), 0);
+	push(0, 3);
+	(void)dataplane_link_tick(link_, 2 * SECOND);
+	(void)dataplane_link_tick(link_, 3 * SECOND);
+	CHECK_EQ("the running dataplane's events still come", n_events, 3u);
+	dataplane_link_status(link_, 3 * SECOND, &status);
+	CHECK_TRUE("and its counters", status.attached);
+	segment_close(&segment, NULL);
+	segment_make(1);
+	push(0, 2);
+	(void)dataplane_link_tick(link_, 4 * SECOND);
+	CHECK_EQ("a new one is read from its beginning", n_events, 5u);
+	world_close();
+}
+
 static const struct check_test tests[] = {
 	{"without a dataplane nothing is wrong", test_absent},
 	{"every event is read once", test_events},
 	{"the socket is believed as far as it makes sense", test_socket},
+	{"a segment whose file was removed", test_removed_file},
 };
 CHECK_MAIN("dataplane_link", tests)
