@@ -49,9 +49,14 @@ void control_clock(struct control *control)
 
 static int directory_make(const char *path, mode_t mode, char *error_text, size_t error_bytes)
 {
-	if (mkdir(path, mode) == 0 || errno == EEXIST)
+	struct stat status;
+	int error = mkdir(path, mode) == 0 || errno == EEXIST ? 0 : -errno;
+	if (error == 0 && stat(path, &status) != 0)
+		error = -errno;
+	if (error == 0 && !S_ISDIR(status.st_mode))
+		error = -ENOTDIR;
+	if (error == 0)
 		return 0;
-	int error = -errno;
 	snprintf(error_text, error_bytes, "%s: cannot be made: %s", path, strerror(-error));
 	return error;
 }
