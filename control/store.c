@@ -32,20 +32,43 @@ static void say(struct store_open_report *report, const char *format, ...)
 }
 
 /* One owner of a directory: an open-file-description lock, which the kernel drops on any death. */
-static int lock_take(struct store *store)
+static int directory_make(const struct store *store)
+{
+	char parent[STORE_PATH_MAX];
+	char *slash;
+
+	if (mkdir(store->directory, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	snprintf(parent, sizeof(parent), "%s", store->directory);
+	slash = strrchr(parent, '/');
+	if (slash == NULL || slash == parent)
+		return -ENOENT;
+	*slash = '\0';
+	if (mkdir(parent, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	return mkdir(store->directory, 0700) < 0 ? -errno : 0;
+}
+
+int store_lock_take(struct store *store)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char path[STORE_PATH_MAX];
+	int error = directory_make(store);
 
-	if (mkdir(store->directory, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	if (error != 0)
+		return error;
 	store_path(store, "lock", path);
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (store->lock_fd < 0)
 		return -errno;
-	if (fcntl(store->lock_fd, F_OFD_SETLK, &lock) < 0)
-		return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-	return 0;
+	if (fcntl(store->lock_fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	error = errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	close(store->lock_fd);
+	store->lock_fd = -1;
+	return error;
 }
 
 static int set_aside_and_restore(struct store *store, int64_t wall_ms, struct store_open_report *report)
@@ -196,7 +219,7 @@ int store_open(const struct store_config *config, int64_t wall_ms, struct store_
 	else if (store->event_fd < 0)
 		error = -EMFILE;
 	if (error == 0)
-		error = lock_take(store);
+		error = store_lock_take(store);
 	if (error == 0)
 		error = environment_begin(store, wall_ms, ret_report);
 	if (error == 0)

@@ -23,7 +23,7 @@ enum {
 struct store;
 
 struct store_config {
-	const char *directory;	     /* exists or can be made (one level); mode 0700 */
+	const char *directory;	     /* exists or can be made (two levels); mode 0700 */
 	size_t map_initial_bytes;    /* 0: 256 MiB of address space, not of memory */
 	size_t map_max_bytes;	     /* 0: 64 GiB */
 	size_t queue_max_bytes;	     /* 0: 1 GiB; changes not yet on disk, held in memory */

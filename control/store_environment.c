@@ -121,6 +121,18 @@ int store_environment_open(struct store *store)
 	return store_error(code);
 }
 
+bool store_environment_is_in_place(const struct store *store)
+{
+	struct stat opened, named;
+	char path[STORE_PATH_MAX];
+	int fd;
+
+	store_path(store, STORE_FILE, path);
+	if (mdb_env_get_fd(store->environment, &fd) != 0 || fstat(fd, &opened) < 0)
+		return true; /* not known: no reason to give a file up */
+	return stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
 void store_environment_close(struct store *store)
 {
 	if (store->environment != NULL)

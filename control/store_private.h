@@ -108,6 +108,9 @@ void store_path(const struct store *store, const char *name, char path[STORE_PAT
 /** Open the environment and its tables; creates them. */
 int store_environment_open(struct store *store);
 void store_environment_close(struct store *store);
+/** False: the file that is open no longer stands at its path. Somebody removed or replaced it, and what is committed to
+ * it would be gone at the next start. */
+bool store_environment_is_in_place(const struct store *store);
 /** Walk every record in a child process. 0: sound; -EUCLEAN: damaged; -errno. */
 int store_environment_verify(const struct store *store, const char *path);
 /** Set the file aside as NAME.corrupt-WALL. */
@@ -120,6 +123,8 @@ int store_environment_grow(struct store *store, bool force);
 int store_environment_backup(struct store *store, int64_t wall_ms);
 
 /* store.c */
+/** Make the directory if need be and take its lock. -EBUSY: another process has it. */
+int store_lock_take(struct store *store);
 /** Queue the deletion of a record by its key on disk. */
 int store_delete_key(struct store *store, enum store_table table, const struct store_bytes *key);
 

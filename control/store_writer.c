@@ -261,6 +261,18 @@ static int begin_anew(struct store *store)
 	return error;
 }
 
+/* The file or its directory was removed while we ran: memory is the truth, so the next turn begins a new file in its place. */
+static void give_up_file(struct store *store)
+{
+	backup_join(store);
+	store_environment_close(store);
+	close(store->lock_fd);
+	store->lock_fd = -1;
+	pthread_mutex_lock(&store->mutex);
+	store->status.resync = true;
+	pthread_mutex_unlock(&store->mutex);
+}
+
 static void announce(struct store *store)
 {
 	uint64_t one = 1;
@@ -323,11 +335,15 @@ static int turn_inner(struct store *store, unsigned *ret_pruned)
 {
 	int error = 0;
 
-	/* None: an earlier turn set a damaged file aside, and the disk had no room for a new one. */
-	if (store->environment == NULL)
+	/* None: an earlier turn gave a damaged or removed file up. */
+	if (store->lock_fd < 0)
+		error = store_lock_take(store);
+	if (error == 0 && store->environment == NULL)
 		error = store_environment_open(store);
 	if (error != 0)
 		return error;
+	if (!store_environment_is_in_place(store))
+		return -ESTALE;
 	mdb_env_set_assert(store->environment, asserted);
 	if (store->writing.n != 0)
 		error = batch_commit(store);
@@ -423,6 +439,10 @@ static void *writer_run(void *argument)
 		/* The batch goes to the new file; the caller puts the rest of its state anew. */
 		if (error == -EUCLEAN && begin_anew(store) == 0)
 			error = turn(store, &pruned);
+		if (error == -ESTALE) {
+			give_up_file(store);
+			error = turn(store, &pruned);
+		}
 		pthread_mutex_lock(&store->mutex);
 		store->status.pruned += pruned;
 		if (had_batch && error == 0)

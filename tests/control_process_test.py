@@ -164,6 +164,22 @@ def test_bans_survive_a_kill(control):
     check(status["image"]["enforced"] == 3 and status["image"]["generation"] == 1, "the first image has them: %s" % status["image"])
 
 
+def test_a_removed_state_directory_is_written_anew(control):
+    client = control.start()
+    client.result("ban.add", ip="203.0.113.5", reason="before", sync=True)
+    client.result("list.add", list="allow", prefix="203.0.115.0/24", reason="friend")
+    subprocess.run(["rm", "-rf", control.dir + "/state"], check=True)
+    wait_for(lambda: os.path.exists(control.dir + "/state/weir/weir.mdb"), "a new file stands where the old one was")
+    client.result("ban.add", ip="203.0.113.6", reason="after")
+    time.sleep(2.5)  # control looks at the store's state once a second, the writer commits four times a second
+    client.result("sync")
+    control.kill()
+    client = control.start()
+    check(keys(client) == ["203.0.113.5", "203.0.113.6"], "all bans are on disk again: %s" % keys(client))
+    entries = client.result("list.show", list="allow")["entries"]
+    check("203.0.115.0/24" in [entry["prefix"] for entry in entries], "and the lists: %s" % entries)
+
+
 def test_every_ban_is_durable_within_a_second(control):
     client = control.start()
     for i in range(200):
