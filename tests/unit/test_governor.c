@@ -405,6 +405,8 @@ static void test_protected_neighbour(void)
 	world_report("2001:db8:1:2::6", PEER_ACTION_FATAL, 1, 1);
 	world_report("2001:db8:1:2::6", PEER_ACTION_PROTOCOL_VIOLATION, 1, 1);
 	world_report("2001:db8:1:2::6", PEER_ACTION_SPAM, 5, 1);
+	CHECK_EQ(
+		"a strike that can have no ban is not counted", world_peer("2001:db8:1:2::6", 1).strikes, 0u);
 	CHECK_EQ("the /64 of a protected address is left alone", world_class("2001:db8:1:2::5", 1),
 		SOURCE_CLASS_NONE);
 	world_end();
