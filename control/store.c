@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The store's public side: opening with its checks, and the queue that the event loop fills. Nothing here but store_open and
- * store_close waits for the disk; the mutex is held for a memcpy.
+ * The store's public side: opening with its checks, and the queue that the event loop fills. Nothing here but
+ * store_open and store_close waits for the disk; the mutex is held for a memcpy.
  */
 #include "control/store.h"
 
@@ -81,7 +81,8 @@ static int set_aside_and_restore(struct store *store, int64_t wall_ms, struct st
 	say(report, "The store was damaged and is set aside as %s.", report->quarantine);
 	if (store_environment_restore(store, report->backup) == 0) {
 		report->flags |= STORE_RESTORED;
-		say(report, "The newest good backup %s replaces it: what changed since then is lost.", report->backup);
+		say(report, "The newest good backup %s replaces it: what changed since then is lost.",
+			report->backup);
 	} else {
 		report->flags |= STORE_EMPTY;
 		report->backup[0] = '\0';
@@ -90,7 +91,8 @@ static int set_aside_and_restore(struct store *store, int64_t wall_ms, struct st
 	return store_environment_open(store);
 }
 
-/* 0, or -EPROTONOSUPPORT. A new file gets our version; an older one would be rewritten here, table by table, before its number. */
+/* 0, or -EPROTONOSUPPORT. A new file gets our version; an older one would be rewritten here, table by table,
+ * before its number. */
 static int schema_check(struct store *store, struct store_open_report *report)
 {
 	struct store_bytes name = {.n = 6, .data = "schema"};
@@ -158,9 +160,14 @@ static void explain(const struct store *store, int error, struct store_open_repo
 	const char *directory = store->directory;
 
 	if (error == -EBUSY)
-		say(report, "%s is in use by another weir-control: stop it first, or give this one another state_dir.", directory);
+		say(report,
+			"%s is in use by another weir-control: stop it first, or give this one another "
+			"state_dir.",
+			directory);
 	else if (error == -EPROTONOSUPPORT)
-		say(report, "%s was written by a newer Weir (schema %u, this one knows %u): install that version, or move the directory away.",
+		say(report,
+			"%s was written by a newer Weir (schema %u, this one knows %u): install that "
+			"version, or move the directory away.",
 			directory, report->schema_found, STORE_SCHEMA_VERSION);
 	else if (error == -ENOSPC)
 		say(report, "The disk of %s is full: free some space.", directory);
@@ -204,7 +211,8 @@ static struct store *allocate(const struct store_config *config)
 	return store;
 }
 
-int store_open(const struct store_config *config, int64_t wall_ms, struct store_open_report *ret_report, struct store **ret_store)
+int store_open(const struct store_config *config, int64_t wall_ms, struct store_open_report *ret_report,
+	struct store **ret_store)
 {
 	struct store *store = allocate(config);
 	int error = 0;
@@ -242,8 +250,11 @@ int store_close(struct store *store)
 	if (store == NULL)
 		return 0;
 	store_writer_stop(store);
-	error = store->writing.n != 0 || store->queue.n != 0 ? (store->status.error != 0 ? store->status.error : -EIO) : 0;
-	if (store->changed_since_backup && error == 0 && store->environment != NULL && atomic_load(&store->wall_ms) != 0)
+	error = store->writing.n != 0 || store->queue.n != 0
+			? (store->status.error != 0 ? store->status.error : -EIO)
+			: 0;
+	if (store->changed_since_backup && error == 0 && store->environment != NULL &&
+		atomic_load(&store->wall_ms) != 0)
 		(void)store_environment_backup(store, atomic_load(&store->wall_ms));
 	release(store);
 	return error;
@@ -276,8 +287,8 @@ static int queue_reserve(struct store *store, size_t bytes)
 	return 0;
 }
 
-static int enqueue(struct store *store, enum store_change_kind kind, enum store_table table, const struct store_bytes *key,
-	const struct store_value *value_or_null, int64_t end_ms)
+static int enqueue(struct store *store, enum store_change_kind kind, enum store_table table,
+	const struct store_bytes *key, const struct store_value *value_or_null, int64_t end_ms)
 {
 	uint16_t value_bytes = value_or_null != NULL ? value_or_null->n : 0;
 	size_t bytes = (sizeof(struct store_change) + key->n + value_bytes + 7) / 8 * 8;
@@ -358,7 +369,8 @@ int store_put_strike_id(struct store *store, const char *id, unsigned strikes, i
 	return put_strike(store, &key, strikes, last_ms);
 }
 
-int store_put_list(struct store *store, const struct prefix *prefix, bool allow, bool present, const char *reason)
+int store_put_list(
+	struct store *store, const struct prefix *prefix, bool allow, bool present, const char *reason)
 {
 	struct store_value value;
 	struct store_bytes key;

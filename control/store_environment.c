@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The LMDB environment: open, verify, set aside, restore, grow, back up. No WRITEMAP (a wild write must not reach the file, and a
- * full disk must be an error and not a SIGBUS), no DUPSORT, NOTLS. Runs in the loop before the writer starts, then in the writer;
- * the backup runs in a thread of its own with a read transaction.
+ * The LMDB environment: open, verify, set aside, restore, grow, back up. No WRITEMAP (a wild write must not
+ * reach the file, and a full disk must be an error and not a SIGBUS), no DUPSORT, NOTLS. Runs in the loop
+ * before the writer starts, then in the writer; the backup runs in a thread of its own with a read
+ * transaction.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,8 +22,8 @@
 #include "control/store_private.h"
 #include "shm/segment.h"
 
-#define STORE_FILE   "weir.mdb"
-#define BACKUP_MARK  "weir-backup-"
+#define STORE_FILE  "weir.mdb"
+#define BACKUP_MARK "weir-backup-"
 enum {
 	STORE_MODE = 0640,
 	STORE_READERS = 8, /* the backup's, the load's, and some for mdb_stat and its kind */
@@ -66,12 +67,14 @@ int store_error(int lmdb_code)
 
 void store_path(const struct store *store, const char *name, char path[STORE_PATH_MAX])
 {
-	snprintf(path, STORE_PATH_MAX, "%.*s/%.*s", STORE_DIRECTORY_MAX, store->directory, STORE_NAME_MAX, name);
+	snprintf(path, STORE_PATH_MAX, "%.*s/%.*s", STORE_DIRECTORY_MAX, store->directory, STORE_NAME_MAX,
+		name);
 }
 
 static size_t map_size_for(const struct store *store, const char *path)
 {
-	size_t map_bytes = store->config.map_initial_bytes != 0 ? store->config.map_initial_bytes : MAP_INITIAL_BYTES;
+	size_t map_bytes =
+		store->config.map_initial_bytes != 0 ? store->config.map_initial_bytes : MAP_INITIAL_BYTES;
 	struct stat status;
 
 	if (stat(path, &status) == 0)
@@ -106,7 +109,8 @@ int store_environment_open(struct store *store)
 	if (code == 0) {
 		int dead;
 
-		mdb_reader_check(store->environment, &dead); /* readers of a process that was killed keep pages */
+		mdb_reader_check(
+			store->environment, &dead); /* readers of a process that was killed keep pages */
 		code = mdb_txn_begin(store->environment, NULL, 0, &transaction);
 	}
 	if (code == 0) {
@@ -154,7 +158,8 @@ static int walk(MDB_txn *transaction, MDB_dbi table)
 		if (key.mv_size != 0)
 			sink ^= ((const uint8_t *)key.mv_data)[key.mv_size - 1];
 		if (value.mv_size != 0)
-			sink ^= ((const uint8_t *)value.mv_data)[0] ^ ((const uint8_t *)value.mv_data)[value.mv_size - 1];
+			sink ^= ((const uint8_t *)value.mv_data)[0] ^
+				((const uint8_t *)value.mv_data)[value.mv_size - 1];
 	}
 	(void)sink;
 	mdb_cursor_close(cursor);
@@ -173,7 +178,8 @@ static bool pages_are_sound(const char *path)
 	return file != MAP_FAILED && store_pages_are_sound(file, (size_t)status.st_size);
 }
 
-/* The child: exit 0 sound, 1 damaged, 2 not readable. LMDB may fault or abort on damage; then a signal says so. */
+/* The child: exit 0 sound, 1 damaged, 2 not readable. LMDB may fault or abort on damage; then a signal says
+ * so. */
 static void verify_child(const struct store *store, const char *path)
 {
 	struct store copy = *store;
@@ -187,7 +193,8 @@ static void verify_child(const struct store *store, const char *path)
 		_exit(2);
 	mdb_env_set_maxdbs(copy.environment, STORE_TABLE_COUNT);
 	mdb_env_set_mapsize(copy.environment, map_size_for(store, path));
-	code = mdb_env_open(copy.environment, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, STORE_MODE);
+	code = mdb_env_open(
+		copy.environment, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, STORE_MODE);
 	if (code == 0)
 		code = mdb_txn_begin(copy.environment, NULL, MDB_RDONLY, &transaction);
 	if (code == 0)
@@ -243,7 +250,8 @@ int store_environment_quarantine(struct store *store, int64_t wall_ms, char path
 	store_path(store, STORE_FILE, from);
 	store_path(store, STORE_FILE "-lock", lock);
 	for (unsigned try = 0; try < 100; try++) {
-		snprintf(name, sizeof(name), STORE_FILE ".corrupt-%lld%s%.0u", (long long)(wall_ms / 1000), try ? "-" : "", try);
+		snprintf(name, sizeof(name), STORE_FILE ".corrupt-%lld%s%.0u", (long long)(wall_ms / 1000),
+			try ? "-" : "", try);
 		store_path(store, name, path);
 		if (access(path, F_OK) != 0)
 			break;
@@ -270,8 +278,8 @@ static unsigned backups_list(const struct store *store, char *names[BACKUPS_SEEN
 	if (directory == NULL)
 		return 0;
 	while (n < BACKUPS_SEEN_MAX && (entry = readdir(directory)) != NULL) {
-		if (strncmp(entry->d_name, BACKUP_MARK, strlen(BACKUP_MARK)) != 0 || strstr(entry->d_name, ".part") != NULL ||
-			strstr(entry->d_name, "-lock") != NULL)
+		if (strncmp(entry->d_name, BACKUP_MARK, strlen(BACKUP_MARK)) != 0 ||
+			strstr(entry->d_name, ".part") != NULL || strstr(entry->d_name, "-lock") != NULL)
 			continue;
 		names[n] = strdup(entry->d_name);
 		if (names[n] != NULL)
@@ -353,7 +361,8 @@ int store_environment_grow(struct store *store, bool force)
 		return force ? -EAGAIN : 0;
 	if (info.me_mapsize >= map_max)
 		return -ENOBUFS;
-	code = mdb_env_set_mapsize(store->environment, info.me_mapsize * 2 < map_max ? info.me_mapsize * 2 : map_max);
+	code = mdb_env_set_mapsize(
+		store->environment, info.me_mapsize * 2 < map_max ? info.me_mapsize * 2 : map_max);
 	return store_error(code);
 }
 

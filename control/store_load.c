@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Reading everything at the start: one read transaction, a cursor a table, each record handed to the caller. What is damaged, expired
- * or not wanted is queued for deletion. Runs in the caller's thread and blocks; the writer has nothing to do yet.
+ * Reading everything at the start: one read transaction, a cursor a table, each record handed to the caller.
+ * What is damaged, expired or not wanted is queued for deletion. Runs in the caller's thread and blocks; the
+ * writer has nothing to do yet.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +16,13 @@ struct load {
 	MDB_txn *transaction;
 };
 
-/* The queue has room for deletions of a few million records; one that finds none stays on disk until the next start. */
+/* The queue has room for deletions of a few million records; one that finds none stays on disk until the next
+ * start. */
 static void drop(struct load *load, enum store_table table, const MDB_val *key)
 {
 	struct store *store = load->store;
-	struct store_bytes bytes = {.n = (uint16_t)(key->mv_size < STORE_KEY_MAX ? key->mv_size : STORE_KEY_MAX)};
+	struct store_bytes bytes = {
+		.n = (uint16_t)(key->mv_size < STORE_KEY_MAX ? key->mv_size : STORE_KEY_MAX)};
 
 	load->stats.dropped++;
 	memcpy(bytes.data, key->mv_data, bytes.n);
@@ -51,12 +54,14 @@ static bool visit_strike(struct load *load, const MDB_val *key, const MDB_val *v
 	}
 	load->stats.strikes++;
 	if (store_prefix_decode(key, &prefix, NULL))
-		return load->visitor->strike == NULL || load->visitor->strike(load->visitor->context, &prefix, strikes, last_ms);
+		return load->visitor->strike == NULL ||
+		       load->visitor->strike(load->visitor->context, &prefix, strikes, last_ms);
 	if (key->mv_size > sizeof(id))
 		return false;
 	memcpy(id, (const uint8_t *)key->mv_data + 1, key->mv_size - 1);
 	id[key->mv_size - 1] = '\0';
-	return load->visitor->strike_id == NULL || load->visitor->strike_id(load->visitor->context, id, strikes, last_ms);
+	return load->visitor->strike_id == NULL ||
+	       load->visitor->strike_id(load->visitor->context, id, strikes, last_ms);
 }
 
 static bool visit_list(struct load *load, const MDB_val *key, const MDB_val *value)
@@ -65,15 +70,18 @@ static bool visit_list(struct load *load, const MDB_val *key, const MDB_val *val
 	struct prefix prefix;
 	uint8_t allow;
 
-	if (!store_prefix_decode(key, &prefix, &allow) || !store_text_decode(key, value, reason, sizeof(reason))) {
+	if (!store_prefix_decode(key, &prefix, &allow) ||
+		!store_text_decode(key, value, reason, sizeof(reason))) {
 		load->stats.damaged++;
 		return false;
 	}
 	load->stats.lists++;
-	return load->visitor->list == NULL || load->visitor->list(load->visitor->context, &prefix, allow != 0, reason);
+	return load->visitor->list == NULL ||
+	       load->visitor->list(load->visitor->context, &prefix, allow != 0, reason);
 }
 
-static int load_table(struct load *load, enum store_table table, bool (*visit)(struct load *load, const MDB_val *key, const MDB_val *value))
+static int load_table(struct load *load, enum store_table table,
+	bool (*visit)(struct load *load, const MDB_val *key, const MDB_val *value))
 {
 	MDB_val key, value;
 	MDB_cursor *cursor;

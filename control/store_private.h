@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the files of the store share with each other and with nobody else. Who may touch a field is said beside it:
- * "loop" is the caller's event loop, "writer" the store's own thread, "lock" means under store->mutex.
+ * What the files of the store share with each other and with nobody else. Who may touch a field is said
+ * beside it: "loop" is the caller's event loop, "writer" the store's own thread, "lock" means under
+ * store->mutex.
  */
 #ifndef WEIR_CONTROL_STORE_PRIVATE_H
 #define WEIR_CONTROL_STORE_PRIVATE_H
@@ -88,11 +89,13 @@ void store_id_key(const char *id, int suffix_or_negative, struct store_bytes *re
 void store_expiry_key(int64_t end_ms, const void *ban_key, size_t bytes, struct store_bytes *ret_key);
 /** The checksum covers key and value: a value under a wrong key is damage. */
 void store_ban_encode(const struct store_bytes *key, const struct ban *ban, struct store_value *ret_value);
-void store_strike_encode(const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value);
+void store_strike_encode(
+	const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value);
 void store_text_encode(const struct store_bytes *key, const char *text, struct store_value *ret_value);
 /** Each: false when the checksum or the form is wrong; the out parameter is then unchanged. */
 bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_ban);
-bool store_strike_decode(const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms);
+bool store_strike_decode(
+	const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms);
 bool store_text_decode(const MDB_val *key, const MDB_val *value, char *text, size_t text_bytes);
 /** Key of a prefix, or false when it is an id's. */
 bool store_prefix_decode(const MDB_val *key, struct prefix *ret_prefix, uint8_t *ret_suffix);
@@ -108,8 +111,8 @@ void store_path(const struct store *store, const char *name, char path[STORE_PAT
 /** Open the environment and its tables; creates them. */
 int store_environment_open(struct store *store);
 void store_environment_close(struct store *store);
-/** False: the file that is open no longer stands at its path. Somebody removed or replaced it, and what is committed to
- * it would be gone at the next start. */
+/** False: the file that is open no longer stands at its path. Somebody removed or replaced it, and what is
+ * committed to it would be gone at the next start. */
 bool store_environment_is_in_place(const struct store *store);
 /** Walk every record in a child process. 0: sound; -EUCLEAN: damaged; -errno. */
 int store_environment_verify(const struct store *store, const char *path);
@@ -117,8 +120,8 @@ int store_environment_verify(const struct store *store, const char *path);
 int store_environment_quarantine(struct store *store, int64_t wall_ms, char path[STORE_PATH_MAX]);
 /** Put the newest good backup in place. -ENOENT: none is good. */
 int store_environment_restore(struct store *store, char path[STORE_PATH_MAX]);
-/** Double the map when it is three quarters full, or now if `force`. -ENOBUFS: at its maximum; -EAGAIN: a backup or
- * a load reads just now. */
+/** Double the map when it is three quarters full, or now if `force`. -ENOBUFS: at its maximum; -EAGAIN: a
+ * backup or a load reads just now. */
 int store_environment_grow(struct store *store, bool force);
 int store_environment_backup(struct store *store, int64_t wall_ms);
 

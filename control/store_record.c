@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Records as bytes: keys in network order, so that the order of keys is the order of addresses; values with a checksum
- * over key and value in front, because LMDB has none and a ban of another address is worse than a lost one. Pure; any thread. Numbers in values are little-endian, so that a file moves between machines.
+ * Records as bytes: keys in network order, so that the order of keys is the order of addresses; values with a
+ * checksum over key and value in front, because LMDB has none and a ban of another address is worse than a
+ * lost one. Pure; any thread. Numbers in values are little-endian, so that a file moves between machines.
  */
 #include <endian.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static void finish(const struct store_bytes *key, struct store_value *value)
 {
 	uint32_t checksum = checksum_crc32c(0, key->data, key->n);
 
-	checksum = htole32(checksum_crc32c(checksum, value->data + sizeof(uint32_t), value->n - sizeof(uint32_t)));
+	checksum = htole32(
+		checksum_crc32c(checksum, value->data + sizeof(uint32_t), value->n - sizeof(uint32_t)));
 
 	memcpy(value->data, &checksum, sizeof(checksum));
 }
@@ -93,7 +95,9 @@ static struct reader open_value(const MDB_val *key, const MDB_val *value)
 	uint8_t version = 0;
 
 	get(&reader, &checksum, sizeof(checksum));
-	if (!reader.failed && le32toh(checksum) != checksum_crc32c(checksum_crc32c(0, key->mv_data, key->mv_size), reader.at, (size_t)(reader.end - reader.at)))
+	if (!reader.failed &&
+		le32toh(checksum) != checksum_crc32c(checksum_crc32c(0, key->mv_data, key->mv_size),
+					     reader.at, (size_t)(reader.end - reader.at)))
 		reader.failed = true;
 	get(&reader, &version, 1);
 	if (version != RECORD_VERSION)
@@ -172,7 +176,8 @@ void store_ban_encode(const struct store_bytes *key, const struct ban *ban, stru
 }
 _Static_assert(5 + 4 * 8 + 2 * GOVERNOR_TEXT_MAX + 32 + 3 <= STORE_VALUE_MAX, "the longest ban must fit");
 
-void store_strike_encode(const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value)
+void store_strike_encode(
+	const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value)
 {
 	begin(ret_value);
 	put_u64(ret_value, strikes);
@@ -249,7 +254,8 @@ bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_
 	return true;
 }
 
-bool store_strike_decode(const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms)
+bool store_strike_decode(
+	const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms)
 {
 	struct reader reader = open_value(key, value);
 	uint64_t strikes = get_u64(&reader);

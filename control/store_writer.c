@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The writer thread: takes the queue, sorts it by table and key, commits it durably, and tells. A batch that fails is kept and tried
- * again, so a full disk loses nothing. Must not be waited for by the event loop, except at the end.
+ * The writer thread: takes the queue, sorts it by table and key, commits it durably, and tells. A batch that
+ * fails is kept and tried again, so a full disk loses nothing. Must not be waited for by the event loop,
+ * except at the end.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,8 +17,8 @@
 
 enum {
 	COMMIT_INTERVAL_MS = 250,
-	RETRY_MS = 500, /* after a failed commit: a disk may be freed at any time */
-	PRUNE_RECORDS = 2000, /* a turn: 8,000 a second at four turns, more than any list expires */
+	RETRY_MS = 500,             /* after a failed commit: a disk may be freed at any time */
+	PRUNE_RECORDS = 2000,       /* a turn: 8,000 a second at four turns, more than any list expires */
 	QUEUE_IDLE_BYTES = 1 << 20, /* a batch's memory beyond this is given back once it is written */
 };
 
@@ -40,7 +41,8 @@ static const struct store_change *change_at(const struct store_batch *batch, siz
 
 static int compare_changes(const void *a, const void *b)
 {
-	const struct store_change *x = *(const struct store_change *const *)a, *y = *(const struct store_change *const *)b;
+	const struct store_change *x = *(const struct store_change *const *)a,
+				  *y = *(const struct store_change *const *)b;
 	uint16_t shorter = x->key_bytes < y->key_bytes ? x->key_bytes : y->key_bytes;
 	int order = (int)x->table - (int)y->table;
 
@@ -55,7 +57,8 @@ static int compare_changes(const void *a, const void *b)
 
 static bool same_key(const struct store_change *x, const struct store_change *y)
 {
-	return x->table == y->table && x->key_bytes == y->key_bytes && memcmp(x->data, y->data, x->key_bytes) == 0;
+	return x->table == y->table && x->key_bytes == y->key_bytes &&
+	       memcmp(x->data, y->data, x->key_bytes) == 0;
 }
 
 /* The changes after the last "clear all", sorted; only the last one of each key. NULL: out of memory. */
@@ -138,7 +141,8 @@ static int clear_all(struct store *store, MDB_txn *transaction)
 	return code;
 }
 
-static int batch_commit_once(struct store *store, const struct store_change *const *changes, size_t n, bool clear)
+static int batch_commit_once(
+	struct store *store, const struct store_change *const *changes, size_t n, bool clear)
 {
 	MDB_txn *transaction;
 	int code = mdb_txn_begin(store->environment, NULL, 0, &transaction);
@@ -195,7 +199,8 @@ static int prune(struct store *store, int64_t wall_ms, unsigned *ret_pruned)
 		return store_error(code);
 	store_expiry_key(wall_ms + 1, NULL, 0, &limit);
 	code = mdb_cursor_open(transaction, store->tables[STORE_TABLE_EXPIRY], &cursor);
-	while (code == 0 && n < PRUNE_RECORDS && (code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0) {
+	while (code == 0 && n < PRUNE_RECORDS &&
+		(code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0) {
 		if (key.mv_size <= limit.n || memcmp(key.mv_data, limit.data, limit.n) >= 0)
 			break;
 		ban_key = (MDB_val){key.mv_size - limit.n, (uint8_t *)key.mv_data + limit.n};
@@ -227,9 +232,9 @@ static void status_set(struct store *store, int error)
 	if (error == 0)
 		return;
 	status->commit_errors++;
-	snprintf(status->text, sizeof(status->text), "%s: changes are kept in memory and tried again every %u ms: %s",
-		store->directory, RETRY_MS,
-		error == -ENOSPC  ? "the disk is full; free some space"
+	snprintf(status->text, sizeof(status->text),
+		"%s: changes are kept in memory and tried again every %u ms: %s", store->directory, RETRY_MS,
+		error == -ENOSPC    ? "the disk is full; free some space"
 		: error == -ENOBUFS ? "the map is at its maximum; raise store.map_bytes"
 		: error == -EUCLEAN ? "the file is damaged; it is set aside and written anew"
 				    : strerror(-error));
@@ -242,14 +247,16 @@ static void backup_join(struct store *store)
 	store->backup_joinable = false;
 }
 
-/* Damage found at run time: memory is the truth. Set the file aside, begin a new one, ask the caller to put everything anew. */
+/* Damage found at run time: memory is the truth. Set the file aside, begin a new one, ask the caller to put
+ * everything anew. */
 static int begin_anew(struct store *store)
 {
 	char path[STORE_PATH_MAX];
 	int error;
 
 	backup_join(store); /* it reads from the environment that goes */
-	/* After an assertion the environment cannot be closed in order; its descriptors and memory stay behind. */
+	/* After an assertion the environment cannot be closed in order; its descriptors and memory stay
+	 * behind. */
 	store->environment = NULL;
 	error = store_environment_quarantine(store, atomic_load(&store->wall_ms), path);
 	if (error == 0)
@@ -261,7 +268,8 @@ static int begin_anew(struct store *store)
 	return error;
 }
 
-/* The file or its directory was removed while we ran: memory is the truth, so the next turn begins a new file in its place. */
+/* The file or its directory was removed while we ran: memory is the truth, so the next turn begins a new file
+ * in its place. */
 static void give_up_file(struct store *store)
 {
 	backup_join(store);
@@ -412,7 +420,8 @@ static void wait_for_work(struct store *store, unsigned ms)
 static void *writer_run(void *argument)
 {
 	struct store *store = argument;
-	unsigned interval_ms = store->config.commit_interval_ms != 0 ? store->config.commit_interval_ms : COMMIT_INTERVAL_MS;
+	unsigned interval_ms =
+		store->config.commit_interval_ms != 0 ? store->config.commit_interval_ms : COMMIT_INTERVAL_MS;
 	bool stop = false;
 	int error = 0;
 
