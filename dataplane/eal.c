@@ -4,6 +4,7 @@
  * start. Without huge pages no secondary process can attach anyway: --no-shconf then leaves nothing to be shared.
  */
 #include "dataplane/eal.h"
+#include "dataplane/port.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -132,6 +133,7 @@ static int eal_check(const struct options *options)
 static void eal_arguments_build(const struct options *options, struct eal_arguments *arguments)
 {
 	char lcores[EAL_ARGUMENT_BYTES] = "";
+	uint64_t pool_bytes;
 	size_t used = 0;
 	bool pci = false;
 
@@ -144,11 +146,12 @@ static void eal_arguments_build(const struct options *options, struct eal_argume
 	eal_argument(arguments, "--no-telemetry");
 	eal_argument(arguments, "--log-level=*:warning");
 	if (!options->huge) {
-		/* Each mbuf: its data room, struct rte_mbuf, mempool header and padding: below 4 KiB even for the largest. */
+		/* Each mbuf: its data room, struct rte_mbuf (128) and the mempool header (64). */
 		eal_argument(arguments, "--no-huge");
 		eal_argument(arguments, "--no-shconf");
 		eal_argument(arguments, "-m");
-		eal_argument(arguments, "%u", EAL_BASE_MEGABYTES + eal_pool_mbufs(options) / 256);
+		pool_bytes = (uint64_t)eal_pool_mbufs(options) * (port_data_bytes(options) + sizeof(struct rte_mbuf) + 64);
+		eal_argument(arguments, "%u", EAL_BASE_MEGABYTES + (unsigned)(pool_bytes >> 20));
 	}
 	for (unsigned i = 0; i < options->n_pairs; i++) {
 		const char *devices[2] = { options->pairs[i].outside, options->pairs[i].inside };

@@ -24,9 +24,20 @@ enum {
 	/* AF_XDP puts a frame into the mbuf's own memory, which must fill one page (eal_pool_create): 4096 less mempool header and
 	 * struct rte_mbuf. */
 	PORT_DATA_BYTES_MAX = 4096 - 64 - 128,
-	/* A ring slot of 2048 bytes holds the frame with Ethernet and two VLAN tags, 22, and the header of net_af_packet. */
-	PORT_MTU_SMALL = 2048 - 256 - 22,
+	PORT_MTU_XDP_MAX = 3506, /* of veth, and of any device that gives a frame one page */
 };
+
+/* Rings of net_af_packet by the largest MTU they take. A slot holds the kernel's header, at most 100 bytes, and the frame with Ethernet
+ * and two VLAN tags, 22; its frame must fit one mbuf. A block is whole pages and whole slots, because the driver steps
+ * from slot to slot without regard to blocks. Ring memory: 2, 3.5 and 8 MiB a queue and direction. */
+static const struct port_slots {
+	unsigned mtu_max, slot_bytes, block_bytes, slots;
+} port_slots[] = {
+	{2048 - 122, 2048, 4096, 1024},
+	{3584 - 122, 3584, 7 * 4096, 1024}, /* with the page-sized mbufs that net_af_xdp needs */
+	{16384 - 122, 16384, 16384, 512},   /* jumbo: net_af_xdp is out of question, so mbufs may be large */
+};
+enum { PORT_DATA_BYTES_JUMBO = 16384 + RTE_PKTMBUF_HEADROOM };
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -61,16 +72,34 @@ static void port_interface_find(const char *device, char ret_interface[PORT_KERN
 	ret_interface[length] = '\0';
 }
 
+static const struct port_slots *port_slots_for(unsigned mtu)
+{
+	for (size_t i = 0; i + 1 < RTE_DIM(port_slots); i++)
+		if (mtu <= port_slots[i].mtu_max)
+			return &port_slots[i];
+	return &port_slots[RTE_DIM(port_slots) - 1];
+}
+
 unsigned port_data_bytes(const struct options *options)
 {
+	unsigned data_bytes = EAL_MBUF_DATA_BYTES;
+
 	for (unsigned i = 0; i < options->n_pairs; i++) {
 		const char *devices[2] = { options->pairs[i].outside, options->pairs[i].inside };
 
-		for (unsigned j = 0; j < 2; j++)
-			if (strncmp(devices[j], "auto:", 5) == 0 || strncmp(devices[j], "net_af_xdp", 10) == 0)
-				return PORT_DATA_BYTES_MAX;
+		for (unsigned j = 0; j < 2; j++) {
+			char interface[PORT_KERNEL_NAME_BYTES];
+			struct port_kernel_facts facts = { 0 };
+
+			if (strncmp(devices[j], "auto:", 5) != 0 && strncmp(devices[j], "net_af_xdp", 10) != 0)
+				continue;
+			data_bytes = RTE_MAX(data_bytes, (unsigned)PORT_DATA_BYTES_MAX);
+			port_interface_find(devices[j], interface);
+			if (port_kernel_facts_read(interface, &facts) == 0 && facts.mtu > PORT_MTU_XDP_MAX)
+				return PORT_DATA_BYTES_JUMBO;
+		}
 	}
-	return EAL_MBUF_DATA_BYTES;
+	return data_bytes;
 }
 
 /* Everything that can be wrong with a kernel interface before a driver sees it. */
@@ -239,6 +268,7 @@ static int port_kernel_queue_open(struct port *port, unsigned queue, unsigned mt
 {
 	unsigned number = (port->pair * 2u + port->side) * OPTIONS_QUEUES_MAX + queue;
 	char name[RTE_ETH_NAME_MAX_LEN], arguments[PORT_ARGUMENT_BYTES];
+	const struct port_slots *slots = port_slots_for(mtu);
 	struct port_kernel_fds before;
 	struct port_device *device;
 	int rc;
@@ -249,9 +279,8 @@ static int port_kernel_queue_open(struct port *port, unsigned queue, unsigned mt
 		snprintf(arguments, sizeof(arguments), "iface=%s,start_queue=%u,queue_count=1,busy_budget=0", port->interface, queue);
 	} else {
 		snprintf(name, sizeof(name), "net_af_packet%u", number);
-		/* A slot holds the frame and some 100 bytes of the kernel's header; a block is one page. */
-		snprintf(arguments, sizeof(arguments), "iface=%s,qpairs=1,framesz=%u,blocksz=4096,framecnt=1024", port->interface,
-			mtu > PORT_MTU_SMALL ? 4096 : 2048);
+		snprintf(arguments, sizeof(arguments), "iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u", port->interface,
+			slots->slot_bytes, slots->block_bytes, slots->slots);
 	}
 	port_kernel_fds_read(&before);
 	rc = port_virtual_attach(port, name, arguments, &device);
@@ -283,7 +312,7 @@ static int port_auto_open(struct port *port, struct rte_mempool *pool, const uin
 	int rc;
 
 	port_kernel_facts_read(port->interface, &facts);
-	rc = port_kernel_try(port, PORT_DRIVER_XDP, facts.mtu, pool, rss_key);
+	rc = facts.mtu > PORT_MTU_XDP_MAX ? -EMSGSIZE : port_kernel_try(port, PORT_DRIVER_XDP, facts.mtu, pool, rss_key);
 	if (rc == 0)
 		return 0;
 	port_say(port->device, "net_af_xdp cannot drive %s (%s; it takes an MTU of at most 3506 on veth); using net_af_packet, which is slower.",

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
@@ -113,6 +114,16 @@ int port_kernel_fd_new(const struct port_kernel_fds *before, int domain, int aft
 			return fd;
 	}
 	return -1;
+}
+
+/* net_af_packet puts each of its sockets into a fanout group, whatever its arguments. The group would have the kernel reassemble
+ * IPv4 fragments and spread frames over the sockets of an interface, of which only one receives here. The driver has no switch for
+ * it, but it is a shared object: its call is resolved to this function (the build exports it), which leaves that one option out. */
+int setsockopt(int fd, int level, int option, const void *value, socklen_t bytes)
+{
+	if (level == SOL_PACKET && option == PACKET_FANOUT)
+		return 0;
+	return (int)syscall(SYS_setsockopt, fd, level, option, value, bytes);
 }
 
 int port_kernel_packet_prepare(int fd, bool receives)
