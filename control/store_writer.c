@@ -17,6 +17,8 @@
 
 enum {
 	COMMIT_INTERVAL_MS = 250,
+	/* A disk that damages what it is given would be filled with files set aside: then memory alone holds what is new. */
+	DAMAGE_MAX = 4,
 	RETRY_MS = 500,             /* after a failed commit: a disk may be freed at any time */
 	PRUNE_RECORDS = 2000,       /* a turn: 8,000 a second at four turns, more than any list expires */
 	QUEUE_IDLE_BYTES = 1 << 20, /* a batch's memory beyond this is given back once it is written */
@@ -236,7 +238,7 @@ static void status_set(struct store *store, int error)
 		"%s: changes are kept in memory and tried again every %u ms: %s", store->directory, RETRY_MS,
 		error == -ENOSPC    ? "the disk is full; free some space"
 		: error == -ENOBUFS ? "the map is at its maximum; raise store.map_bytes"
-		: error == -EUCLEAN ? "the file is damaged; it is set aside and written anew"
+		: error == -EUCLEAN ? "the file is damaged and is set aside; check the disk"
 				    : strerror(-error));
 }
 
@@ -446,7 +448,7 @@ static void *writer_run(void *argument)
 		sequence = last_sequence(&store->writing);
 		error = turn(store, &pruned);
 		/* The batch goes to the new file; the caller puts the rest of its state anew. */
-		if (error == -EUCLEAN && begin_anew(store) == 0)
+		if (error == -EUCLEAN && store->status.corruptions < DAMAGE_MAX && begin_anew(store) == 0)
 			error = turn(store, &pruned);
 		if (error == -ESTALE) {
 			give_up_file(store);
