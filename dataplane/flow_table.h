@@ -59,8 +59,9 @@ struct flow {
 	uint32_t client_next; /* highest sequence number after the client's data forwarded to the node */
 	uint32_t node_next;
 	uint32_t client_acked; /* last acknowledgement number the node sent: what it expects next */
-	uint32_t node_acked; /* last acknowledgement number the client sent; half-open: the SYN's fingerprint
-			      */
+	/* Last acknowledgement number the client sent. Half-open: the SYN's fingerprint in the low 8 bits, above it the bytes
+	 * that the node sent before the handshake was complete. Adopted: see stage_tcp.c. */
+	uint32_t node_acked;
 	uint32_t handshake_us; /* half-open: low bits of the SYN-ACK's time; then the RTT sample, 0 = none;
 				  TRANSLATED (seam): the translation */
 	uint32_t last_ms, born_ms;
