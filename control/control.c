@@ -252,6 +252,17 @@ static bool resync_deny(
 
 /* The disk was full for so long that changes were not queued: memory is the truth, and goes there whole.
  * Proportional to the bans, and rare: once after each such disk. */
+static void resync_strike(void *context, const struct prefix *prefix_or_null, const char *id_or_null,
+	unsigned strikes, int64_t last_ms)
+{
+	struct control *control = context;
+
+	if (prefix_or_null != NULL)
+		(void)store_put_strike(control->store, prefix_or_null, strikes, last_ms);
+	else
+		(void)store_put_strike_id(control->store, id_or_null, strikes, last_ms);
+}
+
 static void store_resync(struct control *control, const struct store_status *status)
 {
 	if (!status->resync || status->error != 0)
@@ -260,6 +271,7 @@ static void store_resync(struct control *control, const struct store_status *sta
 	if (store_resync_begin(control->store) != 0)
 		return;
 	governor_ban_each(control->governor, NULL, resync_ban, control);
+	governor_strikes_each(control->governor, resync_strike, control);
 	governor_list_each(control->governor, GOVERNOR_LIST_ALLOW, resync_allow, control);
 	governor_list_each(control->governor, GOVERNOR_LIST_DENY, resync_deny, control);
 }

@@ -142,6 +142,10 @@ int governor_ban_load(struct governor *governor, const struct ban *ban, int64_t 
 /** 0, or -ESTALE: older than strike_life (the caller may delete the record), -ENOMEM. */
 int governor_strike_load(struct governor *governor, const struct prefix *prefix, unsigned strikes, int64_t last_ms);
 int governor_strike_load_id(struct governor *governor, const char *id, unsigned strikes, int64_t last_ms);
+/** Every strike record, by prefix or by id (the other is NULL). For a store that is written anew. */
+void governor_strikes_each(const struct governor *governor,
+	void (*visit)(void *context, const struct prefix *prefix_or_null, const char *id_or_null, unsigned strikes, int64_t last_ms),
+	void *context);
 uint64_t governor_ban_count(const struct governor *governor);
 /** In order of prefix, tiers of one prefix in order; start after `after` (NULL: from the first). Bans of peers known by id come
  * last, in no order. Stops when visit returns false. Expired bans that governor_advance has not yet reached are skipped. */

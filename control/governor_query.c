@@ -17,7 +17,8 @@ uint32_t governor_ban_strongest(const struct governor *governor, uint32_t chain,
 			continue;
 		}
 		const struct ban_record *held = ban_table_at(&governor->bans, best);
-		enum source_class class = ban_tier_class(record->tier), held_class = ban_tier_class(held->tier);
+		enum source_class class = ban_tier_class(record->tier),
+				  held_class = ban_tier_class(held->tier);
 		/* Among equals the one that ends last, then the more deliberate tier. */
 		if (class > held_class || (class == held_class && record->end_ms > held->end_ms) ||
 			(class == held_class && record->end_ms == held->end_ms && record->tier > held->tier))
@@ -44,12 +45,15 @@ static void fill_score(const struct governor *governor, const struct score *scor
 
 static const char *event_kind_name(uint8_t kind)
 {
-	static const char *const names[EVENT_KIND_COUNT] = {[EVENT_FLOW_SILENT] = "silent", [EVENT_FLOW_CLOSED] = "reset",
-		[EVENT_SOURCE_OVER_RATE] = "over_rate", [EVENT_FLOW_MALFORMED] = "malformed"};
+	static const char *const names[EVENT_KIND_COUNT] = {[EVENT_FLOW_SILENT] = "silent",
+		[EVENT_FLOW_CLOSED] = "reset",
+		[EVENT_SOURCE_OVER_RATE] = "over_rate",
+		[EVENT_FLOW_MALFORMED] = "malformed"};
 	return kind < EVENT_KIND_COUNT && names[kind] != NULL ? names[kind] : "?";
 }
 
-static void fill_history(const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
+static void fill_history(
+	const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
 {
 	const struct peer_history *history = peer->history;
 	if (history == NULL)
@@ -58,7 +62,8 @@ static void fill_history(const struct governor *governor, const struct peer_reco
 	info->n_history = history->n;
 	for (unsigned i = 0; i < history->n; i++) {
 		const struct peer_change *change = &history->changes[(first + i) % GOVERNOR_HISTORY];
-		const char *what = change->from_dataplane ? event_kind_name(change->action) : peer_action_name(change->action);
+		const char *what = change->from_dataplane ? event_kind_name(change->action)
+							  : peer_action_name(change->action);
 		info->history[i].t_ms = change->t_ms;
 		info->history[i].score = change->score;
 		snprintf(info->history[i].why, sizeof(info->history[i].why), "%s: %s", what,
@@ -66,7 +71,8 @@ static void fill_history(const struct governor *governor, const struct peer_reco
 	}
 }
 
-static void fill_record(const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
+static void fill_record(
+	const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
 {
 	struct peer_record counted = *peer;
 	governor_flows_settle(governor, &counted);
@@ -85,16 +91,17 @@ static void fill_record(const struct governor *governor, const struct peer_recor
 	fill_history(governor, peer, info);
 }
 
-void governor_peer_get(struct governor *governor, const struct peer_name *name, int64_t now_ms, struct peer_info *ret_info)
+void governor_peer_get(
+	struct governor *governor, const struct peer_name *name, int64_t now_ms, struct peer_info *ret_info)
 {
 	governor_clock(governor, now_ms);
 	*ret_info = (struct peer_info){.name = *name, .rtt_ms = -1.0};
 	uint32_t index = governor_peer_named(governor, name);
 	const struct peer_record *peer = index != RECORD_NONE ? peer_table_at(&governor->peers, index) : NULL;
 	struct prefix host = host_prefix(&name->address);
-	struct ban_key key = peer != NULL ? governor_peer_key(governor, peer)
-		: name->id[0] != '\0'	  ? ban_key_id(&governor->bans, name->id)
-					  : ban_key_prefix(&host);
+	struct ban_key key = peer != NULL          ? governor_peer_key(governor, peer)
+			     : name->id[0] != '\0' ? ban_key_id(&governor->bans, name->id)
+						   : ban_key_prefix(&host);
 	struct score score = peer != NULL ? peer->score : governor_score_revive(governor, &key);
 	fill_score(governor, &score, ret_info);
 	uint32_t strikes = strike_table_find(&governor->strikes, &key);
@@ -151,7 +158,8 @@ static void why_bans(const struct governor *governor, const struct prefix *exact
 	ban_table_expand(&governor->bans, best, &why->ban);
 }
 
-void governor_why(struct governor *governor, const struct address *address, int64_t now_ms, struct governor_why *ret_why)
+void governor_why(struct governor *governor, const struct address *address, int64_t now_ms,
+	struct governor_why *ret_why)
 {
 	governor_clock(governor, now_ms);
 	*ret_why = (struct governor_why){0};
@@ -164,4 +172,29 @@ void governor_why(struct governor *governor, const struct address *address, int6
 						  : governor_score_revive(governor, &key);
 	ret_why->score = score_at(&score, &governor->config, governor->now_ms);
 	ret_why->state = score_state_at(&score, &governor->config, governor->now_ms);
+}
+
+void governor_strikes_each(const struct governor *governor,
+	void (*visit)(void *context, const struct prefix *prefix_or_null, const char *id_or_null,
+		unsigned strikes, int64_t last_ms),
+	void *context)
+{
+	const struct prefix_tree *trees[] = {&governor->strikes.prefixes, &governor->strikes.ids};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct prefix_cursor cursor = prefix_tree_seek(trees[i], NULL);
+		struct prefix_key key;
+		uint32_t index;
+
+		while (prefix_tree_next(trees[i], &cursor, &key, &index)) {
+			const struct strike_record *record = strike_table_at(&governor->strikes, index);
+			struct prefix prefix = prefix_key_to(&record->key);
+
+			if (record->id == RECORD_NONE)
+				visit(context, &prefix, NULL, record->count, record->last_ms);
+			else
+				visit(context, NULL, text_pool_get(&governor->texts, record->id),
+					record->count, record->last_ms);
+		}
+	}
 }

@@ -168,6 +168,10 @@ def test_a_removed_state_directory_is_written_anew(control):
     client = control.start()
     client.result("ban.add", ip="203.0.113.5", reason="before", sync=True)
     client.result("list.add", list="allow", prefix="203.0.115.0/24", reason="friend")
+    for _ in range(5):  # LO-9: five times spam is a temporary ban and a strike
+        client.result("peer.report", ip="203.0.113.77", action="spam", reason="spam")
+    strikes = client.result("peer.get", ip="203.0.113.77")["strikes"]
+    check(strikes == 1, "a strike: %s" % strikes)
     subprocess.run(["rm", "-rf", control.dir + "/state"], check=True)
     wait_for(lambda: os.path.exists(control.dir + "/state/weir/weir.mdb"), "a new file stands where the old one was")
     client.result("ban.add", ip="203.0.113.6", reason="after")
@@ -175,7 +179,9 @@ def test_a_removed_state_directory_is_written_anew(control):
     client.result("sync")
     control.kill()
     client = control.start()
-    check(keys(client) == ["203.0.113.5", "203.0.113.6"], "all bans are on disk again: %s" % keys(client))
+    check(keys(client) == ["203.0.113.5", "203.0.113.6", "203.0.113.77"], "all bans are on disk again: %s" % keys(client))
+    strikes = client.result("peer.get", ip="203.0.113.77")["strikes"]
+    check(strikes == 1, "and the strikes: %s" % strikes)
     entries = client.result("list.show", list="allow")["entries"]
     check("203.0.115.0/24" in [entry["prefix"] for entry in entries], "and the lists: %s" % entries)
 
