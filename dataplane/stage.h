@@ -90,7 +90,6 @@ struct stage {
 	uint64_t infrastructure_tat_ns[2][INFRASTRUCTURE_COUNT]; /* by side: a flood outside cannot starve the
 								    node's own ARP */
 	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown; inside: node index + 1 */
-	uint16_t n_hops[2];
 	uint8_t last_hop[2];
 	uint32_t walk_cursor;
 	uint64_t walk_last_ns;

@@ -268,10 +268,8 @@ static uint8_t hop_find(struct stage *stage, const struct arrival *arrival)
 	for (unsigned try = 0; try < 2; try++) {
 		uint8_t index = (uint8_t)(1 + (hash + try) % (STAGE_HOPS - 1));
 
-		if (!hops[index].valid) {
+		if (!hops[index].valid)
 			hops[index] = hop;
-			stage->n_hops[arrival->side]++;
-		}
 		if (memcmp(&hops[index], &hop, sizeof(hop)) == 0) {
 			stage->last_hop[arrival->side] = index;
 			return index;
