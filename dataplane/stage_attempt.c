@@ -86,23 +86,30 @@ static enum reason check_slots(const struct stage_shared *shared, const struct m
 	return REASON_COUNT;
 }
 
-/* Row 11 between soft and hard: one attempt a delay (DU-14: the delay grows from 0 at soft to its maximum at
- * hard, or is fixed). Each lcore sees its share of the attempts, so it keeps lcores times the delay. */
-static bool pace(struct stage *stage, const struct moment *moment)
+/* Row 11 between soft and hard: nobody gets in before the delay after the last newcomer is over. */
+static bool is_paced(const struct stage *stage, const struct moment *moment)
+{
+	uint32_t soft = moment->rules->policy.limit_soft;
+
+	if (soft == 0 || concurrency_table_total(stage->shared->concurrency) < soft)
+		return false;
+	return moment->now_ns < stage->pace_next_ns;
+}
+
+/* DU-14: a delay between accepts, which grows from 0 at soft to its maximum at hard, or is fixed. Each lcore
+ * sees its share of the newcomers, so it keeps lcores times the delay. */
+void stage_pace_charge(struct stage *stage, const struct moment *moment)
 {
 	const struct image_policy *policy = &moment->rules->policy;
 	uint64_t total = concurrency_table_total(stage->shared->concurrency);
 	uint64_t delay_ns = (uint64_t)policy->soft_delay_max_ms * 1000000;
 
 	if (policy->limit_soft == 0 || total < policy->limit_soft)
-		return false;
+		return;
 	if (policy->soft_linear && policy->limit_hard > policy->limit_soft)
 		delay_ns =
 			delay_ns * (total - policy->limit_soft) / (policy->limit_hard - policy->limit_soft);
-	if (moment->now_ns < stage->pace_next_ns)
-		return true;
 	stage->pace_next_ns = moment->now_ns + delay_ns * (stage->lcores > 0 ? stage->lcores : 1);
-	return false;
 }
 
 static void over_rate_event(struct stage *stage, const struct moment *moment, const struct work *work)
@@ -196,7 +203,7 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 		reason = check_proof(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
 		reason = check_slots(stage->shared, moment, work, source);
-	if (reason == REASON_COUNT && !source->allowed && pace(stage, moment))
+	if (reason == REASON_COUNT && !source->allowed && is_paced(stage, moment))
 		reason = REASON_PACED;
 	return reason;
 }
@@ -274,8 +281,8 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	service = &moment->rules->services[work->service];
 	if (service->challenge == IMAGE_CHALLENGE_OFF)
 		return REASON_NO_FLOW;
-	if (!cookie_check(
-		    stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns, &fingerprint))
+	if (!cookie_check(stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns,
+		    &fingerprint))
 		return REASON_CHALLENGE_BAD;
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);

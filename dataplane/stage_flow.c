@@ -126,6 +126,8 @@ void flow_prove(struct stage *stage, const struct moment *moment, struct flow *f
 			0);
 		return;
 	}
+	if (!was_adopted && !(flow->flags & FLOW_FLAG_ALLOWED))
+		stage_pace_charge(stage, moment);
 	flow->tally = concurrency_table_add(stage->shared->concurrency, &client);
 	flow->flags |= FLOW_FLAG_COUNTED;
 	if (flow->tally != 0)
@@ -182,7 +184,8 @@ static const struct next_hop *flow_hop(const struct stage *stage, const struct f
 {
 	unsigned index = side == SIDE_OUTSIDE ? (unsigned)flow->outside_hop : flow->node + 1u;
 
-	/* Taken over from an earlier process and silent since: most links have one router outside, the last that spoke. */
+	/* Taken over from an earlier process and silent since: most links have one router outside, the last
+	 * that spoke. */
 	if (side == SIDE_OUTSIDE && index == 0)
 		index = stage->last_hop[side];
 	return index != 0 && stage->hops[side][index].valid ? &stage->hops[side][index] : NULL;

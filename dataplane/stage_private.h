@@ -106,6 +106,9 @@ void source_proven(
 /* stage_attempt.c: rows 6 to 12 */
 enum reason stage_attempt(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** A newcomer was accepted, by proof: the next must wait (row 11). Before it is counted. A SYN charges nothing, or a
+ * spoofer could pace everybody else out. */
+void stage_pace_charge(struct stage *stage, const struct moment *moment);
 /** A RST from outside without its flow: is it the answer to a challenge? */
 enum reason stage_challenge_answer(struct stage *stage, const struct moment *moment, struct work *work);
 

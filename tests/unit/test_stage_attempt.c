@@ -368,7 +368,11 @@ static void test_limits(void)
 	CHECK_EQ("the next is paced", world_connect(world, 2100, "203.0.113.3", 1), REASON_PACED);
 	CHECK_EQ("silently, so that it resends", world->decision.action, (int)WIRE_ACTION_NONE);
 	CHECK_EQ("until the delay is over", world_connect(world, 3100, "203.0.113.3", 1), REASON_ADMITTED);
-	CHECK_EQ("an allowed source is not paced", world_connect(world, 3101, "192.0.2.1", 1),
+	CHECK_EQ("a SYN that nobody completes", world_send_syn(world, 7200, "198.18.0.1", 1, 30303),
+		REASON_ADMITTED);
+	CHECK_EQ("takes no slot from who does: a spoofer cannot pace others out",
+		world_send_syn(world, 7201, "198.18.0.2", 1, 30303), REASON_ADMITTED);
+	CHECK_EQ("an allowed source is not paced", world_connect(world, 7202, "192.0.2.1", 1),
 		REASON_ADMITTED);
 	CHECK_EQ("at the hard limit a stranger is refused", world_connect(world, 60000, "203.0.113.4", 1),
 		REASON_HARD_LIMIT);
