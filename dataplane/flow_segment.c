@@ -12,16 +12,18 @@
 
 static uint32_t flow_segment_layout_hash(void)
 {
-	static const uint32_t numbers[] = { sizeof(struct flow), offsetof(struct flow, client_port), offsetof(struct flow, node),
-		offsetof(struct flow, service), offsetof(struct flow, state), offsetof(struct flow, flags),
+	/* Bit-fields have no offsets: where they lie shows in the bytes of a flow that has them all set. */
+	const struct flow pattern = { .node = 31, .client_shift = 15, .rtt_pending = 1, .window_shift = 15 };
+	const uint32_t numbers[] = { sizeof(struct flow), offsetof(struct flow, client_port), offsetof(struct flow, node_port),
+		offsetof(struct flow, service), offsetof(struct flow, state), offsetof(struct flow, ban_epoch),
 		offsetof(struct flow, client_next), offsetof(struct flow, node_next), offsetof(struct flow, client_acked),
 		offsetof(struct flow, node_acked), offsetof(struct flow, handshake_us), offsetof(struct flow, last_ms),
-		offsetof(struct flow, born_ms), FLOW_STATE_COUNT, FLOW_STATE_ESTABLISHED, FLOW_STATE_CUT, FLOW_FLAG_PROVEN,
+		offsetof(struct flow, born_ms), FLOW_STATE_COUNT, FLOW_STATE_ESTABLISHED, FLOW_STATE_CUT, FLOW_STATE_PROXY_DIAL, FLOW_FLAG_PROVEN,
 		FLOW_FLAG_COUNTED, FLOW_FLAG_TRANSLATED, sizeof(struct flow_segment_payload),
 		offsetof(struct flow_segment_payload, nodes), offsetof(struct flow_segment_payload, services),
 		offsetof(struct flow_segment_payload, flows), IMAGE_NODE_ADDRESSES_MAX, IMAGE_SERVICES_MAX, 0x01020304 };
 
-	return checksum_crc32c(0, numbers, sizeof(numbers));
+	return checksum_crc32c(checksum_crc32c(0, numbers, sizeof(numbers)), &pattern, sizeof(pattern));
 }
 
 static size_t flow_segment_bytes(uint64_t n_lcores, uint64_t flows_log2)

@@ -23,6 +23,7 @@ enum flow_state {
 	FLOW_STATE_ADOPTED,      /* seen in the middle; unproven until the node answers in sequence */
 	FLOW_STATE_UDP_NEW,      /* client sent, node has not answered */
 	FLOW_STATE_UDP_TWO_WAY,  /* the node answered; not a proof */
+	FLOW_STATE_PROXY_DIAL,   /* the client sent a valid cookie, the node is being dialled in its name */
 	FLOW_STATE_COUNT,
 };
 
@@ -36,7 +37,9 @@ enum flow_flag {
 	FLOW_FLAG_ALLOWED = 64,       /* allowlisted: bans do not cut it */
 	FLOW_FLAG_FIN_CLIENT_SEEN = 128,
 	FLOW_FLAG_FIN_NODE_SEEN = 256,
-	FLOW_FLAG_TRANSLATED = 512, /* seam for the SYN proxy: sequence numbers of the node are translated */
+	FLOW_FLAG_TRANSLATED = 512,   /* opened by the SYN proxy: the node's sequence numbers are translated */
+	FLOW_FLAG_DOUBTED = 1024,     /* proven by a cookie while many wrong ones came: no punitive evidence */
+	FLOW_FLAG_SACK_BLANKED = 2048, /* the node was not told that the client has SACK: its blocks are blanked */
 };
 
 struct flow_key {
@@ -51,19 +54,23 @@ struct flow_key {
 struct flow {
 	uint8_t client[16];
 	uint16_t client_port, node_port;
-	uint8_t node, protocol;
+	uint16_t node : 5, protocol : 5;
+	uint16_t client_shift : 4;  /* TRANSLATED: windows from the client are multiplied by 2^this */
+	uint16_t shift_is_down : 1; /* TRANSLATED: windows to the client are divided, else multiplied, by 2^window_shift */
+	uint16_t rtt_pending : 1;   /* TRANSLATED: the client has not spoken since its window opened; node_acked holds when */
 	uint8_t service;      /* index in the image; 255 = none */
 	uint8_t state;        /* enum flow_state; written last when a flow is born */
-	uint16_t flags;       /* enum flow_flag */
+	uint16_t flags : 12;  /* enum flow_flag */
+	uint16_t window_shift : 4;
 	uint16_t ban_epoch;   /* of the tables when last looked up */
 	uint32_t client_next; /* highest sequence number after the client's data forwarded to the node */
 	uint32_t node_next;
 	uint32_t client_acked; /* last acknowledgement number the node sent: what it expects next */
 	/* Last acknowledgement number the client sent. Half-open: the SYN's fingerprint in the low 8 bits, above it the bytes
-	 * that the node sent before the handshake was complete. Adopted: see stage_tcp.c. */
+	 * that the node sent before the handshake was complete. Adopted: see stage_tcp.c. Dialled: see stage_proxy.c. */
 	uint32_t node_acked;
 	uint32_t handshake_us; /* half-open: low bits of the SYN-ACK's time; then the RTT sample, 0 = none;
-				  TRANSLATED (seam): the translation */
+				  PROXY_DIAL: the cookie; TRANSLATED: the cookie less the node's initial sequence number */
 	uint32_t last_ms, born_ms;
 	uint64_t bytes_in_256 : 24;  /* from the client, in units of 256 bytes, rounded at random, saturating
 					at 4 GiB */

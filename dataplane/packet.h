@@ -73,13 +73,14 @@ struct packet {
 	uint16_t tcp_window;
 	uint32_t tcp_sequence, tcp_acknowledgement;
 	uint32_t tcp_timestamp_value, tcp_timestamp_echo;
-	uint8_t tcp_fingerprint; /* of a SYN: hash of option order, MSS, window scale and initial TTL class */
+	uint8_t tcp_fingerprint; /* of a SYN: hash of MSS class, window scale, SACK and initial TTL class (cookie_fingerprint) */
 	/* ICMP */
 	uint8_t icmp_type, icmp_code;
 	/* the packet quoted in an ICMP error: enough to find its flow */
 	bool quoted_valid; /* its source is this packet's destination, as of every honest error */
 	uint8_t quoted_protocol;
 	uint16_t quoted_offset; /* of the quoted IP header, from the start of the frame */
+	uint16_t quoted_l4_offset; /* of the quoted transport header; 0: not found */
 	struct address quoted_source, quoted_destination;
 	uint16_t quoted_source_port, quoted_destination_port;
 	uint32_t quoted_tcp_sequence;

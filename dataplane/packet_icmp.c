@@ -40,6 +40,7 @@ static void quoted_transport(struct packet_parser *parser, uint8_t protocol, uin
 	if (!parser_has(parser, offset, 8))
 		return;
 	packet->quoted_protocol = protocol;
+	packet->quoted_l4_offset = (uint16_t)offset;
 	if (protocol == IP_PROTOCOL_TCP || protocol == IP_PROTOCOL_UDP) {
 		packet->quoted_source_port = load_u16(transport);
 		packet->quoted_destination_port = load_u16(transport + 2);

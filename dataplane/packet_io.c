@@ -233,9 +233,7 @@ static unsigned packet_io_reply_build(const struct arrival *arrival, const struc
 {
 	switch (decision->action) {
 	case WIRE_ACTION_COOKIE:
-		/* Window 0: nothing may be sent on a connection that will be reset. */
-		return reply_syn_ack(arrival->frame, &arrival->packet, decision->reply_sequence, decision->reply_acknowledgement, 0,
-			decision->reply_mss, reply);
+		return reply_syn_ack(arrival->frame, &arrival->packet, &decision->segment, reply);
 	case WIRE_ACTION_RST:
 		return reply_rst(arrival->frame, &arrival->packet, reply);
 	case WIRE_ACTION_ICMP:
@@ -245,8 +243,8 @@ static unsigned packet_io_reply_build(const struct arrival *arrival, const struc
 	}
 }
 
-/* Write the reply over the frame that it answers and send it back where that came from. */
-static void packet_io_reply(struct packet_io *io, struct rte_mbuf *frame, const struct port *port, const uint8_t *reply, unsigned bytes)
+/* Write a frame of our own over one that came. False: no room, the frame is freed. */
+static bool packet_io_overwrite(struct packet_io *io, struct rte_mbuf *frame, const uint8_t *reply, unsigned bytes)
 {
 	char *data;
 
@@ -261,13 +259,55 @@ static void packet_io_reply(struct packet_io *io, struct rte_mbuf *frame, const 
 	if (unlikely(!data)) {
 		counter_add(io->counters, COUNTER_TX_REFUSED, 1);
 		rte_pktmbuf_free(frame);
-		return;
+		return false;
 	}
 	memcpy(data, reply, bytes);
 	frame->ol_flags = 0;
 	counter_add(io->counters, COUNTER_TX_ORIGINATED, 1);
 	counter_add(io->counters, COUNTER_BYTES_ORIGINATED, bytes);
-	packet_io_send(io, port->pair, port->side, frame);
+	return true;
+}
+
+/* What was changed in the copy of a chain's head goes back into its pieces. */
+static void packet_io_scatter(struct rte_mbuf *frame, const uint8_t *head, uint32_t bytes)
+{
+	for (struct rte_mbuf *piece = frame; piece && bytes != 0; piece = piece->next) {
+		uint32_t part = RTE_MIN(bytes, (uint32_t)piece->data_len);
+
+		memcpy(rte_pktmbuf_mtod(piece, uint8_t *), head, part);
+		head += part;
+		bytes -= part;
+	}
+}
+
+/* The segments of a proxied flow change on their way. False: the frame was freed. */
+static bool packet_io_rewrite(struct packet_io *io, struct rte_mbuf *frame, struct arrival *arrival, const struct decision *decision)
+{
+	/* Either the mbuf's own bytes or our copy of a chain's head; both may be written. */
+	uint8_t *head = arrival->frame == io->scratch[arrival - io->arrivals] ? io->scratch[arrival - io->arrivals]
+									      : rte_pktmbuf_mtod(frame, uint8_t *);
+	uint8_t segment[REPLY_BYTES_MAX];
+	unsigned bytes;
+
+	switch ((enum rewrite)decision->rewrite) {
+	case REWRITE_TRANSLATE:
+		translate_segment(head, &arrival->packet, &decision->translation);
+		break;
+	case REWRITE_QUOTED:
+		translate_quoted(head, arrival->frame_bytes, &arrival->packet, &decision->translation);
+		break;
+	case REWRITE_SEGMENT:
+		bytes = reply_in_place(head, &arrival->packet, &decision->segment, segment);
+		if (bytes != 0)
+			return packet_io_overwrite(io, frame, segment, bytes);
+		rte_pktmbuf_free(frame);
+		return false;
+	case REWRITE_NONE:
+		break;
+	}
+	if (frame->nb_segs > 1)
+		packet_io_scatter(frame, head, arrival->frame_bytes);
+	return true;
 }
 
 void packet_io_apply(struct packet_io *io)
@@ -281,14 +321,15 @@ void packet_io_apply(struct packet_io *io)
 		unsigned bytes;
 
 		if (decision->verdict == VERDICT_FORWARD) {
-			packet_io_send(io, port->pair, 1u - port->side, frame);
+			if (decision->rewrite == REWRITE_NONE || packet_io_rewrite(io, frame, &io->arrivals[i], decision))
+				packet_io_send(io, port->pair, 1u - port->side, frame);
 			continue;
 		}
 		bytes = decision->action == WIRE_ACTION_NONE ? 0 : packet_io_reply_build(&io->arrivals[i], decision, reply);
-		if (bytes != 0)
-			packet_io_reply(io, frame, port, reply, bytes);
-		else
+		if (bytes == 0)
 			rte_pktmbuf_free(frame);
+		else if (packet_io_overwrite(io, frame, reply, bytes))
+			packet_io_send(io, port->pair, port->side, frame);
 	}
 	io->n = 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "dataplane/packet_private.h"
 
+#include "dataplane/cookie.h"
 #include "dataplane/packet_checksum.h"
 
 enum {
@@ -77,20 +78,9 @@ static void parse_tcp_option(struct packet *packet, const uint8_t *option, bool 
 		packet->tcp_fast_open = true;
 }
 
-static bool is_fast_open(const uint8_t *option)
+/* Walk at most 40 bytes of options. */
+static bool parse_tcp_options(struct packet *packet, const uint8_t *option, uint32_t bytes, bool syn)
 {
-	return option[0] == TCP_OPTION_FAST_OPEN || (option[0] == TCP_OPTION_EXPERIMENT && option[1] >= 4 &&
-							    load_u16(option + 2) == TCP_EXPERIMENT_FAST_OPEN);
-}
-
-/* Walk at most 40 bytes of options. `ret_order` takes the kinds in their order, for the fingerprint; padding
- * and Fast Open are left out, because a client that resends its SYN drops Fast Open and the padding with it.
- */
-static bool parse_tcp_options(
-	struct packet *packet, const uint8_t *option, uint32_t bytes, bool syn, uint32_t *ret_order)
-{
-	uint32_t order = 0;
-
 	if (bytes == 12 && load_u32(option) == TCP_OPTIONS_ONLY_TIMESTAMPS && !syn) {
 		parse_tcp_option(packet, option + 2, false);
 		return true;
@@ -104,33 +94,30 @@ static bool parse_tcp_options(
 		if (bytes < 2 || option[1] < 2 || option[1] > bytes)
 			return false;
 		parse_tcp_option(packet, option, syn);
-		if (!is_fast_open(option))
-			order = order * 31 + option[0];
 		bytes -= option[1];
 		option += option[1];
 	}
-	*ret_order = order;
 	return true;
 }
 
-/* 8 bits, never 0: the order of options, MSS, window scale and the initial TTL that the TTL seen must have
- * started from (hosts start at 32, 64, 128 or 255, and paths are shorter than 32 hops). Same for a SYN and
- * its resends. */
-static uint8_t tcp_fingerprint_make(const struct packet *packet, uint32_t order)
+/* What a cookie can carry of a SYN, and its TTL, so that a source proven by a cookie is known again by its next SYN. Same for a SYN and
+ * its resends, with and without Fast Open. */
+static uint8_t tcp_fingerprint_make(const struct packet *packet)
 {
-	uint32_t ttl_class = packet->ttl <= 32 ? 0 : packet->ttl <= 64 ? 1 : packet->ttl <= 128 ? 2 : 3;
-	uint64_t hash = (uint64_t)order << 32 | (uint32_t)packet->tcp_mss << 16 |
-			(uint32_t)packet->tcp_window_scale << 8 | ttl_class;
+	int mss_class = cookie_mss_class_of(packet->family, packet->tcp_mss);
+	struct cookie_options options = {
+		.mss_class = (uint8_t)(mss_class > 0 ? mss_class : 0),
+		.window_scale = cookie_scale_of(packet),
+		.sack = packet->tcp_sack_permitted,
+	};
 
-	/* Fibonacci hashing; the top bits depend on all others. 255 values, from 1. */
-	hash = (hash ^ hash >> 29) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint8_t)(1 + (hash >> 32) % 255);
+	return cookie_fingerprint(cookie_options_pack(&options), packet->ttl);
 }
 
 static enum reason parse_tcp(struct packet_parser *parser)
 {
 	struct packet *packet = parser->packet;
-	uint32_t offset = packet->l4_offset, header_bytes, order = 0;
+	uint32_t offset = packet->l4_offset, header_bytes;
 	const uint8_t *tcp = parser->head + offset;
 	bool syn;
 
@@ -161,10 +148,10 @@ static enum reason parse_tcp(struct packet_parser *parser)
 		return REASON_BAD_TCP_FLAGS;
 	syn = packet->tcp_flags & TCP_FLAG_SYN;
 	if (header_bytes > TCP_HEADER_BYTES && !parse_tcp_options(packet, tcp + TCP_HEADER_BYTES,
-						       header_bytes - TCP_HEADER_BYTES, syn, &order))
+						       header_bytes - TCP_HEADER_BYTES, syn))
 		return REASON_BAD_TCP_HEADER;
 	if (syn)
-		packet->tcp_fingerprint = tcp_fingerprint_make(packet, order);
+		packet->tcp_fingerprint = tcp_fingerprint_make(packet);
 	if ((parser->checks & PACKET_CHECK_TRANSPORT) && !packet->is_fragment &&
 		!packet_transport_checksum_ok(parser, parser->end - offset, true))
 		return REASON_BAD_TCP_CHECKSUM;

@@ -15,6 +15,7 @@ enum {
 	IPV4_DO_NOT_FRAGMENT = 0x4000, /* with it the id may be 0 (RFC 6864 4.1) */
 	VLAN_TAG_BYTES = 4,
 	TCP_MSS_OPTION_BYTES = 4,
+	TCP_OPTIONS_BYTES_MAX = 12, /* MSS 4, SACK permitted 2, window scale 3, padding */
 	ICMP_TYPE_UNREACHABLE = 3,
 	ICMP_CODE_PROHIBITED = 13, /* RFC 1812 5.2.7.1 */
 	ICMPV6_TYPE_UNREACHABLE = 1,
@@ -107,12 +108,35 @@ static uint32_t write_ip(uint8_t *ip, uint8_t family, const struct address *sour
 	return IPV4_HEADER_BYTES;
 }
 
-/* A whole frame with a TCP segment without data. mss 0: no option. */
-static uint32_t write_tcp(
-	const struct next_hop *hop, const struct reply_tcp *segment, uint16_t mss, uint8_t *out)
+/* Returns the length of the options, a multiple of 4. */
+static uint32_t write_options(const struct reply_options *options, uint8_t out[TCP_OPTIONS_BYTES_MAX])
 {
-	uint8_t family = family_of(&segment->source);
-	uint32_t bytes = TCP_HEADER_BYTES + (mss ? TCP_MSS_OPTION_BYTES : 0), n;
+	uint32_t n = 0;
+
+	if (options->mss) {
+		store_u32(out, UINT32_C(0x02040000) | options->mss);
+		n += TCP_MSS_OPTION_BYTES;
+	}
+	if (options->sack_permitted) {
+		store_u16(out + n, 0x0402);
+		n += 2;
+	}
+	if (options->has_window_scale) {
+		out[n++] = 3;
+		out[n++] = 3;
+		out[n++] = options->window_scale;
+	}
+	while (n % 4 != 0)
+		out[n++] = 1;
+	return n;
+}
+
+/* A whole frame with a TCP segment without data. */
+static uint32_t write_tcp(const struct next_hop *hop, const struct reply_tcp *segment, uint8_t *out)
+{
+	uint8_t family = family_of(&segment->source), options[TCP_OPTIONS_BYTES_MAX];
+	uint32_t options_bytes = write_options(&segment->options, options);
+	uint32_t bytes = TCP_HEADER_BYTES + options_bytes, n;
 	uint8_t *tcp;
 
 	n = write_ethernet(hop, family, out);
@@ -126,8 +150,7 @@ static uint32_t write_tcp(
 	tcp[13] = segment->flags;
 	store_u16(tcp + 14, segment->window);
 	store_u32(tcp + 16, 0);
-	if (mss)
-		store_u32(tcp + TCP_HEADER_BYTES, UINT32_C(0x02040000) | mss);
+	memcpy(tcp + TCP_HEADER_BYTES, options, options_bytes);
 	store_checksum(tcp + 16, packet_checksum_add(packet_checksum_pseudo(family, &segment->source,
 							     &segment->destination, IP_PROTOCOL_TCP, bytes),
 					 tcp, bytes));
@@ -156,10 +179,31 @@ static struct reply_tcp answer_tcp(const struct packet *packet)
 	};
 }
 
-unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32_t sequence,
-	uint32_t acknowledgement, uint16_t window, uint16_t mss, uint8_t out[REPLY_BYTES_MAX])
+/* The reply is no longer than the SYN: options leave until it fits. */
+static void options_fit(struct reply_options *options, uint32_t room_bytes)
 {
-	struct reply_tcp segment = answer_tcp(packet);
+	uint8_t scratch[TCP_OPTIONS_BYTES_MAX];
+
+	if (write_options(options, scratch) <= room_bytes)
+		return;
+	options->sack_permitted = options->has_window_scale = false;
+	if (write_options(options, scratch) > room_bytes)
+		options->mss = 0;
+}
+
+static void segment_fill(struct reply_tcp *ret_tcp, const struct reply_segment *segment, uint8_t flags)
+{
+	ret_tcp->sequence = segment->sequence;
+	ret_tcp->acknowledgement = segment->acknowledgement;
+	ret_tcp->window = segment->window;
+	ret_tcp->options = segment->options;
+	ret_tcp->flags = flags;
+}
+
+unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment,
+	uint8_t out[REPLY_BYTES_MAX])
+{
+	struct reply_tcp answer = answer_tcp(packet);
 	struct next_hop hop;
 	uint32_t bare_bytes;
 
@@ -168,13 +212,29 @@ unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32
 	bare_bytes = packet->l3_offset + ip_header_bytes(packet->family) + TCP_HEADER_BYTES;
 	if (bare_bytes > packet->wire_bytes)
 		return 0;
-	if (bare_bytes + TCP_MSS_OPTION_BYTES > packet->wire_bytes)
-		mss = 0;
-	segment.sequence = sequence;
-	segment.acknowledgement = acknowledgement;
-	segment.flags = TCP_FLAG_SYN | TCP_FLAG_ACK;
-	segment.window = window;
-	return write_tcp(&hop, &segment, mss, out);
+	segment_fill(&answer, segment, TCP_FLAG_SYN | TCP_FLAG_ACK);
+	options_fit(&answer.options, packet->wire_bytes - bare_bytes);
+	return write_tcp(&hop, &answer, out);
+}
+
+unsigned reply_in_place(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment,
+	uint8_t out[REPLY_BYTES_MAX])
+{
+	struct reply_tcp same = {
+		.source = packet->source,
+		.destination = packet->destination,
+		.source_port = packet->source_port,
+		.destination_port = packet->destination_port,
+	};
+	struct next_hop hop;
+
+	if (packet->kind != PACKET_KIND_TCP || packet->is_fragment)
+		return 0;
+	next_hop_learn(frame, packet, &hop);
+	memcpy(hop.destination_mac, frame, sizeof(hop.destination_mac));
+	memcpy(hop.source_mac, frame + 6, sizeof(hop.source_mac));
+	segment_fill(&same, segment, segment->flags);
+	return write_tcp(&hop, &same, out);
 }
 
 unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX])
@@ -194,7 +254,7 @@ unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t ou
 		segment.acknowledgement = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 		segment.flags = TCP_FLAG_RST | TCP_FLAG_ACK;
 	}
-	return write_tcp(&hop, &segment, 0, out);
+	return write_tcp(&hop, &segment, out);
 }
 
 /* How much of the packet to quote: as much as fits, at least up to the transport's first 8 bytes (RFC 792);
@@ -252,5 +312,5 @@ unsigned reply_tcp_segment(
 {
 	if (!hop->valid || family_of(&segment->source) != family_of(&segment->destination))
 		return 0;
-	return write_tcp(hop, segment, 0, out);
+	return write_tcp(hop, segment, out);
 }

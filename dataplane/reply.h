@@ -20,11 +20,29 @@ struct next_hop {
 	uint16_t vlan_types[2]; /* 0x8100 or 0x88a8, host order */
 };
 
-/** SYN-ACK that answers `frame` (a parsed TCP SYN) with sequence number `sequence` and acknowledgement `acknowledgement`, window `window`, MSS
- * option `mss` (0: none). MACs, VLANs, addresses and ports are swapped; checksums are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if
- * it would be longer than the frame it answers (the MSS option is left away first). */
-unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, uint32_t sequence, uint32_t acknowledgement,
-	uint16_t window, uint16_t mss, uint8_t out[REPLY_BYTES_MAX]);
+/** Options of a SYN or SYN-ACK; all zero: none. */
+struct reply_options {
+	uint16_t mss; /* 0 = absent */
+	bool has_window_scale;
+	uint8_t window_scale; /* 0..14 */
+	bool sack_permitted;
+};
+
+/** What a segment without data says besides its ends. */
+struct reply_segment {
+	uint32_t sequence, acknowledgement;
+	uint16_t window;
+	uint8_t flags;
+	struct reply_options options;
+};
+
+/** SYN-ACK that answers `frame` (a parsed TCP SYN); the flags of `segment` do not count. MACs, VLANs, addresses and ports are swapped; checksums
+ * are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if it would be longer than the frame it answers (options that do not fit are
+ * left away: first SACK and window scale, then MSS; but never those of a SYN that offered as much). */
+unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);
+/** A segment that takes the place of `frame` (a parsed TCP segment) on its way: same layer 2, addresses and ports in the same direction. Returns
+ * bytes written; 0: not TCP, or a fragment. */
+unsigned reply_in_place(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);
 /** RST that refuses `frame` (a parsed TCP segment) as RFC 9293 3.10.7.1 says for CLOSED. Never answers a RST: returns 0. */
 unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX]);
 /** ICMP or ICMPv6 destination unreachable, administratively prohibited, quoting at most as much as keeps the reply no longer than the frame. */
@@ -36,8 +54,9 @@ struct reply_tcp {
 	uint32_t sequence, acknowledgement;
 	uint8_t flags;
 	uint16_t window;
+	struct reply_options options; /* of a SYN; else all zero */
 };
-/** A bare TCP segment from nothing but a next hop: the RSTs of a flow that is cut. */
+/** A bare TCP segment from nothing but a next hop: the RSTs of a flow that is cut, what the SYN proxy says to the node. */
 unsigned reply_tcp_segment(const struct next_hop *hop, const struct reply_tcp *segment, uint8_t out[REPLY_BYTES_MAX]);
 /** Layer 2 as it must be to answer the sender of `frame`. */
 void next_hop_learn(const uint8_t *frame, const struct packet *packet, struct next_hop *ret_hop);

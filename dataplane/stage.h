@@ -8,6 +8,7 @@
 #define WEIR_DATAPLANE_STAGE_H
 
 #include "dataplane/concurrency_table.h"
+#include "dataplane/cookie.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/fragment_table.h"
 #include "dataplane/packet.h"
@@ -15,16 +16,12 @@
 #include "dataplane/proven_table.h"
 #include "dataplane/reply.h"
 #include "dataplane/ruleset.h"
+#include "dataplane/translate.h"
 #include "shm/counters.h"
 #include "shm/event.h"
 
 enum side { SIDE_OUTSIDE, SIDE_INSIDE };
 enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PROVEN_HALF_LIFE_MS = 60000 };
-
-/** A cookie is made with the first and accepted with both. */
-struct cookie_secrets {
-	struct hash_key keys[2]; /* current, previous */
-};
 
 /** Tables that all lcores share. Created once at start. */
 struct stage_shared {
@@ -35,9 +32,11 @@ struct stage_shared {
 	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only
 					proofs charge it */
 	struct concurrency_table *concurrency;
-	/* Two copies, of which lcores read the one that cookie_slot names: see stage_shared_rotate_cookies. */
-	struct cookie_secrets cookie_slots[2];
-	_Atomic uint32_t cookie_slot;
+	/* Two copies, of which lcores read the one that cookie_copy names: see stage_shared_set_cookie_key. */
+	struct cookie_secrets cookie_copies[2];
+	_Atomic uint32_t cookie_copy;
+	/* The cookies' clock is now_ns + this: 0, or the wall clock's distance where governors share a secret. */
+	_Atomic uint64_t cookie_clock_add_ns;
 	struct hash_key table_key;
 	_Atomic uint32_t ban_epoch; /* moved by the table thread after each change of bans or lists */
 };
@@ -48,9 +47,10 @@ struct stage_shared_sizes {
 /** keys come from the caller's randomness. -ENOMEM. */
 int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],
 	const struct table_memory *memory, struct stage_shared **ret_shared);
-/** `fresh` becomes the current secret, the current one the previous. Thread: the table thread only. A grace period must have
- * passed since the last rotation: the copy that is overwritten is the one that lcores left then. */
-void stage_shared_rotate_cookies(struct stage_shared *shared, const struct hash_key *fresh);
+/** The key of `epoch` (cookie_epoch_of), in place of that of epoch - 2. Call it in the middle of epoch - 1: later than one slot after its
+ * begin, or cookies of epoch - 2 that are still accepted would be lost. Thread: the table thread only. A grace period must have passed
+ * since the last call: the copy that is overwritten is the one that lcores left then. */
+void stage_shared_set_cookie_key(struct stage_shared *shared, uint64_t epoch, const struct hash_key *key);
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory);
 
 /** What the stage hands out. Both may be called inside stage_decide_burst and stage_step; neither may call
@@ -74,6 +74,16 @@ struct service_pressure {
 	bool under_pressure;
 };
 
+/** What the SYN proxy may promise in the name of one service, from what the node was seen to offer. */
+struct proxy_offer {
+	uint64_t slot;         /* cookie slot that scales[0] belongs to */
+	uint16_t port;         /* of the service that it was learnt from; another one: nothing is known */
+	uint16_t mss;          /* the smallest that the node promised; 0 = nothing is known yet */
+	uint8_t scales[2];     /* promised in `slot` and in the one before it; COOKIE_SCALE_NONE: none */
+	uint8_t scale_seen;    /* the node's last: promised from the next slot on, so that a cookie's slot says what was promised */
+	bool sack;
+};
+
 struct stage {
 	struct stage_shared *shared;
 	struct flow_table *flows;
@@ -83,6 +93,7 @@ struct stage {
 	uint64_t started_ns;
 	uint64_t random_state; /* xorshift; seeded by the caller */
 	struct service_pressure services[IMAGE_SERVICES_MAX];
+	struct proxy_offer offers[IMAGE_SERVICES_MAX][2]; /* [1]: IPv6 */
 	uint64_t icmp_error_tat_ns[2]; /* quoting unproven and proven flows: pings and errors that a spoofer
 					  can make fit must not starve path MTU discovery */
 	uint64_t other_tat_ns[2];      /* of strangers and of allowed sources */
@@ -119,14 +130,22 @@ struct arrival {
 	enum side side;
 };
 
+enum rewrite {
+	REWRITE_NONE,
+	REWRITE_TRANSLATE, /* translate_segment */
+	REWRITE_QUOTED,    /* translate_quoted */
+	REWRITE_SEGMENT,   /* reply_in_place: the SYN proxy's own words, on in the frame's direction */
+};
+
 /** What to do with a frame. In monitor mode `verdict` is what is done (FORWARD) and `reason` what would have
  * been. */
 struct decision {
 	uint16_t reason; /* enum reason */
 	uint8_t verdict; /* enum verdict: what the caller does */
 	uint8_t action;  /* enum wire_action: the caller builds it with reply.h in place of the frame */
-	uint32_t reply_sequence, reply_acknowledgement; /* WIRE_ACTION_COOKIE */
-	uint16_t reply_mss;
+	uint8_t rewrite; /* enum rewrite: what is changed before the frame is forwarded */
+	struct reply_segment segment; /* WIRE_ACTION_COOKIE: the SYN-ACK; REWRITE_SEGMENT: what takes the frame's place */
+	struct translation translation; /* REWRITE_TRANSLATE, REWRITE_QUOTED */
 };
 
 /** Decide a burst, n <= STAGE_BURST_MAX, in phases over the whole burst. Thread: owning lcore, RCU online,

@@ -138,10 +138,9 @@ static enum reason challenge(
 {
 	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
 		return REASON_CHALLENGE_BUDGET;
-	decision->reply_sequence = stage_random(stage);
-	decision->reply_acknowledgement =
-		cookie_make(stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns);
-	decision->reply_mss = 0;
+	decision->segment.sequence = stage_random(stage);
+	decision->segment.acknowledgement = cookie_make(stage_cookie_secrets(stage->shared), &work->arrival->packet,
+		stage_cookie_clock_ns(stage->shared, moment));
 	return REASON_CHALLENGED;
 }
 
@@ -281,8 +280,8 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	service = &moment->rules->services[work->service];
 	if (service->challenge == IMAGE_CHALLENGE_OFF)
 		return REASON_NO_FLOW;
-	if (!cookie_check(stage_cookie_secrets(stage->shared), &work->arrival->packet, moment->now_ns,
-		    &fingerprint))
+	if (!cookie_check(stage_cookie_secrets(stage->shared), &work->arrival->packet,
+		    stage_cookie_clock_ns(stage->shared, moment), &fingerprint))
 		return REASON_CHALLENGE_BAD;
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);

@@ -54,9 +54,14 @@ static inline int32_t sequence_after(uint32_t a, uint32_t b)
 }
 
 /** Valid until the caller's next quiescent state. */
-static inline const struct hash_key *stage_cookie_secrets(const struct stage_shared *shared)
+static inline const struct cookie_secrets *stage_cookie_secrets(const struct stage_shared *shared)
 {
-	return shared->cookie_slots[atomic_load_explicit(&shared->cookie_slot, memory_order_acquire)].keys;
+	return &shared->cookie_copies[atomic_load_explicit(&shared->cookie_copy, memory_order_acquire)];
+}
+
+static inline uint64_t stage_cookie_clock_ns(const struct stage_shared *shared, const struct moment *moment)
+{
+	return moment->now_ns + atomic_load_explicit(&shared->cookie_clock_add_ns, memory_order_relaxed);
 }
 
 static inline uint32_t stage_random(struct stage *stage)

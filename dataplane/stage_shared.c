@@ -15,7 +15,7 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	if (shared == NULL)
 		return -ENOMEM;
 	shared->table_key = keys[0];
-	shared->cookie_slots[0] = (struct cookie_secrets){{keys[1], keys[2]}};
+	shared->cookie_copies[0] = (struct cookie_secrets){{keys[1], keys[2]}};
 	error = pressure_table_create(
 		sizes->pressure_keys, UNPROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->unproven);
 	if (error == 0)
@@ -36,13 +36,15 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	return 0;
 }
 
-void stage_shared_rotate_cookies(struct stage_shared *shared, const struct hash_key *fresh)
+void stage_shared_set_cookie_key(struct stage_shared *shared, uint64_t epoch, const struct hash_key *key)
 {
-	uint32_t slot = atomic_load_explicit(&shared->cookie_slot, memory_order_relaxed);
+	uint32_t copy = atomic_load_explicit(&shared->cookie_copy, memory_order_relaxed);
+	struct cookie_secrets *next = &shared->cookie_copies[1 - copy];
 
-	shared->cookie_slots[1 - slot] = (struct cookie_secrets){{*fresh, shared->cookie_slots[slot].keys[0]}};
+	*next = shared->cookie_copies[copy];
+	next->keys[epoch % 2] = *key;
 	/* Release: pairs with the acquire in stage_cookie_secrets. */
-	atomic_store_explicit(&shared->cookie_slot, 1 - slot, memory_order_release);
+	atomic_store_explicit(&shared->cookie_copy, 1 - copy, memory_order_release);
 }
 
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory)

@@ -35,6 +35,7 @@ static uint32_t timeout_ms(const struct ruleset *rules, const struct flow *flow)
 	case FLOW_STATE_SYN_SENT:
 	case FLOW_STATE_SYN_ACKED:
 	case FLOW_STATE_OUT_SYN_SENT:
+	case FLOW_STATE_PROXY_DIAL:
 		return rules->policy.half_open_timeout_ms;
 	case FLOW_STATE_FIN_CLIENT:
 	case FLOW_STATE_FIN_NODE:

@@ -354,6 +354,7 @@ enum reason stage_tcp_outside(
 		return dialled_from_client(stage, moment, work);
 	case FLOW_STATE_ADOPTED:
 		return adopted_from_client(stage, moment, work);
+	case FLOW_STATE_PROXY_DIAL:
 	case FLOW_STATE_FREE:
 	case FLOW_STATE_UDP_NEW:
 	case FLOW_STATE_UDP_TWO_WAY:

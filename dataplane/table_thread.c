@@ -21,7 +21,6 @@
 
 enum {
 	TABLE_BEAT_MS = 50,	  /* heartbeat, clock anchor; readers call 100 ms and more a hang */
-	TABLE_SECRET_S = 600,	  /* a cookie's secret; a cookie itself is valid for at most 64 s, so two secrets suffice */
 	TABLE_RETRY_MS = 50,	  /* between two looks for an image that is missing */
 	TABLE_REFUSED_MS = 1000,  /* after one was refused: reading ten million bans again takes a while */
 	TABLE_POLL_US = 1000,	  /* without a doorbell: a ban shall bite within some 1 ms */
@@ -305,6 +304,20 @@ static void table_gate_follow(struct table_thread *thread, uint64_t now_ns)
 	thread->ready_said = true;
 }
 
+/* The next epoch's key, in the middle of this one: stage_shared_set_cookie_key says why. */
+static void table_cookie_key_renew(struct table_thread *thread, uint64_t now_ns)
+{
+	struct stage_shared *shared = thread->setup.stage_shared;
+	uint64_t clock_ns = now_ns + atomic_load_explicit(&shared->cookie_clock_add_ns, memory_order_relaxed);
+	uint64_t next = cookie_epoch_of(clock_ns) + 1;
+	struct hash_key key = { .k0 = random_u64(), .k1 = random_u64() };
+
+	if (next == thread->cookie_epoch || cookie_slot_of(clock_ns) % COOKIE_EPOCH_SLOTS < COOKIE_EPOCH_SLOTS / 2)
+		return;
+	thread->cookie_epoch = next;
+	stage_shared_set_cookie_key(shared, next, &key);
+}
+
 static void table_beat(struct table_thread *thread, uint64_t now_ns)
 {
 	uint64_t consumed[CONTROL_RINGS_MAX];
@@ -323,12 +336,7 @@ static void table_beat(struct table_thread *thread, uint64_t now_ns)
 	/* The slots that lcores left at the last beat are written now. */
 	synchronize_rcu();
 	monotonic_clock_anchor(&thread->setup.shared->clock);
-	if (now_ns >= thread->next_secret_ns) {
-		struct hash_key fresh = { .k0 = random_u64(), .k1 = random_u64() };
-
-		thread->next_secret_ns = now_ns + TABLE_SECRET_S * UINT64_C(1000000000);
-		stage_shared_rotate_cookies(thread->setup.stage_shared, &fresh);
-	}
+	table_cookie_key_renew(thread, now_ns);
 }
 
 static void table_signals_read(struct table_thread *thread)

@@ -36,7 +36,8 @@ struct table_thread {
 	struct table_thread_setup setup;
 	pthread_t thread;
 	int signal_fd;
-	uint64_t started_ns, next_beat_ns, next_try_ns, next_secret_ns;
+	uint64_t started_ns, next_beat_ns, next_try_ns;
+	uint64_t cookie_epoch; /* the last one whose key was set */
 	struct link_server link;
 	struct table_control control;
 	struct table_image image;

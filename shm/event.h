@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_FLOW_OUT_RESULT =
 		8, /* the node dialled out: closed_how says established, refused or timed out */
 	EVENT_FLOW_MALFORMED = 9, /* a malformed segment inside a proven flow */
+	EVENT_FLOW_RTT = 10, /* a proxied flow's first round trip, rtt_us: its handshake had none to measure; at most once a flow */
 	EVENT_KIND_COUNT,
 };
 
@@ -31,6 +32,9 @@ enum closed_how {
 	CLOSED_HOW_TIMEOUT,
 	CLOSED_HOW_BACKEND_REFUSED, /* the node answered the SYN with RST */
 	CLOSED_HOW_ESTABLISHED,
+	CLOSED_HOW_BACKEND_SILENT, /* the SYN proxy dialled the node and had no answer */
+	CLOSED_HOW_IDLE,           /* cut: no payload for payload_idle_timeout */
+	CLOSED_HOW_STRAGGLER,      /* cut: the client acknowledged nothing for straggler_timeout */
 };
 
 enum event_flag {

@@ -62,7 +62,7 @@ static bool policy_times_are_valid(const struct image_policy *policy)
 		policy->proven_lifetime_ms};
 	/* 0 switches these off. */
 	const uint32_t any_ms[] = {policy->auth_timeout_ms, policy->adopt_window_ms, policy->start_wait_ms,
-		policy->soft_delay_max_ms};
+		policy->soft_delay_max_ms, policy->payload_idle_timeout_ms, policy->straggler_timeout_ms};
 
 	for (size_t i = 0; i < sizeof(positive_ms) / sizeof(positive_ms[0]); i++)
 		if (positive_ms[i] == 0 || positive_ms[i] > POLICY_TIME_MAX_MS)
@@ -77,7 +77,8 @@ bool image_policy_is_valid(const struct image_policy *policy)
 {
 	const uint32_t counts[] = {policy->limit_soft, policy->limit_hard, policy->reserved_slots,
 		policy->replies_per_s, policy->icmp_per_s, policy->infrastructure_per_s, policy->other_per_s,
-		policy->adopt_per_s};
+		policy->adopt_per_s, policy->flood_per_s, policy->challenge_bad_per_s,
+		policy->replies_per_prefix_per_s, policy->clients_per_limit};
 
 	if (policy->mode > IMAGE_MODE_MONITOR || policy->other_policy > IMAGE_OTHER_DROP ||
 		policy->accept_inbound > 1 || policy->verify_checksums > 1 || policy->soft_linear > 1)
@@ -131,7 +132,10 @@ bool image_service_is_valid(const struct image_service *service)
 		service->pressure_hold_ms > POLICY_TIME_MAX_MS ||
 		service->udp_idle_timeout_ms > POLICY_TIME_MAX_MS)
 		return false;
-	return service->reserved0 == 0 && bytes_are_zero(service->reserved1, sizeof(service->reserved1));
+	if (service->server_first > 1 || service->quic > 1 || service->paced_per_s > POLICY_COUNT_MAX ||
+		(!udp && (service->quic != 0 || service->amplification_limit != 0)))
+		return false;
+	return bytes_are_zero(service->reserved1, sizeof(service->reserved1));
 }
 
 static bool services_are_valid(const struct image_service *services, uint64_t n)

@@ -120,7 +120,19 @@ struct image_policy {
 	uint32_t adopt_window_ms;    /* after start: flows from outside may be adopted unproven */
 	uint32_t adopt_per_s;        /* at most so many a second, per lcore */
 	uint32_t start_wait_ms;      /* used when no image exists; copied here for `weirctl status` */
-	uint8_t reserved1[32];
+	/* flood mode: unproven attempts a second of one lcore, all services, above which none of them creates state; 0 = never */
+	uint32_t flood_per_s;
+	/* Answers to challenges with a wrong cookie, a second and lcore, above which a connection that a cookie proved gives no
+	 * punitive evidence: among so many guesses one may be right. 0 = never. */
+	uint32_t challenge_bad_per_s;
+	/* Challenges and refusals sent to one IPv4 /24 or IPv6 /56, a second; 0 = no cap of its own */
+	uint32_t replies_per_prefix_per_s;
+	uint32_t payload_idle_timeout_ms; /* proven TCP, no payload either way (LO-12): cut; 0 = never */
+	uint32_t straggler_timeout_ms;    /* the client acknowledges nothing of what the node sent (HE-13): cut; 0 = never */
+	/* Row 7: a prefix's limit grows by its configured value for each so many proven distinct clients seen in it lately
+	 * (CGNAT); 0 = limits are not weighted */
+	uint32_t clients_per_limit;
+	uint8_t reserved1[8];
 };
 
 struct image_service {
@@ -131,7 +143,7 @@ struct image_service {
 	uint8_t challenge_method;            /* enum image_challenge_method */
 	uint8_t udp_unanswered_packets;      /* packets a UDP flow may send before the node answers, 1..255 */
 	uint8_t refuse_with_rst;             /* 1: refusals of proven sources answer RST, 0: silent */
-	uint8_t reserved0;
+	uint8_t server_first;                /* 1: the node speaks first, so a lost ACK would never be resent: challenged by reset */
 	/* pressure: above `enter` unproven attempts a second, or `half_open` flows that wait; left at `leave`
 	 */
 	uint32_t pressure_enter_per_s;
@@ -139,7 +151,11 @@ struct image_service {
 	uint32_t pressure_half_open;
 	uint32_t pressure_hold_ms;    /* at least so long under pressure once entered */
 	uint32_t udp_idle_timeout_ms; /* 0: policy value */
-	uint8_t reserved1[12];
+	uint32_t paced_per_s;         /* no challenge, but pressure: unproven attempts a second that pass all the same, without
+					 state; shared among lcores; 0 = none */
+	uint8_t quic;                 /* UDP: 1 the service speaks QUIC */
+	uint8_t amplification_limit;  /* UDP: bytes to a source without proof, as a multiple of those from it; 0 = no limit */
+	uint8_t reserved1[6];
 };
 
 enum image_list_kind {
@@ -147,6 +163,7 @@ enum image_list_kind {
 	IMAGE_LIST_ALLOW = 1,
 	IMAGE_LIST_DENY = 2,
 	IMAGE_LIST_BAN = 3, /* meta says class and end */
+	IMAGE_LIST_PRICE = 4, /* meta: what an attempt from here costs of its prefixes' limits, in 1/16; 16 is the usual price */
 };
 
 /** One prefix of the lists. An address's intervals name its most specific label; `parent` leads to the next

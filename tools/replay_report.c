@@ -73,7 +73,7 @@ static void packet_json(FILE *to, const struct report_packet *packet, const char
 		fprintf(to, ",\"reply\":\"%s\"", action_name(decision));
 	if (decision && decision->action == WIRE_ACTION_COOKIE)
 		fprintf(to, ",\"reply_ack\":%" PRIu32 ",\"reply_seq\":%" PRIu32,
-			decision->reply_acknowledgement, decision->reply_sequence);
+			decision->segment.acknowledgement, decision->segment.sequence);
 	fputs("}\n", to);
 }
 

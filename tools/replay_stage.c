@@ -26,10 +26,6 @@ enum {
  * costs nothing. */
 #define STEP_MAX_NS UINT64_C(60000000000)
 
-/* As the dataplane's table thread: a cookie is valid for at most 64 s, so the current and the previous secret
- * suffice. */
-#define SECRET_NS UINT64_C(600000000000)
-
 static struct hash_key key_make(uint64_t seed, uint64_t part, uint64_t number)
 {
 	const struct hash_key fixed = {seed, ~seed};
@@ -174,17 +170,17 @@ void replay_stage_destroy(struct replay_stage *replay)
 	free(replay);
 }
 
-/* The secret of an age follows from the seed; after a long silence only the last two can still matter. */
+/* The key of an epoch follows from the seed. */
 static void secrets_advance(struct replay_stage *replay)
 {
-	uint64_t age = (replay->now_ns - REPLAY_CLOCK_BASE_NS) / SECRET_NS;
+	uint64_t epoch = cookie_epoch_of(replay->now_ns);
+	struct hash_key key;
 
-	if (age > replay->secret_age + 2)
-		replay->secret_age = age - 2;
-	while (replay->secret_age < age) {
-		struct hash_key fresh = key_make(replay->seed, KEY_COOKIES, ++replay->secret_age);
-		stage_shared_rotate_cookies(replay->shared, &fresh);
-	}
+	if (epoch == replay->cookie_epoch)
+		return;
+	replay->cookie_epoch = epoch;
+	key = key_make(replay->seed, KEY_COOKIES, epoch);
+	stage_shared_set_cookie_key(replay->shared, epoch, &key);
 }
 
 void replay_stage_advance(struct replay_stage *replay, uint64_t now_ns)

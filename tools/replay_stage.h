@@ -25,7 +25,7 @@ struct replay_stage {
 	void *image;
 	struct flow *storage;
 	size_t flows_bytes;
-	uint64_t seed, now_ns, stepped_ns, secret_age;
+	uint64_t seed, now_ns, stepped_ns, cookie_epoch;
 };
 
 /** `bans` may be NULL; their durations begin at start_wall_ms, the first packet's time. `seed` decides all

@@ -132,7 +132,9 @@ static void require_reply(const uint8_t *reply, unsigned n, uint32_t question_by
 
 static void require_replies(const uint8_t *frame, uint32_t n, const struct packet *packet)
 {
-	static const struct hash_key secrets[2] = {{1, 2}, {3, 4}};
+	static const struct cookie_secrets secrets = {{{1, 2}, {3, 4}}};
+	static const struct reply_segment syn_ack = {
+		.sequence = 1, .acknowledgement = 2, .window = 3, .options = {1460, true, 7, true}};
 	struct packet rst = *packet;
 	uint8_t fingerprint = 0;
 	uint8_t *out = malloc(REPLY_BYTES_MAX), *head = copy_of(frame, packet->payload_offset);
@@ -140,14 +142,14 @@ static void require_replies(const uint8_t *frame, uint32_t n, const struct packe
 	if (!out)
 		abort();
 	require_reply(out, reply_rst(head, packet, out), n);
-	require_reply(out, reply_syn_ack(head, packet, 1, 2, 3, 1460, out), n);
+	require_reply(out, reply_syn_ack(head, packet, &syn_ack, out), n);
 	require_reply(out, reply_icmp_prohibited(head, packet->payload_offset, packet, out), n);
 	require_reply(out, reply_icmp_prohibited(frame, n, packet, out), n);
 	if (packet_is_attempt_tcp(packet)) {
 		rst.tcp_flags = TCP_FLAG_RST;
-		rst.tcp_sequence = cookie_make(&secrets[0], packet, 1);
+		rst.tcp_sequence = cookie_make(&secrets, packet, 1);
 		REQUIRE(rst.tcp_sequence - packet->tcp_sequence > 1u + packet->payload_bytes);
-		REQUIRE(cookie_check(secrets, &rst, 1, &fingerprint) &&
+		REQUIRE(cookie_check(&secrets, &rst, 1, &fingerprint) &&
 			fingerprint == packet->tcp_fingerprint);
 	}
 	free(head);

@@ -8,9 +8,8 @@
 
 #define SLOT_NS (UINT64_C(1000000) * COOKIE_SLOT_MS)
 
-static const struct hash_key secrets[2] = {{1, 2}, {3, 4}};
-static const struct hash_key same_secret[2] = {{1, 2}, {1, 2}};
-static const struct hash_key rotated[2] = {{5, 6}, {1, 2}};
+static const struct cookie_secrets both = {{{1, 2}, {3, 4}}};
+static const struct cookie_secrets next_epoch_gone = {{{1, 2}, {5, 6}}}, this_epoch_gone = {{{5, 6}, {3, 4}}};
 
 static struct packet parse(const struct frame_spec *spec)
 {
@@ -26,27 +25,26 @@ static void test_accepted(void)
 {
 	static const struct {
 		const char *name;
-		const struct hash_key *secrets;
+		const struct cookie_secrets *secrets;
 		uint64_t made_ns, checked_ns;
 		bool accepted;
 	} cases[] = {
-		{"at once", same_secret, 10 * SLOT_NS, 10 * SLOT_NS, true},
-		{"at the end of its slot", same_secret, 10 * SLOT_NS, 11 * SLOT_NS - 1, true},
-		{"at the start of the next slot", same_secret, 10 * SLOT_NS, 11 * SLOT_NS, true},
-		{"at the end of the next slot", same_secret, 10 * SLOT_NS, 12 * SLOT_NS - 1, true},
-		{"two slots later", same_secret, 10 * SLOT_NS, 12 * SLOT_NS, false},
-		{"32 s later even when made at a slot's end", same_secret, 11 * SLOT_NS - 1, 12 * SLOT_NS - 1,
-			true},
-		{"a slot earlier", same_secret, 10 * SLOT_NS, 10 * SLOT_NS - 1, false},
-		{"with the secret rotated in the next slot", rotated, 10 * SLOT_NS, 11 * SLOT_NS, true},
-		{"with the secret rotated before", secrets, 10 * SLOT_NS, 11 * SLOT_NS, true},
-		{"with the secret gone two slots ago", rotated, 10 * SLOT_NS, 12 * SLOT_NS, false},
-		{"in the very first slot", same_secret, 0, 5, true},
+		{"at once", &both, 10 * SLOT_NS, 10 * SLOT_NS, true},
+		{"at the end of its slot", &both, 10 * SLOT_NS, 11 * SLOT_NS - 1, true},
+		{"at the start of the next slot", &both, 10 * SLOT_NS, 11 * SLOT_NS, true},
+		{"at the end of the next slot", &both, 10 * SLOT_NS, 12 * SLOT_NS - 1, true},
+		{"two slots later", &both, 10 * SLOT_NS, 12 * SLOT_NS, false},
+		{"32 s later even when made at a slot's end", &both, 11 * SLOT_NS - 1, 12 * SLOT_NS - 1, true},
+		{"a slot earlier", &both, 10 * SLOT_NS, 10 * SLOT_NS - 1, false},
+		{"from the last slot of an epoch", &both, 31 * SLOT_NS, 32 * SLOT_NS, true},
+		{"from there with the epoch's own secret gone", &this_epoch_gone, 31 * SLOT_NS, 32 * SLOT_NS, false},
+		{"whatever the other epoch's secret is", &next_epoch_gone, 10 * SLOT_NS, 11 * SLOT_NS, true},
+		{"in the very first slot", &both, 0, 5, true},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct packet syn = parse(&(struct frame_spec){.sequence = 12345});
-		uint32_t cookie = cookie_make(&same_secret[0], &syn, cases[i].made_ns);
+		uint32_t cookie = cookie_make(&both, &syn, cases[i].made_ns);
 		struct packet rst =
 			parse(&(struct frame_spec){.tcp_flags = TCP_FLAG_RST, .sequence = cookie});
 		uint8_t fingerprint = 0;
@@ -83,7 +81,7 @@ static void test_bound_to_the_client(void)
 		{"another fingerprint", {.tcp_flags = TCP_FLAG_RST}, 1, false},
 	};
 	struct packet syn = parse(&(struct frame_spec){.sequence = 12345});
-	uint32_t cookie = cookie_make(&secrets[0], &syn, 7 * SLOT_NS);
+	uint32_t cookie = cookie_make(&both, &syn, 7 * SLOT_NS);
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct frame_spec spec = cases[i].rst;
@@ -92,14 +90,14 @@ static void test_bound_to_the_client(void)
 
 		spec.sequence = cookie ^ cases[i].flip;
 		rst = parse(&spec);
-		CHECK_EQ(cases[i].name, cookie_check(secrets, &rst, 7 * SLOT_NS, &fingerprint),
+		CHECK_EQ(cases[i].name, cookie_check(&both, &rst, 7 * SLOT_NS, &fingerprint),
 			cases[i].accepted);
 		CHECK_EQ(cases[i].name, fingerprint, cases[i].accepted ? syn.tcp_fingerprint : 99);
 	}
 }
 
-/* Blind guesses: four cookies of 2^24 are right for a fingerprint, so 2^20 guesses hit 0.25 times on
- * average; 5 or more have a chance of 7e-6, and the secrets are constants here. */
+/* Blind guesses: two cookies of 2^24 are right for a fingerprint, so 2^20 guesses hit 0.125 times on
+ * average; 5 or more have a chance of 2e-7, and the secrets are constants here. */
 static void test_guesses(void)
 {
 	struct packet rst = parse(&(struct frame_spec){.tcp_flags = TCP_FLAG_RST});
@@ -109,11 +107,11 @@ static void test_guesses(void)
 		uint8_t fingerprint;
 
 		rst.tcp_sequence = i << 12 | 0x101;
-		hits += cookie_check(secrets, &rst, 3 * SLOT_NS, &fingerprint);
+		hits += cookie_check(&both, &rst, 3 * SLOT_NS, &fingerprint);
 	}
 	CHECK_TRUE("a million blind guesses", hits < 5);
 	rst.tcp_sequence = 0;
-	CHECK_FALSE("fingerprint 0 is nobody's", cookie_check(secrets, &rst, 3 * SLOT_NS, &(uint8_t){0}));
+	CHECK_FALSE("fingerprint 0 is nobody's", cookie_check(&both, &rst, 3 * SLOT_NS, &(uint8_t){0}));
 }
 
 /* A client whose sequence number happens to be the cookie, or near it, would take the SYN-ACK for a real one.
@@ -143,16 +141,16 @@ static void test_never_acceptable(void)
 		/* Far from every cookie of these tests, so that this is the cookie when nothing is in its
 		 * way. */
 		syn.tcp_sequence = 0;
-		usual = cookie_make(&secrets[0], &syn, 9 * SLOT_NS);
+		usual = cookie_make(&both, &syn, 9 * SLOT_NS);
 		CHECK_TRUE("the usual cookie is far from 0",
 			usual > 1u << 16 && usual < UINT32_MAX - (1u << 16));
 		syn.tcp_sequence = usual - cases[i].distance;
-		cookie = cookie_make(&secrets[0], &syn, 9 * SLOT_NS);
+		cookie = cookie_make(&both, &syn, 9 * SLOT_NS);
 		CHECK_EQ(cases[i].name, cookie != usual, cases[i].changed);
 		CHECK_TRUE(cases[i].name, cookie - syn.tcp_sequence > 1u + cases[i].payload_bytes);
 		rst = parse(&(struct frame_spec){.tcp_flags = TCP_FLAG_RST, .sequence = cookie});
 		CHECK_TRUE("and is accepted all the same",
-			cookie_check(secrets, &rst, 9 * SLOT_NS, &fingerprint));
+			cookie_check(&both, &rst, 9 * SLOT_NS, &fingerprint));
 	}
 }
 
@@ -168,14 +166,15 @@ static void test_through_a_reply(void)
 		&(struct frame_spec){.source = "2001:db8::1", .destination = "2001:db8::2", .sequence = 77},
 		&syn_frame);
 	CHECK_EQ("the SYN", frame_parse(&syn_frame, FRAME_CHECK_ALL, &syn), REASON_COUNT);
-	cookie = cookie_make(&secrets[0], &syn, SLOT_NS);
-	syn_ack_frame.n = reply_syn_ack(syn_frame.bytes, &syn, 1, cookie, 0, 1460, syn_ack_frame.bytes);
+	cookie = cookie_make(&both, &syn, SLOT_NS);
+	syn_ack_frame.n = reply_syn_ack(syn_frame.bytes, &syn,
+		&(struct reply_segment){.sequence = 1, .acknowledgement = cookie, .options.mss = 1460}, syn_ack_frame.bytes);
 	CHECK_EQ("the SYN-ACK", frame_parse(&syn_ack_frame, FRAME_CHECK_ALL, &syn_ack), REASON_COUNT);
 	rst = parse(&(struct frame_spec){.source = "2001:db8::1",
 		.destination = "2001:db8::2",
 		.tcp_flags = TCP_FLAG_RST,
 		.sequence = syn_ack.tcp_acknowledgement});
-	CHECK_TRUE("the RST proves the client", cookie_check(secrets, &rst, SLOT_NS, &fingerprint));
+	CHECK_TRUE("the RST proves the client", cookie_check(&both, &rst, SLOT_NS, &fingerprint));
 	CHECK_EQ("and brings the SYN's fingerprint back", fingerprint, syn.tcp_fingerprint);
 }
 

@@ -76,7 +76,12 @@ static void test_syn_ack(void)
 		unsigned n;
 
 		ask(cases[i].name, &cases[i].spec, &q);
-		n = reply_syn_ack(q.frame.bytes, &q.packet, 0x11223344, 0xfffefdfc, 4321, cases[i].mss, out);
+		n = reply_syn_ack(q.frame.bytes, &q.packet,
+			&(struct reply_segment){.sequence = 0x11223344,
+				.acknowledgement = 0xfffefdfc,
+				.window = 4321,
+				.options.mss = cases[i].mss},
+			out);
 		if (!check_answer(cases[i].name, &q, out, n, &answer))
 			continue;
 		CHECK_EQ(cases[i].name, answer.tcp_flags, S | A);
@@ -226,12 +231,12 @@ static void test_silence(void)
 		ask(cases[i].name, &cases[i].spec, &q);
 		CHECK_EQ(cases[i].name, reply_icmp_prohibited(q.frame.bytes, q.frame.n, &q.packet, out), 0);
 		CHECK_EQ(cases[i].name, reply_rst(q.frame.bytes, &q.packet, out), 0);
-		CHECK_EQ(cases[i].name, reply_syn_ack(q.frame.bytes, &q.packet, 1, 2, 3, 4, out), 0);
+		CHECK_EQ(cases[i].name, reply_syn_ack(q.frame.bytes, &q.packet, &(struct reply_segment){.options.mss = 4}, out), 0);
 	}
 	ask("a SYN", &(struct frame_spec){0}, &q);
 	q.packet.wire_bytes--;
 	CHECK_EQ(
-		"a SYN shorter than any answer", reply_syn_ack(q.frame.bytes, &q.packet, 1, 2, 3, 0, out), 0);
+		"a SYN shorter than any answer", reply_syn_ack(q.frame.bytes, &q.packet, &(struct reply_segment){0}, out), 0);
 	ask("a RST", &(struct frame_spec){.tcp_flags = R}, &q);
 	CHECK_EQ("a RST is not answered by a RST", reply_rst(q.frame.bytes, &q.packet, out), 0);
 	ask("a fragment",

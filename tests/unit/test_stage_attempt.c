@@ -112,7 +112,7 @@ static void test_challenge(void)
 	CHECK_EQ("an unproven source is challenged", world_send_syn(world, 2000, "203.0.113.1", 40000, 30304),
 		REASON_CHALLENGED);
 	CHECK_EQ("with a cookie on the wire", world->decision.action, (int)WIRE_ACTION_COOKIE);
-	cookie = world->decision.reply_acknowledgement;
+	cookie = world->decision.segment.acknowledgement;
 	CHECK_TRUE("that the client must find unacceptable", cookie != 1001 && cookie != 1000);
 	CHECK_EQ("no state was made", world_counter(world, COUNTER_FLOWS), (uint64_t)0);
 	CHECK_EQ("a guess proves nothing",
@@ -132,11 +132,11 @@ static void test_challenge(void)
 		world_send_syn(world, 3006, "203.0.113.1", 40001, 30304), REASON_ADMITTED);
 	CHECK_EQ("a neighbour is not proven by it", world_send_syn(world, 3007, "203.0.113.3", 40001, 30304),
 		REASON_CHALLENGED);
-	stage_shared_rotate_cookies(world->shared, &(struct hash_key){71, 72});
-	CHECK_EQ("a cookie outlives one change of the secret",
+	stage_shared_set_cookie_key(world->shared, 1, &(struct hash_key){71, 72});
+	CHECK_EQ("a cookie outlives the next epoch's secret",
 		answer_challenge(world, 3008, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_PASSED);
-	stage_shared_rotate_cookies(world->shared, &(struct hash_key){73, 74});
-	CHECK_EQ("but not two", answer_challenge(world, 3009, "203.0.113.1", 40000, 30304, cookie),
+	stage_shared_set_cookie_key(world->shared, 2, &(struct hash_key){73, 74});
+	CHECK_EQ("but not its own epoch's successor's", answer_challenge(world, 3009, "203.0.113.1", 40000, 30304, cookie),
 		REASON_CHALLENGE_BAD);
 	CHECK_EQ("an old cookie is worth nothing",
 		answer_challenge(world, 80000, "203.0.113.1", 40000, 30304, cookie), REASON_CHALLENGE_BAD);
@@ -259,7 +259,7 @@ static void test_victim(void)
 		REASON_CHALLENGED);
 	CHECK_EQ("the challenge is answered",
 		answer_challenge(
-			world, 2602, "203.0.113.7", 60001, 30303, world->decision.reply_acknowledgement),
+			world, 2602, "203.0.113.7", 60001, 30303, world->decision.segment.acknowledgement),
 		REASON_CHALLENGE_PASSED);
 	for (unsigned i = 0; i < 1000; i++)
 		(void)world_send_syn(world, 2602, "203.0.113.7", (uint16_t)(1024 + i), 30303);
@@ -269,7 +269,7 @@ static void test_victim(void)
 		REASON_CHALLENGED);
 	CHECK_EQ("answers",
 		answer_challenge(
-			world, 2605, "198.18.0.9", 60001, 30303, world->decision.reply_acknowledgement),
+			world, 2605, "198.18.0.9", 60001, 30303, world->decision.segment.acknowledgement),
 		REASON_CHALLENGE_PASSED);
 	CHECK_EQ("and is admitted", world_send_syn(world, 2606, "198.18.0.9", 60001, 30303), REASON_ADMITTED);
 	world_destroy(world);

@@ -158,7 +158,7 @@ static void test_tickets(void)
 			continue;
 		}
 		(void)from_client_at(
-			world, 2000, port, 30304, RST, world->decision.reply_acknowledgement, 0, 0);
+			world, 2000, port, 30304, RST, world->decision.segment.acknowledgement, 0, 0);
 		admitted += from_client_at(world, 2000, port, 30304, SYN, 1000, 0, 0) == REASON_ADMITTED;
 	}
 	CHECK_TRUE("tickets and budget together are bounded", admitted <= 33);
@@ -175,7 +175,7 @@ static void test_ticket_evidence(void)
 	world_start(world);
 	CHECK_EQ("a SYN is challenged", from_client(world, 2000, SYN, 1000, 0, 0), REASON_CHALLENGED);
 	CHECK_EQ("the victim's stack resets what it did not ask for",
-		from_client(world, 2001, RST, world->decision.reply_acknowledgement, 0, 0),
+		from_client(world, 2001, RST, world->decision.segment.acknowledgement, 0, 0),
 		REASON_CHALLENGE_PASSED);
 	CHECK_EQ("the victim itself connects", world_connect(world, 2002, VICTIM, 41000), REASON_ADMITTED);
 	world->n_events = 0;
