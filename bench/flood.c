@@ -61,6 +61,7 @@ static void sum_counts(const struct flood *flood, struct flood_counts *ret_count
 
 		ret_counts->sent += counts->sent;
 		ret_counts->bytes += counts->bytes;
+		ret_counts->received += counts->received;
 		ret_counts->not_sent_late += counts->not_sent_late;
 		ret_counts->not_sent_port += counts->not_sent_port;
 		for (unsigned k = 0; k < FLOOD_KINDS; k++)
@@ -141,6 +142,17 @@ static void watch(struct flood *flood, uint64_t start_tsc)
 	}
 }
 
+/* The self-check: a rate is the receiver's only when the port was full; else it is this generator's, or the schedule's. */
+static const char *bottleneck_of(const struct flood_counts *counts)
+{
+	uint64_t meant = counts->sent + counts->not_sent_late + counts->not_sent_port;
+
+	/* a thousandth: start and end of a run are not steady */
+	if (counts->not_sent_port > meant / 1000)
+		return "port";
+	return counts->not_sent_late > meant / 1000 ? "generator" : "none";
+}
+
 static void result_print(const struct flood *flood, int argc, char *const argv[])
 {
 	const struct flood_options *options = &flood->options;
@@ -149,18 +161,19 @@ static void result_print(const struct flood *flood, int argc, char *const argv[]
 	sum_counts(flood, &counts);
 	double seconds = flood->seconds < options->seconds ? flood->seconds : options->seconds;
 	if (!options->json) {
-		printf("%s: %lu packets sent in %.1f s (%.0f a second), %lu not sent\n", traffic_kind_name(options->sources.kind),
-			counts.sent, seconds, (double)counts.sent / seconds, counts.not_sent_late + counts.not_sent_port);
+		printf("%s: %lu packets sent in %.1f s (%.0f a second), %lu not sent, bottleneck: %s\n",
+			traffic_kind_name(options->sources.kind), counts.sent, seconds, (double)counts.sent / seconds,
+			counts.not_sent_late + counts.not_sent_port, bottleneck_of(&counts));
 		return;
 	}
 	printf("{\"tool\": \"weir-flood\", \"version\": \"%s\", \"command\": ", WEIR_VERSION);
 	option_command_print(stdout, argc, argv);
 	printf(", \"seed\": %lu, \"model\": \"%s\", \"start_monotonic_ns\": %lu, \"seconds\": %.3f, \"sent\": %lu, "
 	       "\"bytes\": %lu, \"rate_pps\": %.0f, \"not_sent\": %lu, \"not_sent_late\": %lu, \"not_sent_port\": %lu, "
-	       "\"by_packet\": {",
+	       "\"received\": %lu, \"bottleneck\": \"%s\", \"by_packet\": {",
 		options->sources.seed, traffic_kind_name(options->sources.kind), flood->start_monotonic_ns, seconds, counts.sent,
 		counts.bytes, (double)counts.sent / seconds, counts.not_sent_late + counts.not_sent_port, counts.not_sent_late,
-		counts.not_sent_port);
+		counts.not_sent_port, counts.received, bottleneck_of(&counts));
 	for (unsigned k = 0; k < FLOOD_KINDS; k++)
 		printf("%s\"%s\": %lu", k == 0 ? "" : ", ", flood_kind_name((enum flood_kind)k), counts.by_kind[k]);
 	printf("}, \"series_pps\": [");

@@ -11,16 +11,23 @@
 #include "bench/socket_address.h"
 #include "bench/target_guard.h"
 
+enum { PAYLOAD_MAX = 1440 }; /* TCP over IPv6 without options in 1500 bytes; other headers are shorter */
+
 static const char usage[] =
 	"usage: weir-flood --port VDEV|PCI --target ADDRESS:PORT --mac MAC --sources PREFIX [...] [options]\n"
 	"Open-loop packets through any DPDK port, e.g. --port net_af_packet0,iface=veth0,qdisc_bypass=1\n"
 	"  --target A:P        up to 4, IPv4 and IPv6 ([V6]:PORT); --mac: their next hop\n"
-	"  --packet K          syn (with options, default) | syn-bare | ack | udp; several are mixed evenly\n"
-	"  --model M           spoof (default) | few-subnets | zipf | botnet; --population N, --exponent X\n"
+	"  --packet K          syn (with options, default) | syn-bare | ack | rst | data | fin | udp | quic | quic-v2 |\n"
+	"                      icmp; several are mixed evenly\n"
+	"  --model M           who sends: spoof (default) | few-subnets | zipf | botnet | v6-64 | v6-48 | slow |\n"
+	"                      reconnect | rotate | cgnat | collide | victim\n"
+	"  --population N      addresses, subnets or slots of a model (default 256)\n"
+	"  --exponent X        of zipf's ranks, or the spread of ln(rate) in a botnet (default 1.1)\n"
+	"  --run N             packets in a row of reconnect, patience of rotate (default 8)\n"
 	"  --sources PREFIX    up to 32; --exclude PREFIX: never drawn; --v6-share 0..1 (default 0.25)\n"
 	"  --source-ports L-H  default 1024-65535\n"
-	"  --rate PPS          in all (default 10000); --ramp S: grow to it; --on-off ON:OFF seconds\n"
-	"  --seconds S         default 10; --payload BYTES of udp; --seed N; --label TEXT\n"
+	"  --rate PPS          in all (default 10000); --ramp S: grow to it; --on-off ON:OFF seconds; --poisson\n"
+	"  --seconds S         default 10; --payload BYTES of udp, icmp and data; --seed N; --label TEXT\n"
 	"  --lcores N          sending threads, one queue each (default 1); --cpu C: on CPUs C, C+1, ...\n"
 	"  --poll              spin between bursts instead of sleeping; --huge: use huge pages\n"
 	"  --eal ARG           a further argument for DPDK's EAL\n"
@@ -71,6 +78,8 @@ static bool number_take(struct flood_options *options, int letter, const char *t
 	switch (letter) {
 	case 'n':
 		return option_count_parse(text, 1, TRAFFIC_POPULATION_MAX, &value) && (options->sources.population = (uint32_t)value) > 0;
+	case 'N':
+		return option_count_parse(text, 1, 1000000, &value) && (options->sources.run = (uint32_t)value) > 0;
 	case 'x':
 		return option_real_parse(text, 0.01, 10, &options->sources.exponent);
 	case '6':
@@ -86,7 +95,7 @@ static bool number_take(struct flood_options *options, int letter, const char *t
 	case 'd':
 		return option_real_parse(text, 0.1, 86400, &options->seconds);
 	case 'P':
-		if (!option_count_parse(text, 0, FLOOD_PAYLOAD_MAX, &value))
+		if (!option_count_parse(text, 0, PAYLOAD_MAX, &value))
 			return false;
 		options->payload_bytes = (uint16_t)value;
 		return true;
@@ -201,13 +210,13 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 		{"mac", required_argument, NULL, 'm'}, {"packet", required_argument, NULL, 'k'},
 		{"model", required_argument, NULL, 'M'}, {"sources", required_argument, NULL, 's'},
 		{"exclude", required_argument, NULL, 'e'}, {"source-ports", required_argument, NULL, 'o'},
-		{"population", required_argument, NULL, 'n'}, {"exponent", required_argument, NULL, 'x'},
+		{"population", required_argument, NULL, 'n'}, {"run", required_argument, NULL, 'N'}, {"exponent", required_argument, NULL, 'x'},
 		{"v6-share", required_argument, NULL, '6'}, {"rate", required_argument, NULL, 'r'},
 		{"ramp", required_argument, NULL, 'R'}, {"on-off", required_argument, NULL, 'f'},
 		{"seconds", required_argument, NULL, 'd'}, {"payload", required_argument, NULL, 'P'},
 		{"seed", required_argument, NULL, 'S'}, {"label", required_argument, NULL, 'L'},
 		{"lcores", required_argument, NULL, 'l'}, {"cpu", required_argument, NULL, 'c'},
-		{"eal", required_argument, NULL, 'E'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
+		{"eal", required_argument, NULL, 'E'}, {"poisson", no_argument, NULL, 'q'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
 		{"json", no_argument, NULL, 'j'}, {"live", no_argument, NULL, 'v'},
 		{"i-own-this-target", no_argument, NULL, 'O'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct flood_options options; /* large */
@@ -215,7 +224,7 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 
 	options = (struct flood_options){.seconds = 10, .source_port_low = 1024, .source_port_high = 65535, .n_lcores = 1,
 		.label = "", .payload_bytes = 64, .schedule = {.pattern = TRAFFIC_CONSTANT, .rate_pps = 10000},
-		.sources = {.kind = TRAFFIC_SPOOF, .population = 256, .exponent = 1.1, .v6_share = 0.25, .seed = 1}};
+		.sources = {.kind = TRAFFIC_SPOOF, .population = 256, .run = 8, .exponent = 1.1, .v6_share = 0.25, .seed = 1}};
 	while ((letter = getopt_long(argc, argv, "", known, &index)) != -1) {
 		bool *flag = flag_of(&options, letter);
 
@@ -225,7 +234,9 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 		}
 		if (letter == '?')
 			return 2;
-		if (flag != NULL) {
+		if (letter == 'q') {
+			options.schedule.pattern = TRAFFIC_POISSON;
+		} else if (flag != NULL) {
 			*flag = true;
 		} else if (!option_take(&options, letter, optarg)) {
 			fprintf(stderr, "weir-flood: --%s: '%s' is not valid\n", known[index].name, optarg);

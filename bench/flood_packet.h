@@ -12,16 +12,22 @@
 enum flood_kind {
 	FLOOD_SYN,	/* with the options of a current Linux client */
 	FLOOD_SYN_BARE, /* without options */
-	FLOOD_ACK,
+	FLOOD_ACK,	/* of nothing: both numbers are random */
+	FLOOD_RST,
 	FLOOD_UDP,
+	FLOOD_QUIC,    /* an Initial of version 1, 1200 bytes: what a server must answer */
+	FLOOD_QUIC_V2, /* of version 2 (RFC 9369) */
+	FLOOD_ICMP,    /* echo request */
+	FLOOD_DATA,    /* TCP with PSH and ACK and a payload: for flows that exist */
+	FLOOD_FIN,     /* FIN and ACK */
 	FLOOD_KINDS,
 };
 
 enum {
 	FLOOD_MAC_BYTES = 6,
-	FLOOD_PAYLOAD_MAX = 1400,
-	/* Ethernet, IPv6, TCP with 20 bytes of options, payload */
-	FLOOD_FRAME_MAX = 14 + 40 + 40 + FLOOD_PAYLOAD_MAX,
+	FLOOD_PAYLOAD_MAX = 1460,
+	/* Ethernet, IPv6, TCP with 20 bytes of options, payload, to the next 16 */
+	FLOOD_FRAME_MAX = (14 + 40 + 40 + FLOOD_PAYLOAD_MAX + 15) / 16 * 16,
 };
 
 struct flood_target {
@@ -31,21 +37,30 @@ struct flood_target {
 };
 
 struct flood_template {
-	uint8_t frame[FLOOD_FRAME_MAX];
+	_Alignas(16) uint8_t frame[FLOOD_FRAME_MAX];
 	uint16_t frame_bytes, transport_offset;
-	bool v4, udp;
-	uint32_t ip_sum, transport_sum; /* of everything but source, source port, sequence number and the checksums */
+	uint8_t kind; /* enum flood_kind */
+	bool v4;
+	/* of everything but source, source port, numbers and the checksums, as words of this machine's byte order: the ones'
+	 * complement sum does not care */
+	uint32_t ip_sum, transport_sum;
 };
 
-/** `payload_bytes` counts for FLOOD_UDP only, at most FLOOD_PAYLOAD_MAX. */
+/** `payload_bytes` counts for FLOOD_UDP, FLOOD_ICMP and FLOOD_DATA only, at most FLOOD_PAYLOAD_MAX. */
 void flood_template_build(struct flood_template *ret_template, enum flood_kind kind, const struct flood_target *target,
 	uint16_t payload_bytes);
-/** Write one frame of template->frame_bytes. The source's family must be the template's. `sequence` is not used by UDP. */
+/** Write one frame of template->frame_bytes; up to 15 more bytes are overwritten, so `frame` has FLOOD_FRAME_MAX. The
+ * source's family must be the template's. The low half of `random` is the sequence number; the rest goes where the kind has
+ * something to vary: acknowledgement of FLOOD_ACK, connection id of QUIC. */
 void flood_frame_write(const struct flood_template *template, const struct address *source, uint16_t source_port,
-	uint32_t sequence, uint8_t *frame);
+	uint64_t random, uint8_t *frame);
+/** The same for TCP, with both numbers. */
+void flood_segment_write(const struct flood_template *template, const struct address *source, uint16_t source_port,
+	uint32_t sequence, uint32_t acknowledgement, uint8_t *frame);
 
+/** As in weir-flood's --packet: "syn", "syn-bare", "ack", ... */
 const char *flood_kind_name(enum flood_kind kind);
-/** "syn", "syn-bare", "ack", "udp". -EINVAL. */
+/** -EINVAL. */
 int flood_kind_parse(const char *text, enum flood_kind *ret_kind);
 
 #endif

@@ -14,7 +14,7 @@ struct rte_mempool;
 
 /** Written by the worker, read by anyone, relaxed. */
 struct flood_counts {
-	_Atomic uint64_t sent, bytes;
+	_Atomic uint64_t sent, bytes, received;
 	_Atomic uint64_t not_sent_late; /* the lcore or the port could not keep up: debt beyond its bound */
 	_Atomic uint64_t not_sent_port; /* the port took no more */
 	_Atomic uint64_t by_kind[FLOOD_KINDS];
@@ -31,7 +31,6 @@ struct flood_worker {
 	unsigned n_templates[2]; /* by family: [0] v6, [1] v4 */
 	unsigned turn[2];
 	struct flood_template templates[2][FLOOD_TARGETS_MAX * FLOOD_KINDS];
-	enum flood_kind kinds[2][FLOOD_TARGETS_MAX * FLOOD_KINDS];
 	_Alignas(64) struct flood_counts counts;
 };
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/traffic_pieces.h"
+#include "bench/traffic_schedule.h"
 #include "shm/prefix.h"
 
 enum {
@@ -23,7 +25,15 @@ enum traffic_kind {
 	TRAFFIC_SPOOF,	     /* each packet from a fresh address, uniform over the prefixes */
 	TRAFFIC_FEW_SUBNETS, /* `population` dense subnets (v4 /24, v6 /64); hosts uniform inside */
 	TRAFFIC_ZIPF,	     /* `population` addresses; the k-th sends in proportion to k^-exponent */
-	TRAFFIC_BOTNET,	     /* `population` addresses that all send alike */
+	TRAFFIC_BOTNET,	     /* `population` addresses; rates are lognormal, ln(rate) has the standard deviation `exponent` */
+	TRAFFIC_V6_64,	     /* a /64 after another of the IPv6 prefixes, hosts uniform inside */
+	TRAFFIC_V6_48,	     /* a /48 after another */
+	TRAFFIC_SLOW,	     /* `population` addresses in turn, so each sends rate / population evenly */
+	TRAFFIC_RECONNECT,   /* `population` addresses; each draw of one of them lasts for `run` packets */
+	TRAFFIC_ROTATE,	     /* `population` slots; a source that gets no answer to `run` packets moves to a fresh address */
+	TRAFFIC_CGNAT,	     /* `population` addresses, each shared by many clients: all send alike */
+	TRAFFIC_COLLIDE,     /* `population` addresses that fall into one 4096th of a table under `hash` */
+	TRAFFIC_VICTIM,	     /* exactly the given host addresses, in turn: packets in somebody's name */
 	TRAFFIC_KINDS,
 };
 
@@ -33,10 +43,15 @@ struct traffic_config {
 	size_t n_prefixes;
 	struct prefix excluded[TRAFFIC_EXCLUDED_MAX]; /* never drawn */
 	size_t n_excluded;
-	uint32_t population; /* subnets or addresses; unused by TRAFFIC_SPOOF */
-	double exponent;     /* TRAFFIC_ZIPF: > 0 */
+	uint32_t population; /* subnets, addresses or slots; unused by models that have none */
+	uint32_t run;	     /* TRAFFIC_RECONNECT, TRAFFIC_ROTATE: >= 1 */
+	double exponent;     /* TRAFFIC_ZIPF: > 0; TRAFFIC_BOTNET: >= 0, 0 is equal rates */
 	double v6_share;     /* 0..1 of the draws, when both families have prefixes */
 	uint64_t seed;
+	/* Several lcores share one seed: populations are the same on all of them, fresh addresses and turns are not. */
+	uint32_t worker, n_workers; /* 0 of 0 means 0 of 1 */
+	/** TRAFFIC_COLLIDE: the table's hash with a key that the adversary guessed. */
+	uint64_t (*hash)(const struct address *address);
 };
 
 struct traffic_model;
@@ -47,27 +62,14 @@ int traffic_model_create(const struct traffic_config *config, struct traffic_mod
 void traffic_model_destroy(struct traffic_model *model);
 /** Draw the next source. */
 struct address traffic_model_next(struct traffic_model *model);
-/** A generator for everything else that is random in a packet (ports, sequence numbers). */
-uint64_t traffic_random_next(uint64_t *state);
+/** TRAFFIC_ROTATE: a packet came back to this source. Nothing for other models and unknown addresses. */
+void traffic_model_answered(struct traffic_model *model, const struct address *source);
+/** Whether answers change what the model draws. */
+bool traffic_model_listens(const struct traffic_model *model);
 
-/** "spoof", "few-subnets", "zipf", "botnet". */
+/** As in weir-flood's --model: "spoof", "few-subnets", ... */
 const char *traffic_kind_name(enum traffic_kind kind);
 /** -EINVAL: no such model. */
 int traffic_kind_parse(const char *text, enum traffic_kind *ret_kind);
-
-enum traffic_pattern {
-	TRAFFIC_CONSTANT, /* rate_pps */
-	TRAFFIC_RAMP,	  /* from 0 to rate_pps within ramp_ns, constant then */
-	TRAFFIC_ON_OFF,	  /* rate_pps for on_ns, silence for off_ns */
-};
-
-struct traffic_schedule {
-	enum traffic_pattern pattern;
-	double rate_pps; /* > 0 */
-	uint64_t ramp_ns, on_ns, off_ns;
-};
-
-/** Packets due since the start, `elapsed_ns` after it: open loop, whatever was really sent. Never falls. */
-uint64_t traffic_schedule_due(const struct traffic_schedule *schedule, uint64_t elapsed_ns);
 
 #endif
