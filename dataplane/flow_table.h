@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Flows of one lcore: 64 bytes each in a segment that survives the process, and a private index of at most 16
- * bytes a flow. Thread: the owning lcore only (the table thread may read entries for a dump and accepts that
+ * Flows of one lcore: 64 bytes each in a segment that survives the process, a private index of at most 11
+ * bytes a flow and 4 private bytes of activity. Thread: the owning lcore only (the table thread may read entries for a dump and accepts that
  * they move). Fixed size. A full bucket evicts the oldest unproven flow among its candidates in O(1); a
  * proven flow is never evicted by an unproven one.
  */
@@ -82,6 +82,14 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 64, "one cache line a flow");
 
+/** When a flow last did something, for the limits of stage_activity.c: seconds of CLOCK_MONOTONIC, low 16 bits.
+ * Private to the process, and undefined until stage_activity.c writes it: while the place is free the same bytes
+ * hold the list of free places. */
+struct flow_activity {
+	uint16_t payload_s;  /* new payload, either direction */
+	uint16_t progress_s; /* the client acknowledged something, or the node sent when nothing was unacknowledged */
+};
+
 struct flow_table;
 
 /** `storage`: capacity flows in the surviving segment, aligned to 64. Entries in it that are not FREE are
@@ -110,6 +118,8 @@ struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *
 void flow_table_remove(struct flow_table *table, struct flow *flow);
 uint32_t flow_table_count(const struct flow_table *table);
 uint32_t flow_table_capacity(const struct flow_table *table);
+/** Of a live flow of this table. */
+struct flow_activity *flow_table_activity(struct flow_table *table, const struct flow *flow);
 /** Walk: the next up to `budget` places of the storage after *cursor (wraps); calls visit for live flows.
  * visit may remove the flow it is given. Returns places looked at. */
 uint32_t flow_table_walk(struct flow_table *table, uint32_t *cursor, uint32_t budget,

@@ -436,6 +436,89 @@ static void test_walk(void)
 	storage_free(storage, CAPACITY);
 }
 
+/* The list of free places and the activities share memory: neither may write into the other. */
+static void test_activity(void)
+{
+	enum { CAPACITY = 256, STEPS = 20000, KEYS = 300 };
+	struct flow *storage = storage_make(CAPACITY), evicted, *held[KEYS] = {NULL};
+	struct flow_table *table = NULL;
+	bool taken[CAPACITY] = {false};
+	uint64_t random = 7;
+	uint32_t live = 0;
+	unsigned wrong = 0, shared = 0;
+
+	CHECK_EQ("a table is made",
+		flow_table_create(storage, CAPACITY, &test_key, &table_memory_heap, &table), 0);
+	for (int step = 0; step < STEPS; step++) {
+		uint16_t i = (uint16_t)(random_next(&random) % KEYS);
+		struct flow_key key = key_make(i);
+		struct flow *flow = held[i];
+
+		if (flow) {
+			struct flow_activity *activity = flow_table_activity(table, flow);
+
+			wrong += activity->payload_s != i || activity->progress_s != UINT16_MAX - i;
+			if (random_next(&random) % 3 == 0)
+				continue;
+			flow_table_remove(table, flow);
+			taken[flow - storage] = false;
+			held[i] = NULL;
+			live--;
+			continue;
+		}
+		flow = insert(table, &key, 0, true, &evicted);
+		if (!flow)
+			continue;
+		shared += taken[flow - storage] || evicted.state != FLOW_STATE_FREE;
+		taken[flow - storage] = true;
+		held[i] = flow;
+		live++;
+		*flow_table_activity(table, flow) =
+			(struct flow_activity){.payload_s = i, .progress_s = (uint16_t)(UINT16_MAX - i)};
+		if (step == STEPS / 2)
+			CHECK_EQ("the flows are indexed anew", flow_table_adopt_all(table, NULL, NULL), live);
+	}
+	CHECK_EQ("each flow finds the activity that it left", wrong, 0u);
+	CHECK_EQ("no place is given to two flows", shared, 0u);
+	for (uint64_t i = KEYS; i < 10 * KEYS && flow_table_count(table) < CAPACITY; i++) {
+		struct flow_key key = key_make(i);
+		struct flow *flow = insert(table, &key, 0, true, &evicted);
+
+		wrong += flow && taken[flow - storage];
+		if (flow)
+			taken[flow - storage] = true;
+	}
+	CHECK_TRUE("no place was lost on the way", wrong == 0 && flow_table_count(table) == CAPACITY);
+	for (unsigned i = 0; i < KEYS; i++)
+		wrong += held[i] && flow_table_activity(table, held[i])->payload_s != i;
+	CHECK_EQ("and a full table leaves activities alone", wrong, 0u);
+	flow_table_destroy(table);
+	storage_free(storage, CAPACITY);
+}
+
+static void test_lowest_first(void)
+{
+	struct flow *storage = storage_make(64), evicted, *flows[8];
+	struct flow_table *table = NULL;
+	struct flow_key key;
+
+	for (unsigned i = 0; i < 64; i += 2)
+		storage[i] = (struct flow){.state = FLOW_STATE_ESTABLISHED, .protocol = 6, .client_port = (uint16_t)i};
+	CHECK_EQ("a predecessor left every second place taken",
+		flow_table_create(storage, 64, &test_key, &table_memory_heap, &table), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		key = key_make(100 + i);
+		flows[i] = insert(table, &key, 0, false, &evicted);
+		CHECK_PTR_EQ("newcomers take the lowest free places", flows[i], &storage[2 * i + 1]);
+	}
+	flow_table_remove(table, flows[3]);
+	flow_table_remove(table, flows[5]);
+	key = key_make(200);
+	CHECK_PTR_EQ("and what was freed last", insert(table, &key, 0, false, &evicted), flows[5]);
+	flow_table_destroy(table);
+	storage_free(storage, 64);
+}
+
 static void test_arguments(void)
 {
 	struct flow *storage = storage_make(64);
@@ -464,6 +547,8 @@ static const struct check_test tests[] = {
 	{"of two flows with one key the younger stays", test_duplicates},
 	{"a kill during an insert leaves a free place", test_killed_in_insert},
 	{"walks see every flow once", test_walk},
+	{"activities and free places share memory without harm", test_activity},
+	{"the lowest places are taken first", test_lowest_first},
 	{"wrong arguments are refused", test_arguments},
 };
 CHECK_MAIN("flow_table", tests)
