@@ -95,7 +95,7 @@ static void link_flow_fill(const struct flow *flow, uint32_t now_ms, struct link
 		.flags = (uint8_t)(EVENT_FLAG_PROVEN | ((flow->flags & FLOW_FLAG_OUTBOUND) ? EVENT_FLAG_OUTBOUND : 0)),
 		.age_ms = now_ms - flow->born_ms, .idle_ms = now_ms - flow->last_ms,
 		.bytes_in = (uint32_t)(flow->bytes_in_256 << 8), .bytes_out = (uint32_t)(flow->bytes_out_256 << 8),
-		.rtt_us = flow->handshake_us, .born_ms = flow->born_ms };
+		.rtt_us = flow->flags & FLOW_FLAG_TRANSLATED ? 0 : flow->handshake_us, .born_ms = flow->born_ms };
 	memcpy(ret_flow->client, flow->client, sizeof(ret_flow->client));
 }
 

@@ -104,21 +104,36 @@ static void phase_lookup(struct stage *stage, const struct moment *moment, struc
 	}
 }
 
-static enum reason icmp_error(struct stage *stage, const struct moment *moment, struct work *work)
+/* RFC 5927: it must quote data in flight, which a blind sender does not know. Half-open flows have none to check. */
+static bool quotes_data_in_flight(const struct flow *flow, const struct packet *packet)
+{
+	uint32_t sequence = packet->quoted_tcp_sequence;
+	uint32_t acked = flow->node_acked;
+
+	if (packet->quoted_protocol != 6 || !(flow->flags & FLOW_FLAG_PROVEN))
+		return true;
+	if (flow->state == FLOW_STATE_PROXY_DIAL)
+		return false;
+	if (flow->flags & FLOW_FLAG_TRANSLATED)
+		sequence -= flow->handshake_us;
+	/* The client has acknowledged nothing yet: at most a first window is on its way. */
+	if (flow->rtt_pending)
+		acked = flow->node_next - UINT16_MAX;
+	return sequence_after(sequence, flow->node_next) <= 0 && sequence_after(sequence, acked) >= 0;
+}
+
+static enum reason icmp_error(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct packet *packet = &work->arrival->packet;
 	const struct flow *flow = work->flow;
 	uint64_t *state_ns;
 
+	if (flow != NULL)
+		translate_quoted_decide(flow, work->arrival->side, decision);
 	if (work->arrival->side == SIDE_INSIDE)
 		return flow != NULL ? REASON_ICMP_OF_FLOW : REASON_FLOW_FROM_NODE;
-	if (flow == NULL)
-		return REASON_ICMP_UNRELATED;
-	/* RFC 5927: it must quote data in flight, which a blind sender does not know. Half-open flows have
-	 * none to check. */
-	if (packet->quoted_protocol == 6 && (flow->flags & FLOW_FLAG_PROVEN) &&
-		(sequence_after(packet->quoted_tcp_sequence, flow->node_next) > 0 ||
-			sequence_after(packet->quoted_tcp_sequence, flow->node_acked) < 0))
+	if (flow == NULL || !quotes_data_in_flight(flow, packet))
 		return REASON_ICMP_UNRELATED;
 	state_ns = &stage->icmp_error_tat_ns[(flow->flags & FLOW_FLAG_PROVEN) != 0];
 	return take(&moment->rules->icmp, state_ns, moment) ? REASON_ICMP_OF_FLOW
@@ -184,14 +199,14 @@ static enum reason decide_one(
 	switch ((enum packet_kind)work->arrival->packet.kind) {
 	case PACKET_KIND_TCP:
 		reason = outside ? stage_tcp_outside(stage, moment, work, decision)
-				 : stage_tcp_inside(stage, moment, work);
+				 : stage_tcp_inside(stage, moment, work, decision);
 		break;
 	case PACKET_KIND_UDP:
 		reason = outside ? stage_udp_outside(stage, moment, work, decision)
 				 : stage_udp_inside(stage, moment, work);
 		break;
 	case PACKET_KIND_ICMP_ERROR:
-		return icmp_error(stage, moment, work);
+		return icmp_error(stage, moment, work, decision);
 	case PACKET_KIND_FRAGMENT:
 		return fragment(stage, moment, work);
 	default:
@@ -214,7 +229,7 @@ static void malformed_evidence(struct stage *stage, const struct moment *moment,
 		return;
 	flow = flow_table_lookup(stage->flows, &work->key, flow_table_prefetch(stage->flows, &work->key));
 	if (flow == NULL || !(flow->flags & FLOW_FLAG_PROVEN) || packet->tcp_sequence != flow->client_next ||
-		packet->tcp_acknowledgement != flow->node_next)
+		translate_acknowledgement(flow, packet->tcp_acknowledgement) != flow->node_next)
 		return;
 	flow_event(stage, moment, flow, EVENT_FLOW_MALFORMED, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 }
@@ -240,7 +255,9 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 		(refusal_is_silent(moment->rules, work) ||
 			!take(&moment->rules->replies, &stage->replies_tat_ns, moment)))
 		decision->action = WIRE_ACTION_NONE;
-	if (moment->rules->policy.mode == IMAGE_MODE_MONITOR && decision->verdict != VERDICT_FORWARD) {
+	/* The node does not know yet what PROXY_WAITING holds back: that is no verdict about the client. */
+	if (moment->rules->policy.mode == IMAGE_MODE_MONITOR && decision->verdict != VERDICT_FORWARD &&
+		reason != REASON_PROXY_WAITING) {
 		decision->verdict = VERDICT_FORWARD;
 		decision->action = WIRE_ACTION_NONE;
 		counter_add(stage->counters, COUNTER_MONITORED, 1);

@@ -80,9 +80,12 @@ struct proxy_offer {
 	uint16_t port;         /* of the service that it was learnt from; another one: nothing is known */
 	uint16_t mss;          /* the smallest that the node promised; 0 = nothing is known yet */
 	uint8_t scales[2];     /* promised in `slot` and in the one before it; COOKIE_SCALE_NONE: none */
-	uint8_t scale_seen;    /* the node's last: promised from the next slot on, so that a cookie's slot says what was promised */
-	bool sack;
+	uint8_t scale_seen;    /* the node's last: promised from the next slot on, so that a cookie's slot says what was promised;
+				  PROXY_SCALE_UNKNOWN: the node was never asked */
+	uint8_t sack;          /* enum proxy_knowledge */
 };
+enum { PROXY_SCALE_UNKNOWN = 16 };
+enum proxy_knowledge { PROXY_UNKNOWN, PROXY_YES, PROXY_NO };
 
 struct stage {
 	struct stage_shared *shared;
@@ -102,6 +105,8 @@ struct stage {
 								    node's own ARP */
 	struct next_hop hops[2][STAGE_HOPS]; /* by side; 0 = unknown; inside: node index + 1 */
 	uint8_t last_hop[2];
+	uint64_t bad_window_ns; /* wrong answers to challenges, in this second and in the one before */
+	uint32_t bad_now, bad_last;
 	uint32_t walk_cursor;
 	uint64_t walk_last_ns;
 	uint64_t over_rate_last_ns[256]; /* by hash of the source: limits EVENT_SOURCE_OVER_RATE */

@@ -138,6 +138,9 @@ static enum reason challenge(
 {
 	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
 		return REASON_CHALLENGE_BUDGET;
+	counter_add(stage->counters, COUNTER_COOKIES_SENT, 1);
+	if (proxy_challenge(stage, moment, work, decision))
+		return REASON_CHALLENGED;
 	decision->segment.sequence = stage_random(stage);
 	decision->segment.acknowledgement = cookie_make(stage_cookie_secrets(stage->shared), &work->arrival->packet,
 		stage_cookie_clock_ns(stage->shared, moment));
@@ -205,6 +208,32 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 	if (reason == REASON_COUNT && !source->allowed && is_paced(stage, moment))
 		reason = REASON_PACED;
 	return reason;
+}
+
+enum reason stage_judge_proven(struct stage *stage, const struct moment *moment, struct work *work, bool *ret_allowed)
+{
+	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false, .proven = PROVEN_TICKET};
+	enum reason reason = REASON_COUNT;
+
+	counter_add(stage->counters, COUNTER_ATTEMPTS, 1);
+	if (!work->source_ready)
+		source_prefetch(stage->shared, moment->rules, work);
+	if (!moment->rules->policy.accept_inbound)
+		reason = REASON_NODE_CLOSED;
+	if (reason == REASON_COUNT)
+		reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash,
+			&source.allowed, &source.class);
+	if (reason == REASON_COUNT && !source.allowed) {
+		reason = check_opens(stage->shared, moment, work);
+		if (reason == REASON_RATE_SOURCE)
+			over_rate_event(stage, moment, work);
+	}
+	if (reason == REASON_COUNT)
+		reason = check_slots(stage->shared, moment, work, &source);
+	if (reason == REASON_COUNT && !source.allowed && is_paced(stage, moment))
+		reason = REASON_PACED;
+	*ret_allowed = source.allowed;
+	return moment->rules->policy.mode == IMAGE_MODE_MONITOR ? REASON_COUNT : reason;
 }
 
 /* Row 12. */

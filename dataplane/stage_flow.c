@@ -54,10 +54,11 @@ void flow_event(struct stage *stage, const struct moment *moment, const struct f
 		.time_ns = moment->now_ns,
 		.client_port = flow->client_port,
 		.kind = (uint8_t)kind,
-		/* A cookie-proven source would lose EVIDENCE under a flood of bad cookies; a handshake that
-		   we watched never does. */
+		/* A handshake that we watched is always evidence; one that a cookie stands for is none where
+		   so many wrong ones came that this one may be a guess. */
 		.flags = (uint8_t)((proven ? EVENT_FLAG_PROVEN : 0) | (outbound ? EVENT_FLAG_OUTBOUND : 0) |
-				   (proven && !outbound ? EVENT_FLAG_EVIDENCE : 0)),
+				   (proven && !outbound && !(flow->flags & FLOW_FLAG_DOUBTED) ? EVENT_FLAG_EVIDENCE
+											     : 0)),
 		.service = flow->service,
 		.protocol = flow->protocol,
 		.closed_by = (uint8_t)by,
@@ -79,6 +80,8 @@ static void gauges_end(struct stage *stage, const struct flow *flow)
 	counter_add(stage->counters, COUNTER_FLOWS_ENDED, 1);
 	if (flow->flags & FLOW_FLAG_PROVEN)
 		gauge_add(stage, COUNTER_FLOWS_PROVEN, -1);
+	if (flow->flags & FLOW_FLAG_TRANSLATED)
+		gauge_add(stage, COUNTER_FLOWS_TRANSLATED, -1);
 	if (flow_is_half_open(flow))
 		half_open_add(stage, flow, -1);
 }
@@ -107,37 +110,45 @@ struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct
 	return flow;
 }
 
-void flow_prove(struct stage *stage, const struct moment *moment, struct flow *flow, uint32_t rtt_us)
+void flow_take_place(struct stage *stage, const struct moment *moment, struct flow *flow, uint8_t fingerprint)
 {
 	struct address client = flow_client(flow);
-	bool was_adopted = flow->state == FLOW_STATE_ADOPTED;
-	uint8_t fingerprint = flow->state == FLOW_STATE_SYN_ACKED ? (uint8_t)flow->node_acked : 0;
+	/* An adopted flow was opened earlier: it proves its source but does not count as opened now. */
+	bool opened_now = flow->state != FLOW_STATE_ADOPTED;
 
-	if (flow->flags & FLOW_FLAG_PROVEN)
-		return;
 	flow->flags |= FLOW_FLAG_PROVEN;
-	flow->handshake_us = rtt_us;
-	flow->node_acked = flow->node_next;
-	flow->tally = 0;
-	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
 	gauge_add(stage, COUNTER_FLOWS_PROVEN, 1);
-	if (flow->flags & FLOW_FLAG_OUTBOUND) {
-		flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, CLOSED_BY_NONE, CLOSED_HOW_ESTABLISHED,
-			0);
+	if (flow->flags & FLOW_FLAG_OUTBOUND)
 		return;
-	}
-	if (!was_adopted && !(flow->flags & FLOW_FLAG_ALLOWED))
+	if (opened_now && !(flow->flags & FLOW_FLAG_ALLOWED))
 		stage_pace_charge(stage, moment);
 	flow->tally = concurrency_table_add(stage->shared->concurrency, &client);
 	flow->flags |= FLOW_FLAG_COUNTED;
 	if (flow->tally != 0)
 		counter_add(stage->counters, COUNTER_CONCURRENCY_SATURATED, 1);
-	counter_add(stage->counters, COUNTER_PROOFS_HANDSHAKE, 1);
-	/* An adopted flow was opened earlier: it proves its source but does not count as opened now. */
-	if (was_adopted)
-		flow->flags |= FLOW_FLAG_PAYLOAD;
-	else
+	if (opened_now)
 		source_proven(stage, moment, &client, fingerprint);
+	else
+		flow->flags |= FLOW_FLAG_PAYLOAD;
+}
+
+void flow_prove(struct stage *stage, const struct moment *moment, struct flow *flow, uint32_t rtt_us)
+{
+	uint8_t fingerprint = flow->state == FLOW_STATE_SYN_ACKED ? (uint8_t)flow->node_acked : 0;
+
+	if (flow->flags & FLOW_FLAG_PROVEN)
+		return;
+	flow->handshake_us = rtt_us;
+	flow->node_acked = flow->node_next;
+	flow->tally = 0;
+	flow_take_place(stage, moment, flow, fingerprint);
+	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
+	if (flow->flags & FLOW_FLAG_OUTBOUND) {
+		flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, CLOSED_BY_NONE, CLOSED_HOW_ESTABLISHED,
+			0);
+		return;
+	}
+	counter_add(stage->counters, COUNTER_PROOFS_HANDSHAKE, 1);
 	flow_event(stage, moment, flow, EVENT_FLOW_PROVEN, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 }
 
@@ -191,36 +202,63 @@ static const struct next_hop *flow_hop(const struct stage *stage, const struct f
 	return index != 0 && stage->hops[side][index].valid ? &stage->hops[side][index] : NULL;
 }
 
-/* One RST towards `side`, from the other end's address, at `sequence`. */
-static void send_reset(struct stage *stage, const struct moment *moment, const struct flow *flow,
-	enum side side, uint32_t sequence, uint32_t acknowledgement)
+void flow_send_segment(struct stage *stage, const struct moment *moment, const struct flow *flow, enum side side,
+	const struct reply_segment *segment)
 {
 	struct address client = flow_client(flow);
-	struct reply_tcp segment = {
-		.sequence = sequence,
-		.acknowledgement = acknowledgement,
-		.flags = TCP_FLAG_RST | TCP_FLAG_ACK,
+	struct reply_tcp tcp = {
+		.sequence = segment->sequence,
+		.acknowledgement = segment->acknowledgement,
+		.flags = segment->flags,
+		.window = segment->window,
+		.options = segment->options,
 	};
 
 	if (flow->node >= moment->rules->n_nodes)
 		return;
 	if (side == SIDE_OUTSIDE) {
-		segment.source = moment->rules->nodes[flow->node];
-		segment.source_port = flow->node_port;
-		segment.destination = client;
-		segment.destination_port = flow->client_port;
+		tcp.source = moment->rules->nodes[flow->node];
+		tcp.source_port = flow->node_port;
+		tcp.destination = client;
+		tcp.destination_port = flow->client_port;
 	} else {
-		segment.source = client;
-		segment.source_port = flow->client_port;
-		segment.destination = moment->rules->nodes[flow->node];
-		segment.destination_port = flow->node_port;
+		tcp.source = client;
+		tcp.source_port = flow->client_port;
+		tcp.destination = moment->rules->nodes[flow->node];
+		tcp.destination_port = flow->node_port;
 	}
-	stage->output.send_segment(stage->output.context, side, flow_hop(stage, flow, side), &segment);
+	stage->output.send_segment(stage->output.context, side, flow_hop(stage, flow, side), &tcp);
+}
+
+static void send_reset(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	enum side side, uint32_t sequence, uint32_t acknowledgement)
+{
+	flow_send_segment(stage, moment, flow, side,
+		&(struct reply_segment){.sequence = sequence,
+			.acknowledgement = acknowledgement,
+			.flags = TCP_FLAG_RST | TCP_FLAG_ACK});
+}
+
+/* A receiver takes a RST only at exactly the number it expects (RFC 5961): that is the end of what we forwarded if
+ * all of it arrived, else its last acknowledgement. Should both miss, its next segment is answered at its own
+ * acknowledgement. */
+static void reset_both(struct stage *stage, const struct moment *moment, const struct flow *flow)
+{
+	bool proven = (flow->flags & FLOW_FLAG_PROVEN) != 0;
+
+	send_reset(stage, moment, flow, SIDE_OUTSIDE, translate_node_sequence(flow, flow->node_next),
+		flow->client_next);
+	if (proven && !flow->rtt_pending && flow->node_acked != flow->node_next)
+		send_reset(stage, moment, flow, SIDE_OUTSIDE, translate_node_sequence(flow, flow->node_acked),
+			flow->client_next);
+	send_reset(stage, moment, flow, SIDE_INSIDE, flow->client_next, flow->node_next);
+	if (proven && flow->client_acked != flow->client_next)
+		send_reset(stage, moment, flow, SIDE_INSIDE, flow->client_acked, flow->node_next);
 }
 
 void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
-	bool had_ended = flow_has_ended(flow);
+	bool had_ended = flow_has_ended(flow), dialling = flow->state == FLOW_STATE_PROXY_DIAL;
 
 	if (!had_ended)
 		end_event(stage, moment, flow, CLOSED_BY_WEIR, CLOSED_HOW_RST);
@@ -230,15 +268,10 @@ void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flo
 	counter_add(stage->counters, COUNTER_FLOWS_CUT, 1);
 	if (flow->protocol != 6 || had_ended)
 		return;
-	/* A receiver takes a RST only at exactly the number it expects (RFC 5961): that is the end of what we
-	 * forwarded if all of it arrived, else its last acknowledgement. Should both miss, its next segment
-	 * is answered at its own acknowledgement. */
-	send_reset(stage, moment, flow, SIDE_OUTSIDE, flow->node_next, flow->client_next);
-	if (flow->node_acked != flow->node_next && (flow->flags & FLOW_FLAG_PROVEN))
-		send_reset(stage, moment, flow, SIDE_OUTSIDE, flow->node_acked, flow->client_next);
-	send_reset(stage, moment, flow, SIDE_INSIDE, flow->client_next, flow->node_next);
-	if (flow->client_acked != flow->client_next && (flow->flags & FLOW_FLAG_PROVEN))
-		send_reset(stage, moment, flow, SIDE_INSIDE, flow->client_acked, flow->node_next);
+	if (dialling)
+		proxy_dial_end(stage, moment, flow);
+	else
+		reset_both(stage, moment, flow);
 }
 
 void flow_forget(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how)
@@ -287,6 +320,18 @@ static void inside_hop_learn(struct stage *stage, const struct flow *flow, const
 	struct next_hop *hop = &stage->hops[SIDE_INSIDE][flow->node + 1u];
 
 	next_hop_learn(arrival->frame, &arrival->packet, hop);
+	hop->valid = 1;
+}
+
+void flow_inside_hop_guess(struct stage *stage, const struct flow *flow, const struct arrival *arrival)
+{
+	struct next_hop *hop = &stage->hops[SIDE_INSIDE][flow->node + 1u];
+
+	if (hop->valid)
+		return;
+	next_hop_learn(arrival->frame, &arrival->packet, hop);
+	memcpy(hop->destination_mac, arrival->frame, sizeof(hop->destination_mac));
+	memcpy(hop->source_mac, arrival->frame + 6, sizeof(hop->source_mac));
 	hop->valid = 1;
 }
 

@@ -114,3 +114,34 @@ bool service_under_pressure(const struct stage *stage, uint8_t service)
 {
 	return stage->services[service].under_pressure;
 }
+
+/* The window of bad answers and that of attempts are of different lengths: guesses are rare or a flood, and a second tells which. */
+#define BAD_WINDOW_NS UINT64_C(1000000000)
+
+static void bad_roll(struct stage *stage, const struct moment *moment)
+{
+	uint64_t elapsed_ns = moment->now_ns - stage->bad_window_ns;
+
+	if (elapsed_ns < BAD_WINDOW_NS)
+		return;
+	stage->bad_last = elapsed_ns < 2 * BAD_WINDOW_NS ? stage->bad_now : 0;
+	stage->bad_now = 0;
+	stage->bad_window_ns = moment->now_ns;
+}
+
+void challenge_bad_count(struct stage *stage, const struct moment *moment)
+{
+	bad_roll(stage, moment);
+	stage->bad_now++;
+	counter_add(stage->counters, COUNTER_COOKIES_BAD, 1);
+}
+
+bool challenge_is_doubtful(const struct stage *stage, const struct moment *moment)
+{
+	uint32_t most = moment->rules->policy.challenge_bad_per_s;
+	uint64_t elapsed_ns = moment->now_ns - stage->bad_window_ns;
+
+	if (most == 0 || elapsed_ns >= 2 * BAD_WINDOW_NS)
+		return false;
+	return stage->bad_now > most || (elapsed_ns < BAD_WINDOW_NS && stage->bad_last > most);
+}

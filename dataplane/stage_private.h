@@ -111,6 +111,9 @@ void source_proven(
 /* stage_attempt.c: rows 6 to 12 */
 enum reason stage_attempt(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** Rows 6, 7 and 9 to 11 for a source that a cookie has just proven; REASON_COUNT: it may come in. In monitor mode always that. */
+enum reason stage_judge_proven(
+	struct stage *stage, const struct moment *moment, struct work *work, bool *ret_allowed);
 /** A newcomer was accepted, by proof: the next must wait (row 11). Before it is counted. A SYN charges nothing, or a
  * spoofer could pace everybody else out. */
 void stage_pace_charge(struct stage *stage, const struct moment *moment);
@@ -122,16 +125,68 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 void service_pressure_attempt(struct stage *stage, const struct moment *moment, uint8_t service);
 void service_pressure_step(struct stage *stage, const struct moment *moment);
 bool service_under_pressure(const struct stage *stage, uint8_t service);
+/** A segment that could only have been an answer to a challenge, and was not one. */
+void challenge_bad_count(struct stage *stage, const struct moment *moment);
+/** So many wrong answers come that one may have been guessed: what a cookie proves now is not held against the source. */
+bool challenge_is_doubtful(const struct stage *stage, const struct moment *moment);
 
 /* stage_tcp.c, stage_udp.c: row 4 and 5 */
 enum reason stage_tcp_outside(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
-enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, struct work *work);
+enum reason stage_tcp_inside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 enum reason stage_udp_outside(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 enum reason stage_udp_inside(struct stage *stage, const struct moment *moment, struct work *work);
 
+/* stage_proxy.c: the SYN proxy up to the moment when the node has answered */
+/** Challenge this SYN with a proxy cookie: `decision` says what to answer. False: this service, or this SYN, is challenged by reset. */
+bool proxy_challenge(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** Could a segment without a flow be the answer to a proxy cookie? */
+bool proxy_expects_cookies(const struct moment *moment, const struct work *work);
+/** Does this segment bring a cookie back? Then the node is dialled, or the client refused. REASON_COUNT: no cookie of ours. */
+enum reason proxy_answer(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** A flow in FLOW_STATE_PROXY_DIAL. */
+enum reason proxy_dial_from_client(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+enum reason proxy_dial_from_node(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** Housekeeping of such a flow: the SYN again, or the end. */
+void proxy_step(struct stage *stage, const struct moment *moment, struct flow *flow);
+/** RST to both ends of a dial; the caller closes the flow. */
+void proxy_dial_end(struct stage *stage, const struct moment *moment, struct flow *flow);
+/** The node's SYN-ACK says what it offers. */
+void proxy_learn(
+	struct stage *stage, const struct moment *moment, const struct flow *flow, const struct packet *syn_ack);
+
+/* stage_translate.c: the node's sequence numbers in a flow that the SYN proxy opened */
+/** The acknowledgement number of a segment from the client, in the node's numbers. */
+static inline uint32_t translate_acknowledgement(const struct flow *flow, uint32_t acknowledgement)
+{
+	return flow->flags & FLOW_FLAG_TRANSLATED ? acknowledgement - flow->handshake_us : acknowledgement;
+}
+/** A sequence number of the node, in the client's numbers. */
+static inline uint32_t translate_node_sequence(const struct flow *flow, uint32_t sequence)
+{
+	return flow->flags & FLOW_FLAG_TRANSLATED ? sequence + flow->handshake_us : sequence;
+}
+/** What must change in a segment of this flow, or in one that an ICMP error quotes, that came in on `side`. */
+void translate_decide(const struct flow *flow, enum side side, struct decision *decision);
+void translate_quoted_decide(const struct flow *flow, enum side side, struct decision *decision);
+/** The node sends its SYN-ACK again: our ACK to it, or what we made of it for the client, was lost. */
+enum reason translate_syn_ack_again(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** The client's first segment since its window opened: the round trip. */
+void translate_rtt_take(struct stage *stage, const struct moment *moment, struct flow *flow, uint32_t acknowledgement);
+
 /* stage_flow.c: birth, life and end of a flow */
+/** The flow's client is proven: gauges, pacing, concurrency, and the source's tables. */
+void flow_take_place(struct stage *stage, const struct moment *moment, struct flow *flow, uint8_t fingerprint);
+/** A segment of our own in this flow towards `side`, in the name of the other end; numbers as that side knows them. */
+void flow_send_segment(struct stage *stage, const struct moment *moment, const struct flow *flow, enum side side,
+	const struct reply_segment *segment);
+/** Nothing came from the node yet: a frame to it shows the same layer 2. */
+void flow_inside_hop_guess(struct stage *stage, const struct flow *flow, const struct arrival *arrival);
 /** NULL: no room. Counts birth and eviction; state is set by the caller through flow_set_state. */
 struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct work *work, bool proven);
 void flow_set_state(struct stage *stage, struct flow *flow, enum flow_state state);

@@ -81,6 +81,10 @@ static void visit(void *context, struct flow *flow)
 		flow_forget(walk->stage, moment, flow, CLOSED_HOW_NONE);
 		return;
 	}
+	if (flow->state == FLOW_STATE_PROXY_DIAL) {
+		proxy_step(walk->stage, moment, flow);
+		return;
+	}
 	if (moment->now_ms - flow->last_ms >= timeout_ms(moment->rules, flow)) {
 		flow_forget(walk->stage, moment, flow, CLOSED_HOW_TIMEOUT);
 		return;
@@ -138,6 +142,8 @@ static void visit_recount(void *context, struct flow *flow)
 	counter_add(walk->stage->counters, COUNTER_FLOWS_TAKEN_OVER, 1);
 	if (flow->flags & FLOW_FLAG_PROVEN)
 		gauge_add(walk->stage, COUNTER_FLOWS_PROVEN, 1);
+	if (flow->flags & FLOW_FLAG_TRANSLATED)
+		gauge_add(walk->stage, COUNTER_FLOWS_TRANSLATED, 1);
 	if (flow_is_half_open(flow)) {
 		gauge_add(walk->stage, COUNTER_FLOWS_HALF_OPEN, 1);
 		if (flow->service < IMAGE_SERVICES_MAX)

@@ -24,6 +24,9 @@ enum {
 	 * one, or resets what it does not know, within the round trip of its own link; 32 is a burst of 64
 	 * KiB offload and more. */
 	ADOPTED_UNANSWERED_MAX = 32,
+	/* No more than this lies between what a client acknowledges and what the node sends next: the largest windows in use are 16
+	 * MiB. Translated numbers are random and come closer once in 32 times; those connections end by time-out. */
+	ADOPTED_APART_MAX = 1 << 26,
 	/* RFC 5961 section 5 accepts old acknowledgements within the largest window. */
 	ACKNOWLEDGEMENT_AGE_MAX = 1 << 30,
 };
@@ -41,6 +44,12 @@ static bool acknowledgement_plausible(const struct flow *flow, uint32_t acknowle
 	return behind >= 0 && behind <= ACKNOWLEDGEMENT_AGE_MAX;
 }
 
+/* In the node's own numbers. */
+static uint32_t acknowledged(const struct flow *flow, const struct packet *packet)
+{
+	return translate_acknowledgement(flow, packet->tcp_acknowledgement);
+}
+
 static void advance(uint32_t *to, uint32_t value)
 {
 	if (sequence_after(value, *to) > 0)
@@ -52,7 +61,8 @@ static void fin_progress(struct stage *stage, const struct moment *moment, struc
 {
 	bool client_done =
 		(flow->flags & FLOW_FLAG_FIN_CLIENT_SEEN) && flow->client_acked == flow->client_next;
-	bool node_done = (flow->flags & FLOW_FLAG_FIN_NODE_SEEN) && flow->node_acked == flow->node_next;
+	bool node_done = (flow->flags & FLOW_FLAG_FIN_NODE_SEEN) && !flow->rtt_pending &&
+			 flow->node_acked == flow->node_next;
 
 	if (client_done && node_done)
 		flow_close(stage, moment, flow,
@@ -80,7 +90,9 @@ static void client_advance(
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	int32_t ahead = sequence_after(end, flow->client_acked);
 
-	advance(&flow->node_acked, packet->tcp_acknowledgement);
+	if (flow->rtt_pending)
+		translate_rtt_take(stage, moment, flow, acknowledged(flow, packet));
+	advance(&flow->node_acked, acknowledged(flow, packet));
 	if (ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES) {
 		/* A FIN may overtake data that was lost, and counts only once the node acknowledges exactly
 		 * its end (fin_progress). Nothing comes behind a real one: what does shows that it was a
@@ -121,7 +133,7 @@ static enum reason open_from_client(struct stage *stage, const struct moment *mo
 		/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost.
 		 */
 		bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
-			      acknowledgement_plausible(flow, packet->tcp_acknowledgement);
+			      acknowledgement_plausible(flow, acknowledged(flow, packet));
 		bool quiet = moment->now_ms - flow->last_ms >= SYN_KNOWN_QUIET_MS;
 
 		/* Only the node can ask a client that lost its memory to reset the old connection. */
@@ -129,7 +141,7 @@ static enum reason open_from_client(struct stage *stage, const struct moment *mo
 			flow->last_ms = moment->now_ms;
 		return resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
 	}
-	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))
+	if (!acknowledgement_plausible(flow, acknowledged(flow, packet)))
 		return REASON_FLOW_ILLEGAL;
 	flow_touch(stage, moment, work, flow);
 	client_advance(stage, moment, flow, packet);
@@ -200,8 +212,12 @@ static enum reason half_open_from_client(
 		flow_touch(stage, moment, work, flow);
 		return REASON_FLOW;
 	}
-	if ((packet->tcp_flags & TCP_FLAG_SYN) || !handshake_completed(flow, packet))
-		return REASON_FLOW_ILLEGAL;
+	if ((packet->tcp_flags & TCP_FLAG_SYN) || !handshake_completed(flow, packet)) {
+		/* A later SYN of the same ports may have been challenged. */
+		enum reason reason = proxy_answer(stage, moment, work, decision);
+
+		return reason != REASON_COUNT ? reason : REASON_FLOW_ILLEGAL;
+	}
 	flow_touch(stage, moment, work, flow);
 	/* Karn: a resent SYN-ACK makes the sample ambiguous (policy.md V40). 0 means none, so a sample is at
 	 * least 1. */
@@ -215,11 +231,13 @@ static enum reason half_open_from_client(
 
 /* The last ACKs, resent FINs and RSTs of a connection that is over; the node ignores or answers them. One
  * that never was proven has none: it would forward whatever a spoofer sends. */
-static enum reason closed_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+static enum reason closed_from_client(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct flow *flow = work->flow;
 	const struct packet *packet = &work->arrival->packet;
 	bool proven = (flow->flags & FLOW_FLAG_PROVEN) != 0;
+	enum reason reason;
 
 	if (packet->tcp_flags & TCP_FLAG_SYN)
 		return REASON_NO_FLOW;
@@ -230,7 +248,11 @@ static enum reason closed_from_client(struct stage *stage, const struct moment *
 
 		return proven && exact ? REASON_FLOW : stage_challenge_answer(stage, moment, work);
 	}
-	return proven && acknowledgement_plausible(flow, packet->tcp_acknowledgement) ? REASON_FLOW
+	/* A new connection of the same ports, whose SYN was challenged. */
+	reason = proxy_answer(stage, moment, work, decision);
+	if (reason != REASON_COUNT)
+		return reason;
+	return proven && acknowledgement_plausible(flow, acknowledged(flow, packet)) ? REASON_FLOW
 										      : REASON_FLOW_ILLEGAL;
 }
 
@@ -291,7 +313,8 @@ static enum reason adopted_from_client(struct stage *stage, const struct moment 
 	return REASON_FLOW;
 }
 
-static enum reason unknown_from_client(struct stage *stage, const struct moment *moment, struct work *work)
+static enum reason unknown_from_client(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct packet *packet = &work->arrival->packet;
 	uint64_t window_ns = (uint64_t)moment->rules->policy.adopt_window_ms * 1000000;
@@ -302,8 +325,15 @@ static enum reason unknown_from_client(struct stage *stage, const struct moment 
 
 	if (packet->tcp_flags & TCP_FLAG_RST)
 		return stage_challenge_answer(stage, moment, work);
-	if ((packet->tcp_flags & TCP_FLAG_SYN) || moment->now_ns - stage->started_ns >= window_ns)
-		return REASON_NO_FLOW;
+	reason = proxy_answer(stage, moment, work, decision);
+	if (reason != REASON_COUNT)
+		return reason;
+	if ((packet->tcp_flags & TCP_FLAG_SYN) || moment->now_ns - stage->started_ns >= window_ns) {
+		if (!proxy_expects_cookies(moment, work))
+			return REASON_NO_FLOW;
+		challenge_bad_count(stage, moment);
+		return REASON_CHALLENGE_BAD;
+	}
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);
 	reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash, &allowed, &class);
@@ -321,17 +351,18 @@ static enum reason unknown_from_client(struct stage *stage, const struct moment 
 	return REASON_FLOW_ADOPTED;
 }
 
-enum reason stage_tcp_outside(
+static enum reason tcp_outside(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow = work->flow;
+	enum reason reason;
 
 	if (flow == NULL) {
 		if (work->service == SERVICE_NONE)
 			return REASON_OTHER_SERVICE;
 		return is_attempt(packet) ? stage_attempt(stage, moment, work, decision)
-					  : unknown_from_client(stage, moment, work);
+					  : unknown_from_client(stage, moment, work, decision);
 	}
 	(void)flow_recheck_bans(stage, moment, flow);
 	switch ((enum flow_state)flow->state) {
@@ -345,16 +376,18 @@ enum reason stage_tcp_outside(
 	case FLOW_STATE_CLOSED:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
-		return closed_from_client(stage, moment, work);
+		return closed_from_client(stage, moment, work, decision);
 	case FLOW_STATE_CUT:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
-		return REASON_FLOW_CUT;
+		reason = proxy_answer(stage, moment, work, decision);
+		return reason != REASON_COUNT ? reason : REASON_FLOW_CUT;
 	case FLOW_STATE_OUT_SYN_SENT:
 		return dialled_from_client(stage, moment, work);
 	case FLOW_STATE_ADOPTED:
 		return adopted_from_client(stage, moment, work);
 	case FLOW_STATE_PROXY_DIAL:
+		return proxy_dial_from_client(stage, moment, work, decision);
 	case FLOW_STATE_FREE:
 	case FLOW_STATE_UDP_NEW:
 	case FLOW_STATE_UDP_TWO_WAY:
@@ -364,8 +397,19 @@ enum reason stage_tcp_outside(
 	return REASON_FLOW_ILLEGAL;
 }
 
+enum reason stage_tcp_outside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	enum reason reason = tcp_outside(stage, moment, work, decision);
+
+	if (work->flow != NULL)
+		translate_decide(work->flow, SIDE_OUTSIDE, decision);
+	return reason;
+}
+
 /* The node's SYN-ACK, first, resent or anew. */
-static void syn_ack_from_node(const struct moment *moment, struct flow *flow, const struct packet *packet)
+static void syn_ack_from_node(
+	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
 	uint32_t next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 
@@ -377,6 +421,7 @@ static void syn_ack_from_node(const struct moment *moment, struct flow *flow, co
 		flow->node_acked &= 0xff;
 	}
 	flow->client_acked = packet->tcp_acknowledgement;
+	proxy_learn(stage, moment, flow, packet);
 }
 
 static void dial_from_node(
@@ -426,7 +471,7 @@ static enum reason unknown_from_node(struct stage *stage, const struct moment *m
 		dial_from_node(stage, moment, flow, packet);
 	} else if (syn) {
 		flow->client_next = packet->tcp_acknowledgement;
-		syn_ack_from_node(moment, flow, packet);
+		syn_ack_from_node(stage, moment, flow, packet);
 		flow_set_state(stage, flow, FLOW_STATE_SYN_ACKED);
 	} else {
 		flow->client_next = flow->client_acked = packet->tcp_acknowledgement;
@@ -438,23 +483,33 @@ static enum reason unknown_from_node(struct stage *stage, const struct moment *m
 	return syn ? REASON_FLOW_FROM_NODE : REASON_FLOW_ADOPTED;
 }
 
-static void adopted_from_node(
+static enum reason adopted_from_node(
 	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
 {
-	/* In sequence: the node continues where the client said it was, so the client had heard it (row 5).
-	 */
-	bool in_sequence = flow->node_acked != 0 && packet->tcp_sequence == flow->node_acked &&
-			   (packet->tcp_flags & TCP_FLAG_ACK);
+	bool acknowledges = (packet->tcp_flags & TCP_FLAG_ACK) != 0;
+	bool heard_client_first = flow->node_acked != 0;
+	int32_t apart = sequence_after(packet->tcp_sequence, flow->node_acked);
 
+	/* The client acknowledges what the node never sent: its numbers were translated by a dataplane whose flows are
+	 * lost. Neither end can be helped but by a RST (design.md section 4). */
+	if (heard_client_first && acknowledges && (apart > ADOPTED_APART_MAX || apart < -ADOPTED_APART_MAX)) {
+		flow->node_next = flow->node_acked;
+		flow->client_next = packet->tcp_acknowledgement;
+		flow_cut(stage, moment, flow);
+		return REASON_FLOW_CUT;
+	}
 	flow->tally = 0;
 	flow->node_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
-	if (packet->tcp_flags & TCP_FLAG_ACK)
+	if (acknowledges)
 		flow->client_acked = packet->tcp_acknowledgement;
-	if (in_sequence)
+	/* In sequence: the node continues where the client said it was, so the client had heard it (row 5). */
+	if (heard_client_first && acknowledges && apart == 0)
 		flow_prove(stage, moment, flow, 0);
+	return REASON_FLOW;
 }
 
-enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, struct work *work)
+static enum reason tcp_inside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	const struct packet *packet = &work->arrival->packet;
 	struct flow *flow = work->flow;
@@ -463,6 +518,8 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 	if (flow == NULL)
 		return unknown_from_node(stage, moment, work);
 	(void)flow_recheck_bans(stage, moment, flow);
+	if (flow->state == FLOW_STATE_PROXY_DIAL)
+		return proxy_dial_from_node(stage, moment, work, decision);
 	starts = is_attempt(packet);
 	if (flow->state == FLOW_STATE_CUT && !starts)
 		return REASON_FLOW_CUT;
@@ -485,7 +542,7 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 	case FLOW_STATE_SYN_SENT:
 	case FLOW_STATE_SYN_ACKED:
 		if (packet->tcp_flags & TCP_FLAG_SYN) {
-			syn_ack_from_node(moment, flow, packet);
+			syn_ack_from_node(stage, moment, flow, packet);
 			flow_set_state(stage, flow, FLOW_STATE_SYN_ACKED);
 		} else if (packet->tcp_flags & TCP_FLAG_ACK) {
 			/* A challenge ACK to a SYN that replaced another: the client's RST will be exact
@@ -499,11 +556,22 @@ enum reason stage_tcp_inside(struct stage *stage, const struct moment *moment, s
 			dial_from_node(stage, moment, flow, packet);
 		break;
 	case FLOW_STATE_ADOPTED:
-		adopted_from_node(stage, moment, flow, packet);
-		break;
+		return adopted_from_node(stage, moment, flow, packet);
 	default:
+		if ((flow->flags & FLOW_FLAG_TRANSLATED) && (packet->tcp_flags & TCP_FLAG_SYN))
+			return translate_syn_ack_again(stage, moment, work, decision);
 		node_advance(stage, moment, flow, packet);
 		break;
 	}
 	return REASON_FLOW;
+}
+
+enum reason stage_tcp_inside(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	enum reason reason = tcp_inside(stage, moment, work, decision);
+
+	if (work->flow != NULL)
+		translate_decide(work->flow, SIDE_INSIDE, decision);
+	return reason;
 }
