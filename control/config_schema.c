@@ -20,7 +20,8 @@ static const struct config_choice choices_log[] = {
 static const struct config_choice choices_protocol[] = {{"tcp", 6}, {"udp", 17}, {NULL, 0}};
 static const struct config_choice choices_challenge[] = {{"off", IMAGE_CHALLENGE_OFF},
 	{"auto", IMAGE_CHALLENGE_AUTO}, {"always", IMAGE_CHALLENGE_ALWAYS}, {NULL, 0}};
-static const struct config_choice choices_method[] = {{"reset", IMAGE_METHOD_RESET}, {NULL, 0}};
+static const struct config_choice choices_method[] = {
+	{"reset", IMAGE_METHOD_RESET}, {"proxy", IMAGE_METHOD_PROXY}, {NULL, 0}};
 static const struct config_choice choices_refuse[] = {{"rst", 1}, {"silent", 0}, {NULL, 0}};
 static const struct config_choice choices_soft[] = {
 	{"linear", CONFIG_SOFT_LINEAR}, {"fixed", CONFIG_SOFT_FIXED}, {"none", CONFIG_SOFT_NONE}, {NULL, 0}};
