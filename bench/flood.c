@@ -142,15 +142,15 @@ static void watch(struct flood *flood, uint64_t start_tsc)
 	}
 }
 
-/* The self-check: a rate is the receiver's only when the port was full; else it is this generator's, or the schedule's. */
+/* The self-check: a rate is the receiver's only when its queue was full; else it is this generator's, or the schedule's.
+ * A thousandth is not enough: start and end of a run are not steady. */
 static const char *bottleneck_of(const struct flood_counts *counts)
 {
-	uint64_t meant = counts->sent + counts->not_sent_late + counts->not_sent_port;
+	uint64_t tried = counts->sent + counts->not_sent_port;
 
-	/* a thousandth: start and end of a run are not steady */
-	if (counts->not_sent_port > meant / 1000)
+	if (counts->not_sent_port > tried / 1000)
 		return "port";
-	return counts->not_sent_late > meant / 1000 ? "generator" : "none";
+	return counts->not_sent_late > tried / 1000 ? "generator" : "none";
 }
 
 static void result_print(const struct flood *flood, int argc, char *const argv[])

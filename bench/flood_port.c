@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The port: queues to send on, and as many to receive on as drivers insist on; nothing is ever received. Main thread.
+/* The port: queues to send on, and as many to receive on as drivers insist on; what comes back is drained. Main thread.
  */
 #include "bench/flood_port.h"
 
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -16,6 +17,8 @@ enum {
 	BUFFERS_PER_QUEUE = 4096,
 	DESCRIPTORS = 1024,
 	CACHE = 256,
+	LINK_WAIT_MS = 10000,
+	LINK_POLL_MS = 10,
 };
 
 static int queues_set_up(uint16_t port_id, unsigned n_queues, struct rte_mempool *pool)
@@ -39,6 +42,19 @@ static int queues_set_up(uint16_t port_id, unsigned n_queues, struct rte_mempool
 	return result == 0 ? rte_eth_dev_start(port_id) : result;
 }
 
+/* vhost and memif come up when the other process does; an interface that stays down would swallow packets uncounted. */
+static bool link_await(uint16_t port_id)
+{
+	struct rte_eth_link link = {0};
+
+	for (unsigned waited_ms = 0; waited_ms < LINK_WAIT_MS; waited_ms += LINK_POLL_MS) {
+		if (rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP)
+			return true;
+		rte_delay_us_sleep(LINK_POLL_MS * 1000);
+	}
+	return false;
+}
+
 int flood_port_start(unsigned n_queues, uint16_t *ret_port_id, struct rte_mempool **ret_pool, char *error_text, size_t error_bytes)
 {
 	uint16_t port_id = rte_eth_find_next(0);
@@ -60,6 +76,10 @@ int flood_port_start(unsigned n_queues, uint16_t *ret_port_id, struct rte_mempoo
 		snprintf(error_text, error_bytes, "the port does not start: %s", strerror(-result));
 	if (result != 0)
 		return result;
+	if (!link_await(port_id)) {
+		snprintf(error_text, error_bytes, "the port's link stays down: is there something at its other end?");
+		return -ENOLINK;
+	}
 	*ret_port_id = port_id;
 	*ret_pool = pool;
 	return 0;

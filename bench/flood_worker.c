@@ -18,6 +18,8 @@
 
 enum {
 	BURST_MAX = 32,
+	SEND_BURSTS_MAX = 4,
+	ANSWER_BURSTS_MAX = 2 * SEND_BURSTS_MAX, /* at most one answer a packet comes back, but in lumps */
 	DEBT_MS = 10,
 	/* 0.5 ms between wake-ups is at most 10 packets at 20 kpps, and costs 2,000 wake-ups a second, not a core */
 	SLEEP_US = 500,
@@ -124,14 +126,14 @@ static bool burst_send(struct flood_worker *worker, unsigned n)
 	return false;
 }
 
-/* What came back: only sources that watch for it care, but nobody else empties the queue. */
-static void answers_take(struct flood_worker *worker)
+/* One burst of what came back; returns how many. */
+static unsigned answers_take_burst(struct flood_worker *worker)
 {
 	struct rte_mbuf *mbufs[BURST_MAX];
 	unsigned n = rte_eth_rx_burst(worker->port_id, worker->queue_id, mbufs, BURST_MAX);
 
 	if (n == 0)
-		return;
+		return 0;
 	count(&worker->counts.received, n);
 	if (traffic_model_listens(worker->model)) {
 		for (unsigned i = 0; i < n; i++) {
@@ -142,6 +144,16 @@ static void answers_take(struct flood_worker *worker)
 		}
 	}
 	rte_pktmbuf_free_bulk(mbufs, n);
+	return n;
+}
+
+/* Nobody else empties the queue, and answers that found it full would look like packets that Weir could not send. */
+static void answers_take(struct flood_worker *worker)
+{
+	for (unsigned bursts = 0; bursts < ANSWER_BURSTS_MAX; bursts++) {
+		if (answers_take_burst(worker) < BURST_MAX)
+			return;
+	}
 }
 
 static uint64_t accounted(const struct flood_worker *worker)
@@ -175,7 +187,7 @@ int flood_worker_run(void *argument)
 		else if (debt == 0)
 			rte_delay_us_sleep(SLEEP_US);
 		/* answers are looked for between bursts, or a queue of them would fill behind ten milliseconds of debt */
-		for (unsigned bursts = 0; debt > 0 && bursts < 4; bursts++) {
+		for (unsigned bursts = 0; debt > 0 && bursts < SEND_BURSTS_MAX; bursts++) {
 			unsigned n = debt < BURST_MAX ? (unsigned)debt : BURST_MAX;
 
 			burst_send(worker, n);
