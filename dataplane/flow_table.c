@@ -80,6 +80,7 @@ static uint32_t place_take(struct flow_table *table)
 	uint32_t place = table->first_free - 1;
 
 	table->first_free = table->sides[place].next_free;
+	table->sides[place].activity = (struct flow_activity){0, 0};
 	/* The next newcomer's: its link is what the next call waits for. */
 	if (table->first_free != 0)
 		__builtin_prefetch(&table->sides[table->first_free - 1], 1);

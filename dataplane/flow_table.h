@@ -83,8 +83,8 @@ struct flow {
 _Static_assert(sizeof(struct flow) == 64, "one cache line a flow");
 
 /** When a flow last did something, for the limits of stage_activity.c: seconds of CLOCK_MONOTONIC, low 16 bits.
- * Private to the process, and undefined until stage_activity.c writes it: while the place is free the same bytes
- * hold the list of free places. */
+ * Private to the process; zero until stage_activity.c writes it. While the place is free the same bytes hold the list
+ * of free places. */
 struct flow_activity {
 	uint16_t payload_s;  /* new payload, either direction */
 	uint16_t progress_s; /* the client acknowledged something, or the node sent when nothing was unacknowledged */

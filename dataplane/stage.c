@@ -98,6 +98,7 @@ static void phase_lookup(struct stage *stage, const struct moment *moment, struc
 			continue;
 		work->flow = flow_table_lookup(stage->flows, &work->key, work->flow_hash);
 		work->flow_changes = stage->flow_changes;
+		activity_prefetch(stage, work->flow);
 		if (work->flow == NULL && work->service != SERVICE_NONE &&
 			work->arrival->side == SIDE_OUTSIDE)
 			source_prefetch(stage->shared, moment->rules, work);

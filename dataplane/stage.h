@@ -87,6 +87,13 @@ struct proxy_offer {
 enum { PROXY_SCALE_UNKNOWN = 16 };
 enum proxy_knowledge { PROXY_UNKNOWN, PROXY_YES, PROXY_NO };
 
+/** Limits on flows that do nothing: stage_activity.c. */
+struct stage_activity {
+	bool watched;     /* a limit is configured: struct flow_activity is kept, */
+	uint32_t since_s; /* since then */
+	uint64_t cut_tat_ns;
+};
+
 struct stage {
 	struct stage_shared *shared;
 	struct flow_table *flows;
@@ -112,6 +119,7 @@ struct stage {
 	uint64_t over_rate_last_ns[256]; /* by hash of the source: limits EVENT_SOURCE_OVER_RATE */
 	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale
 				  when it moved */
+	struct stage_activity activity;
 	uint32_t lcores;       /* how many share the service limits: budgets per service are divided by it */
 };
 

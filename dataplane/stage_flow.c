@@ -143,6 +143,7 @@ void flow_prove(struct stage *stage, const struct moment *moment, struct flow *f
 	flow->tally = 0;
 	flow_take_place(stage, moment, flow, fingerprint);
 	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
+	activity_begin(stage, moment, flow);
 	if (flow->flags & FLOW_FLAG_OUTBOUND) {
 		flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, CLOSED_BY_NONE, CLOSED_HOW_ESTABLISHED,
 			0);
@@ -256,17 +257,27 @@ static void reset_both(struct stage *stage, const struct moment *moment, const s
 		send_reset(stage, moment, flow, SIDE_INSIDE, flow->client_acked, flow->node_next);
 }
 
-void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow)
+static enum counter cut_counter(enum closed_how how)
 {
-	bool had_ended = flow_has_ended(flow), dialling = flow->state == FLOW_STATE_PROXY_DIAL;
+	if (how == CLOSED_HOW_IDLE)
+		return COUNTER_FLOWS_IDLE;
+	return how == CLOSED_HOW_STRAGGLER ? COUNTER_FLOWS_STRAGGLING : COUNTER_FLOWS_CUT;
+}
 
-	if (!had_ended)
-		end_event(stage, moment, flow, CLOSED_BY_WEIR, CLOSED_HOW_RST);
+void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how)
+{
+	bool dialling = flow->state == FLOW_STATE_PROXY_DIAL;
+
+	if (flow_has_ended(flow)) {
+		flow_set_state(stage, flow, FLOW_STATE_CUT);
+		return;
+	}
+	end_event(stage, moment, flow, CLOSED_BY_WEIR, how);
 	flow_release(stage, flow);
 	flow_set_state(stage, flow, FLOW_STATE_CUT);
 	flow->last_ms = moment->now_ms;
-	counter_add(stage->counters, COUNTER_FLOWS_CUT, 1);
-	if (flow->protocol != 6 || had_ended)
+	counter_add(stage->counters, cut_counter(how), 1);
+	if (flow->protocol != 6)
 		return;
 	if (dialling)
 		proxy_dial_end(stage, moment, flow);

@@ -195,8 +195,9 @@ void flow_prove(struct stage *stage, const struct moment *moment, struct flow *f
 /** State CLOSED, and EVENT_FLOW_CLOSED for a proven one. */
 void flow_close(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_by by,
 	enum closed_how how);
-/** State CUT; RST to both sides of a TCP flow. */
-void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow);
+/** State CUT; an open TCP flow gets a RST to both sides and its event, with `how`. One that has ended sends nothing and lives no
+ * longer: only its last segments stop. */
+void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how);
 /** Forget it: gauges, concurrency, and the event if it was not closed before. */
 void flow_forget(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how);
 /** The places it holds in gauges and concurrency are given back; the entry stays. */
@@ -207,5 +208,50 @@ void flow_touch(struct stage *stage, const struct moment *moment, struct work *w
 bool flow_is_half_open(const struct flow *flow);
 /** Look at the bans again when their epoch has moved: true when the flow was cut. */
 bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow);
+
+/* stage_activity.c: idle and straggling flows. The inline halves are all that a packet costs while no limit is configured. */
+/** Once a poll: begin or end to keep activities, as the policy says. */
+void activity_follow(struct stage *stage, const struct moment *moment);
+void activity_begin_watched(struct stage *stage, const struct moment *moment, const struct flow *flow);
+void activity_of_client_watched(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	const struct packet *packet, uint32_t acknowledgement);
+void activity_of_node_watched(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	const struct packet *packet);
+void activity_check_watched(struct stage *stage, const struct moment *moment, struct flow *flow);
+
+/** The flow was proven now. */
+static inline void activity_begin(struct stage *stage, const struct moment *moment, const struct flow *flow)
+{
+	if (stage->activity.watched)
+		activity_begin_watched(stage, moment, flow);
+}
+
+/** A legal segment of an open flow, before the flow's own numbers advance. `acknowledgement`: in the node's numbers. */
+static inline void activity_of_client(struct stage *stage, const struct moment *moment, const struct flow *flow,
+	const struct packet *packet, uint32_t acknowledgement)
+{
+	if (stage->activity.watched)
+		activity_of_client_watched(stage, moment, flow, packet, acknowledgement);
+}
+
+static inline void activity_of_node(
+	struct stage *stage, const struct moment *moment, const struct flow *flow, const struct packet *packet)
+{
+	if (stage->activity.watched)
+		activity_of_node_watched(stage, moment, flow, packet);
+}
+
+/** Cut it if it is beyond a limit and enough of this second's cuts are left. */
+static inline void activity_check(struct stage *stage, const struct moment *moment, struct flow *flow)
+{
+	if (stage->activity.watched)
+		activity_check_watched(stage, moment, flow);
+}
+
+static inline void activity_prefetch(const struct stage *stage, const struct flow *flow)
+{
+	if (stage->activity.watched && flow != NULL)
+		__builtin_prefetch(flow_table_activity(stage->flows, flow), 1);
+}
 
 #endif

@@ -331,6 +331,7 @@ static void proxy_open(
 	flow->node_next = syn_ack->tcp_sequence + 1;
 	flow->node_acked = moment->now_us;
 	flow->rtt_pending = 1;
+	activity_begin(stage, moment, flow);
 	flow->last_ms = moment->now_ms;
 	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
 	flow_event(stage, moment, flow, EVENT_FLOW_PROVEN, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);

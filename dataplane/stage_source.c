@@ -123,6 +123,6 @@ bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct 
 	if (reason == REASON_COUNT || moment->rules->policy.mode == IMAGE_MODE_MONITOR ||
 		flow->state == FLOW_STATE_CUT)
 		return false;
-	flow_cut(stage, moment, flow);
+	flow_cut(stage, moment, flow, CLOSED_HOW_RST);
 	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Housekeeping between bursts: timeouts, silent flows, bans that moved while a flow was idle. Bounded per
+ * Housekeeping between bursts: timeouts, silent and idle flows, bans that moved while a flow was idle. Bounded per
  * call; the whole table is seen every WALK_PERIOD_NS. Thread: owning lcore.
  */
 #include "dataplane/stage_private.h"
@@ -90,6 +90,7 @@ static void visit(void *context, struct flow *flow)
 		return;
 	}
 	silent_check(walk->stage, moment, flow);
+	activity_check(walk->stage, moment, flow);
 }
 
 void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_ns, uint32_t budget_flows)
@@ -100,6 +101,7 @@ void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_n
 	uint64_t due = elapsed_ns * flow_table_capacity(stage->flows) / WALK_PERIOD_NS;
 
 	service_pressure_step(stage, &moment);
+	activity_follow(stage, &moment);
 	/* Less than one flow is due: keep the time, so that short polls add up. */
 	if (due == 0)
 		return;
@@ -119,8 +121,7 @@ static void visit_cut(void *context, struct flow *flow)
 		return;
 	if (walk->client_port != 0 && flow->client_port != walk->client_port)
 		return;
-	if (flow->state != FLOW_STATE_CUT)
-		flow_cut(walk->stage, walk->moment, flow);
+	flow_cut(walk->stage, walk->moment, flow, CLOSED_HOW_RST);
 }
 
 void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client,

@@ -90,6 +90,7 @@ static void client_advance(
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	int32_t ahead = sequence_after(end, flow->client_acked);
 
+	activity_of_client(stage, moment, flow, packet, acknowledged(flow, packet));
 	if (flow->rtt_pending)
 		translate_rtt_take(stage, moment, flow, acknowledged(flow, packet));
 	advance(&flow->node_acked, acknowledged(flow, packet));
@@ -445,6 +446,7 @@ static void node_advance(
 {
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 
+	activity_of_node(stage, moment, flow, packet);
 	if (packet->tcp_flags & TCP_FLAG_ACK)
 		advance(&flow->client_acked, packet->tcp_acknowledgement);
 	advance(&flow->node_next, end);
@@ -495,7 +497,7 @@ static enum reason adopted_from_node(
 	if (heard_client_first && acknowledges && (apart > ADOPTED_APART_MAX || apart < -ADOPTED_APART_MAX)) {
 		flow->node_next = flow->node_acked;
 		flow->client_next = packet->tcp_acknowledgement;
-		flow_cut(stage, moment, flow);
+		flow_cut(stage, moment, flow, CLOSED_HOW_RST);
 		return REASON_FLOW_CUT;
 	}
 	flow->tally = 0;
