@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Allow, deny and prefix bans (lists.h): the compiled part, which is the image's intervals and labels in own
+/* Allow, deny, prefix bans and prices (lists.h): the compiled part, which is the image's intervals and labels in own
  * memory behind an index by the top 16 address bits, and what readers do with both parts. Readers only load;
  * the overlay lives in lists_overlay.c.
  */
@@ -180,7 +180,8 @@ void lists_answer_ban(struct lists_answer *answer, uint32_t meta, uint8_t length
 }
 
 /* The image's any_allow is not used: an allow may die or come after the image, and the walk sees each label
- * anyway. Parents have lower numbers (the image was validated), so the walk ends. */
+ * anyway. Parents have lower numbers (the image was validated), so the walk ends. It goes from the longest
+ * prefix to the shortest, so the first price is the most specific one; no command makes or changes a price. */
 void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
 	struct lists_answer *ret_answer)
 {
@@ -195,10 +196,14 @@ void lists_lookup(const struct lists *lists, const struct address *address, uint
 			answer.allowed = true;
 		else if (label->kind == IMAGE_LIST_DENY)
 			answer.denied = true;
+		else if (label->kind == IMAGE_LIST_PRICE)
+			answer.price = answer.price ? answer.price : (uint16_t)label->meta;
 		else
 			lists_answer_ban(&answer, atomic_load_explicit(&label->meta, memory_order_relaxed),
 				label->length, now_s);
 	}
+	if (!answer.price)
+		answer.price = IMAGE_PRICE_USUAL;
 	if (atomic_load_explicit(&lists->overlay.count, memory_order_acquire))
 		lists_overlay_lookup(lists, address, now_s, &answer);
 	*ret_answer = answer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Allow, deny and prefix bans: the labelled interval LPM of the image, plus an overlay for commands that came
+ * Allow, deny, prefix bans and prices: the labelled interval LPM of the image, plus an overlay for commands that came
  * after it. Writer: the table thread. Readers: lcores inside an RCU read-side section. A new image means a
  * new object, swapped by RCU. Labels' meta words change in place (one 32-bit store); overlay entries are
  * published by a release store of their count.
@@ -20,6 +20,7 @@ struct lists_answer {
 	bool denied;
 	uint32_t ban_meta; /* strongest ban in force among the covering prefixes; 0 = none */
 	uint8_t ban_length;
+	uint16_t price; /* of the most specific covering prefix that has one, in 1/16; else IMAGE_PRICE_USUAL */
 };
 
 /** Copy the lists of a validated image into own memory. -ENOMEM. */

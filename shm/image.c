@@ -156,6 +156,15 @@ static bool ban_meta_is_valid(uint32_t meta)
 	return ban_meta_class(meta) > SOURCE_CLASS_NONE && ban_meta_class(meta) <= SOURCE_CLASS_BANNED;
 }
 
+static bool label_meta_is_valid(const struct image_list_label *label)
+{
+	if (label->kind == IMAGE_LIST_BAN)
+		return ban_meta_is_valid(label->meta);
+	if (label->kind == IMAGE_LIST_PRICE)
+		return label->meta >= 1 && label->meta <= IMAGE_PRICE_MAX;
+	return label->meta == 0;
+}
+
 static bool label_is_valid(const struct image_list_label *labels, uint64_t index)
 {
 	const struct image_list_label *label = &labels[index], *parent;
@@ -163,15 +172,15 @@ static bool label_is_valid(const struct image_list_label *labels, uint64_t index
 	if (index == 0)
 		return label->parent == 0 && label->meta == 0 && label->kind == IMAGE_LIST_NONE &&
 		       label->length == 0 && label->any_allow == 0 && label->reserved == 0;
-	if (label->parent >= index || label->kind < IMAGE_LIST_ALLOW || label->kind > IMAGE_LIST_BAN ||
+	if (label->parent >= index || label->kind < IMAGE_LIST_ALLOW || label->kind > IMAGE_LIST_PRICE ||
 		label->length > PREFIX_HOST_LENGTH || label->reserved != 0)
 		return false;
 	parent = &labels[label->parent];
-	/* Lengths and kinds fall strictly towards label 0: this is what bounds a walk by 129 * 3 steps. */
+	/* Lengths and kinds fall strictly towards label 0: this is what bounds a walk by 129 * 4 steps. */
 	if (label->parent != 0 && (parent->length > label->length ||
 					  (parent->length == label->length && parent->kind >= label->kind)))
 		return false;
-	if (label->kind == IMAGE_LIST_BAN ? !ban_meta_is_valid(label->meta) : label->meta != 0)
+	if (!label_meta_is_valid(label))
 		return false;
 	return label->any_allow == (label->kind == IMAGE_LIST_ALLOW || parent->any_allow);
 }

@@ -166,14 +166,18 @@ enum image_list_kind {
 	IMAGE_LIST_PRICE = 4, /* meta: what an attempt from here costs of its prefixes' limits, in 1/16; 16 is the usual price */
 };
 
+/* Prices, in sixteenths of an attempt. The most is 64 attempts: one in 58 of what the counter of
+ * a /24 holds (3719), so that no single attempt fills it. */
+enum { IMAGE_PRICE_USUAL = 16, IMAGE_PRICE_MAX = 64 * IMAGE_PRICE_USUAL };
+
 /** One prefix of the lists. An address's intervals name its most specific label; `parent` leads to the next
  * shorter prefix that covers it, at last to label 0. At one prefix several kinds chain as parents too.
  * parent < own index always, and a parent is shorter, or as long and of a smaller kind: a walk ends after at
- * most 33 * 3 labels (IPv4) or 129 * 3 (IPv6). No smaller bound is set: it would refuse a legitimate ban, and
+ * most 33 * 4 labels (IPv4) or 129 * 4 (IPv6). No smaller bound is set: it would refuse a legitimate ban, and
  * no packet chooses the nesting, only the operator's own lists do. */
 struct image_list_label {
 	uint32_t parent;
-	uint32_t meta; /* IMAGE_LIST_BAN: ban meta */
+	uint32_t meta; /* IMAGE_LIST_BAN: ban meta; IMAGE_LIST_PRICE: price, 1..IMAGE_PRICE_MAX; else 0 */
 	uint8_t kind;
 	uint8_t length;    /* of the prefix, 16-byte form */
 	uint8_t any_allow; /* this label or one of its parents is an allow */

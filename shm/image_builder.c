@@ -140,10 +140,11 @@ int image_builder_add_list(
 {
 	struct image_list_entry entry = {.kind = (uint8_t)kind, .length = prefix->length};
 
-	if (kind < IMAGE_LIST_ALLOW || kind > IMAGE_LIST_BAN || !builder_prefix_is_valid(prefix) ||
-		(kind == IMAGE_LIST_BAN && !builder_ban_is_valid(meta)))
+	if (kind < IMAGE_LIST_ALLOW || kind > IMAGE_LIST_PRICE || !builder_prefix_is_valid(prefix) ||
+		(kind == IMAGE_LIST_BAN && !builder_ban_is_valid(meta)) ||
+		(kind == IMAGE_LIST_PRICE && (meta < 1 || meta > IMAGE_PRICE_MAX)))
 		return -EINVAL;
-	if (kind == IMAGE_LIST_BAN)
+	if (kind == IMAGE_LIST_BAN || kind == IMAGE_LIST_PRICE)
 		entry.meta = meta;
 	if (prefix_is_v4(prefix)) {
 		entry.low = address_v4(&prefix->address);

@@ -31,8 +31,9 @@ int image_builder_add_node_address(struct image_builder *builder, const struct a
 /** Copied; its index is the order of adding. -EINVAL: image_service_is_valid says no; -EEXIST: protocol and
  * port are taken; -ENOSPC: more than IMAGE_SERVICES_MAX. */
 int image_builder_add_service(struct image_builder *builder, const struct image_service *service);
-/** A prefix of the lists, of any length, hosts included. `meta` is for IMAGE_LIST_BAN (else ignored). The
- * same kind and prefix twice is one entry; of two bans the stronger class wins, then the later end. Any
+/** A prefix of the lists, of any length, hosts included. `meta` is for IMAGE_LIST_BAN and
+ * IMAGE_LIST_PRICE (else ignored). The same kind and prefix twice is one entry; of two bans the stronger class
+ * wins, then the later end; of two prices the higher. Any
  * nesting is accepted: an address's chain has at most one label per length and kind. -EINVAL: kind, meta or
  * prefix is wrong (host bits set too); -ENOMEM. */
 int image_builder_add_list(

@@ -70,7 +70,7 @@ uint32_t image_layout_hash(void)
 		sizeof(struct image_ban_exact), offsetof(struct image_ban_exact, high),
 		offsetof(struct image_ban_exact, low), offsetof(struct image_ban_exact, meta),
 		offsetof(struct image_ban_exact, reserved), IMAGE_SECTION_COUNT, IMAGE_LEVEL_COUNT,
-		IMAGE_SERVICE_NAME_BYTES, IMAGE_LIST_BAN, IMAGE_MODE_MONITOR, IMAGE_OTHER_DROP,
+		IMAGE_SERVICE_NAME_BYTES, IMAGE_LIST_PRICE, IMAGE_PRICE_MAX, IMAGE_MODE_MONITOR, IMAGE_OTHER_DROP,
 		IMAGE_CHALLENGE_ALWAYS, IMAGE_METHOD_PROXY, BAN_META_END_BITS, SOURCE_CLASS_BANNED,
 		sizeof(struct address), 0x01020304, /* as bytes it differs between byte orders */
 	};

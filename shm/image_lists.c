@@ -80,7 +80,7 @@ static uint32_t sweep_add_label(
 
 	output->labels[index] = (struct image_list_label){
 		.parent = parent,
-		.meta = entry->kind == IMAGE_LIST_BAN ? entry->meta : 0,
+		.meta = entry->kind == IMAGE_LIST_BAN || entry->kind == IMAGE_LIST_PRICE ? entry->meta : 0,
 		.kind = entry->kind,
 		.length = entry->length,
 		.any_allow = entry->kind == IMAGE_LIST_ALLOW || output->labels[parent].any_allow,
@@ -89,7 +89,7 @@ static uint32_t sweep_add_label(
 }
 
 /* All entries of one prefix: one label per kind, chained. Of two bans the greater meta word is the stronger
- * class, then the later end. Returns how many entries it took. */
+ * class, then the later end; of two prices the higher. Returns how many entries it took. */
 static size_t sweep_push(struct lists_sweep *sweep, const struct image_list_entry *entries, size_t n)
 {
 	uint32_t label = sweep_label(sweep);

@@ -36,14 +36,14 @@ static void *corpus_nested(size_t *ret_bytes)
 	struct image_builder *builder = image_fixture_builder();
 
 	for (unsigned length = 0; length <= 128; length += 8)
-		for (int kind = IMAGE_LIST_ALLOW; kind <= IMAGE_LIST_BAN; kind++) {
+		for (int kind = IMAGE_LIST_ALLOW; kind <= IMAGE_LIST_PRICE; kind++) {
 			struct address last, v4 = address_from_v4(length % 16 ? 0 : UINT32_MAX);
 			struct prefix prefix;
 
 			memset(&last, 0xff, sizeof(last));
 			prefix = prefix_of(length >= PREFIX_V4_BASE ? &v4 : &last, (uint8_t)length);
 			if (image_builder_add_list(builder, (enum image_list_kind)kind, &prefix,
-				    ban_meta_make(SOURCE_CLASS_BANNED, 9)) != 0)
+				    kind == IMAGE_LIST_PRICE ? 9 : ban_meta_make(SOURCE_CLASS_BANNED, 9)) != 0)
 				abort();
 		}
 	return corpus_finish(builder, ret_bytes);

@@ -183,9 +183,11 @@ BREAK(break_twice, SERVICE(b)[1] = SERVICE(b)[0])
 BREAK(break_label_0, LABEL(b)[0].kind = IMAGE_LIST_BAN)
 BREAK(break_label_self, LABEL(b)[1].parent = 1)
 BREAK(break_label_forward, LABEL(b)[1].parent = 2)
-BREAK(break_label_kind, LABEL(b)[1].kind = 4)
+BREAK(break_label_kind, LABEL(b)[1].kind = 5)
 BREAK(break_label_length, LABEL(b)[1].length = 129)
 BREAK(break_label_meta, LABEL(b)[1].meta = 0)
+BREAK(break_label_price, LABEL(b)[1].kind = IMAGE_LIST_PRICE)
+BREAK(break_label_price_none, (LABEL(b)[1].kind = IMAGE_LIST_PRICE, LABEL(b)[1].meta = 0))
 BREAK(break_label_meta_unused, LABEL(b)[2].meta = 1)
 BREAK(break_label_order, LABEL(b)[2].length = LABEL(b)[1].length - 1)
 BREAK(break_label_allow, LABEL(b)[2].any_allow = 0)
@@ -263,6 +265,8 @@ static void test_rules(void)
 		{"an unknown kind", break_label_kind, IMAGE_ERROR_LISTS},
 		{"a prefix longer than 128", break_label_length, IMAGE_ERROR_LISTS},
 		{"a ban without a class", break_label_meta, IMAGE_ERROR_LISTS},
+		{"a price above the highest", break_label_price, IMAGE_ERROR_LISTS},
+		{"a price of nothing", break_label_price_none, IMAGE_ERROR_LISTS},
 		{"a meta word where none belongs", break_label_meta_unused, IMAGE_ERROR_LISTS},
 		{"a parent longer than its child", break_label_order, IMAGE_ERROR_LISTS},
 		{"a wrong any_allow", break_label_allow, IMAGE_ERROR_LISTS},

@@ -78,7 +78,7 @@ static bool oracle_find(const struct listed *listed, size_t n, const struct addr
 			!prefix_contains(&listed[i].prefix, address))
 			continue;
 		found = true;
-		if (kind == IMAGE_LIST_BAN && listed[i].meta > meta)
+		if ((kind == IMAGE_LIST_BAN || kind == IMAGE_LIST_PRICE) && listed[i].meta > meta)
 			meta = listed[i].meta;
 	}
 	*ret_meta = meta;
@@ -92,7 +92,7 @@ static bool chain_is_right(
 	const struct image_list_label *label = &view->list_labels[view_label(view, address)];
 
 	for (int length = PREFIX_HOST_LENGTH; length >= 0; length--)
-		for (int kind = IMAGE_LIST_BAN; kind >= IMAGE_LIST_ALLOW; kind--) {
+		for (int kind = IMAGE_LIST_PRICE; kind >= IMAGE_LIST_ALLOW; kind--) {
 			uint32_t meta;
 
 			if (!oracle_find(
@@ -217,6 +217,9 @@ static struct listed random_listed(uint64_t *state)
 			address.bytes[i] = (uint8_t)(random_next(state) & (i % 5 == 0 ? 0xc3 : 0));
 		length = (uint8_t)(random_next(state) % 129);
 	}
+	if (random_next(state) % 4 == 0)
+		return (struct listed){prefix_of(&address, length), IMAGE_LIST_PRICE,
+			1 + (uint32_t)(random_next(state) % IMAGE_PRICE_MAX)};
 	return (struct listed){prefix_of(&address, length),
 		(enum image_list_kind)(1 + random_next(state) % 3),
 		ban_meta_make((enum source_class)(1 + random_next(state) % 4),
@@ -240,15 +243,16 @@ static void test_lists_random(void)
 /* The deepest chain there can be: every IPv6 length, every kind. */
 static void test_deepest(void)
 {
-	struct listed listed[129 * 3];
+	struct listed listed[129 * 4];
 	struct address address;
 	size_t n = 0;
 
 	memset(address.bytes, 0xff, sizeof(address.bytes));
 	for (int length = 128; length >= 0; length--)
-		for (int kind = IMAGE_LIST_ALLOW; kind <= IMAGE_LIST_BAN; kind++)
+		for (int kind = IMAGE_LIST_ALLOW; kind <= IMAGE_LIST_PRICE; kind++)
 			listed[n++] = (struct listed){prefix_of(&address, (uint8_t)length),
-				(enum image_list_kind)kind, ban_meta_make(SOURCE_CLASS_REFUSED, 7)};
+				(enum image_list_kind)kind,
+				kind == IMAGE_LIST_PRICE ? 7 : ban_meta_make(SOURCE_CLASS_REFUSED, 7)};
 	check_lists("every length and kind nested", listed, n);
 }
 
@@ -276,8 +280,11 @@ static void test_refusals(void)
 	CHECK_EQ("host bits", image_builder_add_list(builder, IMAGE_LIST_DENY, &host_bits, 0), -EINVAL);
 	CHECK_EQ("too long", image_builder_add_list(builder, IMAGE_LIST_DENY, &too_long, 0), -EINVAL);
 	CHECK_EQ("no kind", image_builder_add_list(builder, IMAGE_LIST_NONE, &good, 0), -EINVAL);
-	CHECK_EQ("an unknown kind", image_builder_add_list(builder, (enum image_list_kind)4, &good, 0),
+	CHECK_EQ("an unknown kind", image_builder_add_list(builder, (enum image_list_kind)5, &good, 0),
 		-EINVAL);
+	CHECK_EQ("nothing is free of price", image_builder_add_list(builder, IMAGE_LIST_PRICE, &good, 0), -EINVAL);
+	CHECK_EQ("a price has an end",
+		image_builder_add_list(builder, IMAGE_LIST_PRICE, &good, IMAGE_PRICE_MAX + 1), -EINVAL);
 	CHECK_EQ("a ban of no class", image_builder_add_list(builder, IMAGE_LIST_BAN, &good, 5), -EINVAL);
 	CHECK_EQ("a ban of an unknown class", image_builder_add_ban(builder, &good, UINT32_MAX), -EINVAL);
 	CHECK_EQ("a ban with host bits", image_builder_add_ban(builder, &host_bits, meta), -EINVAL);

@@ -58,7 +58,8 @@ static struct lists *lists_make(const struct entry *entries, size_t n)
 
 static struct lists_answer answer_naive(const struct entry *entries, size_t n, const struct address *address)
 {
-	struct lists_answer answer = {.allowed = false};
+	struct lists_answer answer = {.allowed = false, .price = IMAGE_PRICE_USUAL};
+	int price_length = -1;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!entries[i].live || !prefix_contains(&entries[i].prefix, address))
@@ -69,6 +70,10 @@ static struct lists_answer answer_naive(const struct entry *entries, size_t n, c
 			ban_meta_class_at(entries[i].meta, NOW_S) != SOURCE_CLASS_NONE &&
 			entries[i].meta > answer.ban_meta)
 			answer.ban_meta = entries[i].meta;
+		if (entries[i].kind == IMAGE_LIST_PRICE && entries[i].prefix.length > price_length) {
+			price_length = entries[i].prefix.length;
+			answer.price = (uint16_t)entries[i].meta;
+		}
 	}
 	return answer;
 }
@@ -80,7 +85,7 @@ static unsigned wrong_answer(
 
 	lists_lookup(lists, address, NOW_S, &got);
 	return got.allowed != expected.allowed || got.denied != expected.denied ||
-	       got.ban_meta != expected.ban_meta;
+	       got.ban_meta != expected.ban_meta || got.price != expected.price;
 }
 
 /* The address `step` behind (or before) another, within its family's bits. */
@@ -136,7 +141,7 @@ static size_t entries_random(struct entry entries[ENTRIES_MAX], size_t n, uint64
 	while (filled < n) {
 		struct address address = address_random(random);
 		uint64_t pick = random_next(random);
-		struct entry entry = {.live = true, .kind = (enum image_list_kind)(1 + pick % 3)};
+		struct entry entry = {.live = true, .kind = (enum image_list_kind)(1 + pick % 4)};
 		unsigned low = address_is_v4(&address) ? 96 : 0,
 			 length = low + (unsigned)(pick >> 8) % (129 - low);
 		size_t i = 0;
@@ -145,6 +150,8 @@ static size_t entries_random(struct entry entries[ENTRIES_MAX], size_t n, uint64
 		if (entry.kind == IMAGE_LIST_BAN) /* some have ended already */
 			entry.meta = ban((enum source_class)(1 + (pick >> 32) % 4),
 				(uint32_t)(pick >> 40) % (2 * NOW_S));
+		if (entry.kind == IMAGE_LIST_PRICE)
+			entry.meta = 1 + (uint32_t)(pick >> 32) % IMAGE_PRICE_MAX;
 		while (i < filled && (entries[i].kind != entry.kind ||
 					     prefix_compare(&entries[i].prefix, &entry.prefix) != 0))
 			i++;
@@ -195,8 +202,9 @@ static void test_commands(void)
 	struct lists *lists;
 	unsigned wrong = 0;
 
+	/* Prices come with images only. */
 	for (size_t i = 0; i < n; i += 2)
-		entries[i].live = false;
+		entries[i].live = entries[i].kind == IMAGE_LIST_PRICE;
 	lists = lists_make(entries, n);
 	CHECK_EQ("before any command", wrong_boundaries(lists, entries, n), 0u);
 	for (int step = 0; step < 100000; step++) {
@@ -204,6 +212,8 @@ static void test_commands(void)
 		struct entry *entry = &entries[pick % n];
 		struct address address;
 
+		if (entry->kind == IMAGE_LIST_PRICE)
+			continue;
 		entry->live = (pick >> 63) != 0;
 		if (entry->live && entry->kind == IMAGE_LIST_BAN)
 			entry->meta = ban((enum source_class)(1 + (pick >> 32) % 4),
