@@ -100,6 +100,7 @@ static enum segment_error flow_segment_new(const char *path, const struct option
 	segment->payload->n_lcores = options->n_lcores;
 	segment->payload->flows_log2 = options->flows_log2;
 	segment->payload->dispatch_key = (struct hash_key){ .k0 = random_u64(), .k1 = random_u64() };
+	segment->payload->cookie_master = (struct hash_key){ .k0 = random_u64(), .k1 = random_u64() };
 	return SEGMENT_OK;
 }
 

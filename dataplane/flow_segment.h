@@ -23,6 +23,7 @@ struct flow_segment_payload {
 	uint64_t n_lcores, flows_log2;
 	uint64_t rss_table_size, n_queues; /* how owners were computed: struct dispatch */
 	struct hash_key dispatch_key;
+	struct hash_key cookie_master; /* so that clients who hold a cookie when the process is killed can still bring it back */
 	uint64_t n_nodes, n_services;
 	struct address nodes[IMAGE_NODE_ADDRESSES_MAX];
 	struct flow_segment_service services[IMAGE_SERVICES_MAX];

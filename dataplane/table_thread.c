@@ -304,18 +304,36 @@ static void table_gate_follow(struct table_thread *thread, uint64_t now_ns)
 	thread->ready_said = true;
 }
 
+static void table_cookie_key_set(struct table_thread *thread, uint64_t epoch)
+{
+	struct hash_key key = cookie_epoch_key(&thread->setup.flows->payload->cookie_master, epoch);
+
+	thread->cookie_epoch = epoch;
+	stage_shared_set_cookie_key(thread->setup.stage_shared, epoch, &key);
+}
+
+static uint64_t table_cookie_clock_ns(const struct table_thread *thread, uint64_t now_ns)
+{
+	return now_ns + atomic_load_explicit(&thread->setup.stage_shared->cookie_clock_add_ns, memory_order_relaxed);
+}
+
+/* Before any lcore runs: the epoch that is accepted still, and this one. */
+static void table_cookie_keys_start(struct table_thread *thread, uint64_t now_ns)
+{
+	uint64_t epoch = cookie_epoch_of(table_cookie_clock_ns(thread, now_ns));
+
+	table_cookie_key_set(thread, epoch - 1);
+	table_cookie_key_set(thread, epoch);
+}
+
 /* The next epoch's key, in the middle of this one: stage_shared_set_cookie_key says why. */
 static void table_cookie_key_renew(struct table_thread *thread, uint64_t now_ns)
 {
-	struct stage_shared *shared = thread->setup.stage_shared;
-	uint64_t clock_ns = now_ns + atomic_load_explicit(&shared->cookie_clock_add_ns, memory_order_relaxed);
+	uint64_t clock_ns = table_cookie_clock_ns(thread, now_ns);
 	uint64_t next = cookie_epoch_of(clock_ns) + 1;
-	struct hash_key key = { .k0 = random_u64(), .k1 = random_u64() };
 
-	if (next == thread->cookie_epoch || cookie_slot_of(clock_ns) % COOKIE_EPOCH_SLOTS < COOKIE_EPOCH_SLOTS / 2)
-		return;
-	thread->cookie_epoch = next;
-	stage_shared_set_cookie_key(shared, next, &key);
+	if (next != thread->cookie_epoch && cookie_slot_of(clock_ns) % COOKIE_EPOCH_SLOTS >= COOKIE_EPOCH_SLOTS / 2)
+		table_cookie_key_set(thread, next);
 }
 
 static void table_beat(struct table_thread *thread, uint64_t now_ns)
@@ -435,6 +453,7 @@ int table_thread_start(struct table_thread *thread, const struct table_thread_se
 	thread->setup = *setup;
 	thread->spare = TABLE_SPARE_MIN;
 	thread->started_ns = monotonic_kernel_ns();
+	table_cookie_keys_start(thread, thread->started_ns);
 	atomic_store_explicit(&table_payload(thread)->started_mono_ns, thread->started_ns, memory_order_relaxed);
 	paths_link_socket(setup->options->run_dir, setup->options->instance, path);
 	rc = link_server_open(&thread->link, path);
