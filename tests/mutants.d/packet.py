@@ -33,9 +33,10 @@ MUTANTS = [
     ("errors about errors", "dataplane/reply.c", "packet->kind == PACKET_KIND_ICMP_ERROR ||", "", "test_reply"),
     ("the reflection limit", "dataplane/reply.c",
      "packet->wire_bytes < REPLY_BYTES_MAX ? packet->wire_bytes : REPLY_BYTES_MAX", "REPLY_BYTES_MAX", "test_reply"),
-    ("the cookie's end", "dataplane/cookie.c", "if (rst->tcp_sequence != cookie_of(&secrets[0], rst, fingerprint, slot) &&",
-     "if (rst->tcp_sequence != cookie_of(&secrets[0], rst, fingerprint, slot) &&\n"
-     "		rst->tcp_sequence != cookie_of(&secrets[0], rst, fingerprint, slot - 2) &&", "test_cookie"),
+    ("the cookie's end", "dataplane/cookie.c",
+     "		rst->tcp_sequence != cookie_of(secrets, rst, COOKIE_KIND_RESET, 0, fingerprint, slot - 1))",
+     "		rst->tcp_sequence != cookie_of(secrets, rst, COOKIE_KIND_RESET, 0, fingerprint, slot - 1) &&\n"
+     "		rst->tcp_sequence != cookie_of(secrets, rst, COOKIE_KIND_RESET, 0, fingerprint, slot - 2))", "test_cookie"),
     ("cookies that acknowledge the SYN", "dataplane/cookie.c", "return cookie - syn->tcp_sequence <= 1u + syn->payload_bytes;",
      "return false;", "test_cookie"),
 ]
