@@ -4,6 +4,7 @@
     clients                       governor (no addresses)                  node
     10.77.0.2  fd77::2   c0 ── g0 [outside] weir-dataplane [inside] g1 ── n0   10.77.0.1  fd77::1
     more sources: client_prefix()               weir-control
+    line=True: c0 ── d0 weir-delay d1 ── g0, in a namespace of their own; start_line() lets frames cross
 
 What a run makes carries its pid and that process's start time in its name, so that the next run knows what a killed one left.
 """
@@ -27,7 +28,7 @@ TCP_PORT, UDP_PORT = 30303, 30303
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
-NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cgn])?$")
+NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cgln])?$")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -111,15 +112,15 @@ class Suite:
 class Weir:
     """Use as: with Weir() as weir: weir.start(). Options go to weir-dataplane; `config` is merged over the defaults below."""
 
-    def __init__(self, config=None, options=(), build=None):
+    def __init__(self, config=None, options=(), build=None, line=False, mtu=1500):
         build = build or os.environ["WEIR_BUILD"]
         self.build = build
         self.tools = {"dataplane": f"{build}/dataplane/weir-dataplane", "control": f"{build}/control/weir-control",
-                      "weirctl": f"{build}/tools/weirctl"}
+                      "weirctl": f"{build}/tools/weirctl", "delay": f"{build}/bench/weir-delay"}
         self.tag = f"weir-live-{os.getpid()}-{_start_time(os.getpid())}"
-        self.namespaces = {part: f"{self.tag}-{part[0]}" for part in ("client", "governor", "node")}
+        self.namespaces = {part: f"{self.tag}-{part[0]}" for part in ("client", "governor", "node", *(["line"] if line else []))}
         self.run_dir, self.shm_dir, self.state_dir = f"/run/{self.tag}", f"/dev/shm/{self.tag}", f"/var/tmp/{self.tag}"
-        self.options = list(options)
+        self.options, self.line, self.mtu = list(options), line, mtu
         self.processes = {}
         self.config = {
             "instance": "live", "run_dir": self.run_dir, "shm_dir": self.shm_dir, "state_dir": f"{self.state_dir}/state",
@@ -170,16 +171,18 @@ class Weir:
             run("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0",
                 "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.ip_nonlocal_bind=1")
             run("ip", "-n", namespace, "link", "set", "lo", "up")
-        # The governor's kernel stays silent on its ports.
-        self.inside("governor", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-        for mine, theirs, part in (("c0", "g0", "client"), ("n0", "g1", "node")):
-            run("ip", "link", "add", mine, "netns", self.namespaces[part], "type", "veth", "peer", "name", theirs, "netns",
-                self.namespaces["governor"])
-            for place, device in ((part, mine), ("governor", theirs)):
+        # The kernels between stay silent on their ports.
+        for part in ("governor", *(["line"] if self.line else [])):
+            self.inside(part, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        outside = (("client", "c0", "line", "d0"), ("line", "d1", "governor", "g0")) if self.line else (("client", "c0", "governor", "g0"),)
+        for near, mine, far, theirs in (*outside, ("node", "n0", "governor", "g1")):
+            run("ip", "link", "add", mine, "netns", self.namespaces[near], "type", "veth", "peer", "name", theirs, "netns",
+                self.namespaces[far])
+            for place, device in ((near, mine), (far, theirs)):
                 # Frames cross as bytes: nothing may be left for an offload that the far side does not do.
                 self.inside(place, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
                             check=False)
-                self.inside(place, "ip", "link", "set", device, "up")
+                self.inside(place, "ip", "link", "set", device, "mtu", str(self.mtu), "up")
         for part, device, v4, v6, via4, via6 in (("client", "c0", CLIENT_V4, CLIENT_V6, NODE_V4, NODE_V6),
                                                  ("node", "n0", NODE_V4, NODE_V6, CLIENT_V4, CLIENT_V6)):
             self.inside(part, "ip", "addr", "add", f"{v4}/24", "dev", device)
@@ -256,6 +259,22 @@ class Weir:
         self.start_control()
         self.start_dataplane()
         self.wait_governing()
+
+    def start_line(self, *options):
+        """weir-delay between client and Weir; one at a time."""
+        self.end("line")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.state_dir}/line.log")
+        self.spawn("line", "line", self.tools["delay"], "--a", "auto:d0", "--b", "auto:d1", "--json", *map(str, options))
+        if not wait_for(lambda: "the line is up" in self.words("line") or not self.alive("line"), 20) or not self.alive("line"):
+            raise RuntimeError(f"weir-delay does not start: {self.words('line')}")
+
+    def end_line(self):
+        """Its result."""
+        status = self.end("line")
+        if status != 0:
+            raise RuntimeError(f"weir-delay ended with {status}: {self.words('line')}")
+        return json.loads(self.words("line").strip().splitlines()[-1])
 
     def wait_governing(self, patience_s=30):
         def governing():
