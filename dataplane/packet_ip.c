@@ -7,6 +7,9 @@
 
 #include "dataplane/packet_checksum.h"
 
+#define IPV6_NAT64_HIGH   UINT64_C(0x0064ff9b00000000) /* 64:ff9b::/96 */
+#define IPV4_DNS64_PROBES 0xc00000aau                   /* 192.0.0.170 and .171 */
+
 enum {
 	IPV4_OPTION_END = 0,
 	IPV4_OPTION_NOP = 1,
@@ -90,16 +93,22 @@ static enum reason check_ipv4_options(const uint8_t *option, uint32_t bytes)
 	return REASON_COUNT;
 }
 
-/* Multicast and above (broadcast, 240/4), loopback, and 0/8, which means "this host" (RFC 1122 3.2.1.3). Only
- * 0.0.0.0 has a use, before a host knows its address: the transport decides. */
+/* What no network has as a source, so that an answer would go where it must not: multicast and above (240/4,
+ * broadcast), loopback, 0/8, which means "this host" (RFC 1122 3.2.1.3), and the two addresses that exist only
+ * inside DNS answers (RFC 8880). Private, shared, link-local, benchmarking and documentation ranges are sources
+ * in somebody's network: keeping them out is the operator's deny list's part. */
+static inline bool ipv4_is_never_source(uint32_t address)
+{
+	uint32_t top = address >> 24;
+
+	return top >= 224 || top == 127 || top == 0 || (address & ~1u) == IPV4_DNS64_PROBES;
+}
+
+/* Of 0/8 only 0.0.0.0 has a use, before a host knows its address: the transport decides. */
 static inline bool ipv4_source_is_bad(struct packet_parser *parser, uint32_t source, uint32_t destination)
 {
-	uint32_t top = source >> 24;
-
-	if (__builtin_expect(top != 0, 1))
-		return top >= 224 || top == 127 || source == destination;
 	parser->source_unspecified = source == 0;
-	return source != 0;
+	return source == destination || (ipv4_is_never_source(source) && source != 0);
 }
 
 static bool header_checksum_ok(const uint8_t *ip, uint32_t header_bytes)
@@ -153,21 +162,29 @@ enum reason packet_parse_ipv4(struct packet_parser *parser)
 	return parse_payload(parser, offset + header_bytes);
 }
 
-/* ::1, multicast, IPv4-mapped (it would be taken for the IPv4 address itself: bans, flows and lists know
- * addresses in that form), and the destination's own address. :: is left to the transport. */
+/* Multicast; IPv4-mapped (it would be taken for the IPv4 address itself: bans, flows and lists know addresses in
+ * that form); ::/96, which holds ::1 and the IPv4-compatible addresses that nothing has any more (RFC 4291
+ * 2.5.5.1); and what a relay would turn into an IPv4 packet to an address that is never a source: 6to4 (RFC 3964
+ * 5.2) and NAT64's well-known prefix (RFC 6052 3.1). :: is left to the transport. */
+static inline bool ipv6_is_never_source(uint64_t high, uint64_t low)
+{
+	if (high >> 56 == 0xff)
+		return true;
+	if (high == 0)
+		return low >> 32 == 0xffff || low >> 32 == 0;
+	if (high >> 48 == 0x2002)
+		return ipv4_is_never_source((uint32_t)(high >> 16));
+	return high == IPV6_NAT64_HIGH && low >> 32 == 0 && ipv4_is_never_source((uint32_t)low);
+}
+
 static inline bool ipv6_source_is_bad(
 	struct packet_parser *parser, const uint8_t *source, const uint8_t *destination)
 {
-	if (source[0] == 0xff)
-		return true;
-	if (__builtin_expect(load_u64(source) == 0, 0)) {
-		uint64_t low = load_u64(source + 8);
+	uint64_t high = load_u64(source), low = load_u64(source + 8);
 
-		if (low == 1 || low >> 32 == 0xffff)
-			return true;
-		parser->source_unspecified = low == 0;
-	}
-	return memcmp(source, destination, 16) == 0;
+	parser->source_unspecified = high == 0 && low == 0;
+	return memcmp(source, destination, 16) == 0 ||
+	       (ipv6_is_never_source(high, low) && !parser->source_unspecified);
 }
 
 /* Options of a hop-by-hop or destination header, whose first two bytes are skipped. A jumbo payload needs a
