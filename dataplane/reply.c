@@ -179,16 +179,17 @@ static struct reply_tcp answer_tcp(const struct packet *packet)
 	};
 }
 
-/* The reply is no longer than the SYN: options leave until it fits. */
+/* The reply is no longer than the SYN: options leave until it fits. The MSS leaves first: without one the client keeps to its
+ * protocol's default, but scale and SACK must be what the cookie says; and those fit, if the SYN offered them itself. */
 static void options_fit(struct reply_options *options, uint32_t room_bytes)
 {
 	uint8_t scratch[TCP_OPTIONS_BYTES_MAX];
 
 	if (write_options(options, scratch) <= room_bytes)
 		return;
-	options->sack_permitted = options->has_window_scale = false;
+	options->mss = 0;
 	if (write_options(options, scratch) > room_bytes)
-		options->mss = 0;
+		options->sack_permitted = options->has_window_scale = false;
 }
 
 static void segment_fill(struct reply_tcp *ret_tcp, const struct reply_segment *segment, uint8_t flags)

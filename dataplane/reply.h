@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Frames that Weir itself sends: a cookie's SYN-ACK, a RST, an ICMP "administratively prohibited". Pure; the caller owns the
- * buffer. Every reply to an unproven source is no longer than what it answers (reflection limit).
+ * buffer. Every reply is no longer than the packet that it answers, from the IP header on: a frame's padding does not count (reflection limit).
  */
 #ifndef WEIR_DATAPLANE_REPLY_H
 #define WEIR_DATAPLANE_REPLY_H
@@ -37,15 +37,15 @@ struct reply_segment {
 };
 
 /** SYN-ACK that answers `frame` (a parsed TCP SYN); the flags of `segment` do not count. MACs, VLANs, addresses and ports are swapped; checksums
- * are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if it would be longer than the frame it answers (options that do not fit are
- * left away: first SACK and window scale, then MSS; but never those of a SYN that offered as much). */
+ * are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if it would be longer than the packet it answers (options that do not fit are
+ * left away: first the MSS, then window scale and SACK, which never happens to those that the SYN itself offered). */
 unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);
 /** A segment that takes the place of `frame` (a parsed TCP segment) on its way: same layer 2, addresses and ports in the same direction. Returns
  * bytes written; 0: not TCP, or a fragment. */
 unsigned reply_in_place(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);
 /** RST that refuses `frame` (a parsed TCP segment) as RFC 9293 3.10.7.1 says for CLOSED. Never answers a RST: returns 0. */
 unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX]);
-/** ICMP or ICMPv6 destination unreachable, administratively prohibited, quoting at most as much as keeps the reply no longer than the frame. */
+/** ICMP or ICMPv6 destination unreachable, administratively prohibited, quoting at most as much as keeps the reply no longer than the packet. */
 unsigned reply_icmp_prohibited(const uint8_t *frame, uint32_t frame_bytes, const struct packet *packet, uint8_t out[REPLY_BYTES_MAX]);
 
 struct reply_tcp {
