@@ -82,12 +82,13 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 64, "one cache line a flow");
 
-/** When a flow last did something, for the limits of stage_activity.c: seconds of CLOCK_MONOTONIC, low 16 bits.
+/** When a flow last did something, for the limits of stage_activity.c: CLOCK_MONOTONIC in units of 2 s, low 16 bits, so
+ * that a limit of a day and as long a queue of cuts behind it stay below the wrap at 36 h.
  * Private to the process; zero until stage_activity.c writes it. While the place is free the same bytes hold the list
  * of free places. */
 struct flow_activity {
-	uint16_t payload_s;  /* new payload, either direction */
-	uint16_t progress_s; /* the client acknowledged something, or the node sent when nothing was unacknowledged */
+	uint16_t payload_at;  /* new payload, either direction */
+	uint16_t progress_at; /* the client acknowledged something, or the node sent when nothing was unacknowledged */
 };
 
 struct flow_table;

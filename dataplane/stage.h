@@ -90,7 +90,7 @@ enum proxy_knowledge { PROXY_UNKNOWN, PROXY_YES, PROXY_NO };
 /** Limits on flows that do nothing: stage_activity.c. */
 struct stage_activity {
 	bool watched;     /* a limit is configured: struct flow_activity is kept, */
-	uint32_t since_s; /* since then */
+	uint32_t since; /* since then, in units of struct flow_activity */
 	uint64_t cut_tat_ns;
 };
 

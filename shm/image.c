@@ -14,6 +14,7 @@
  * longest that the configuration takes, which fits 32 bits of milliseconds. */
 enum { POLICY_COUNT_MAX = 1000000000, POLICY_BURST_MAX = 1000000 };
 #define POLICY_TIME_MAX_MS UINT32_C(2592000000)
+#define POLICY_ACTIVITY_MAX_MS UINT32_C(86400000) /* what a flow remembers of what it did */
 
 static const size_t section_record_bytes[IMAGE_SECTION_COUNT] = {
 	[IMAGE_SECTION_POLICY] = sizeof(struct image_policy),
@@ -62,7 +63,7 @@ static bool policy_times_are_valid(const struct image_policy *policy)
 		policy->proven_lifetime_ms};
 	/* 0 switches these off. */
 	const uint32_t any_ms[] = {policy->auth_timeout_ms, policy->adopt_window_ms, policy->start_wait_ms,
-		policy->soft_delay_max_ms, policy->payload_idle_timeout_ms, policy->straggler_timeout_ms};
+		policy->soft_delay_max_ms};
 
 	for (size_t i = 0; i < sizeof(positive_ms) / sizeof(positive_ms[0]); i++)
 		if (positive_ms[i] == 0 || positive_ms[i] > POLICY_TIME_MAX_MS)
@@ -70,7 +71,8 @@ static bool policy_times_are_valid(const struct image_policy *policy)
 	for (size_t i = 0; i < sizeof(any_ms) / sizeof(any_ms[0]); i++)
 		if (any_ms[i] > POLICY_TIME_MAX_MS)
 			return false;
-	return true;
+	return policy->payload_idle_timeout_ms <= POLICY_ACTIVITY_MAX_MS &&
+	       policy->straggler_timeout_ms <= POLICY_ACTIVITY_MAX_MS;
 }
 
 bool image_policy_is_valid(const struct image_policy *policy)

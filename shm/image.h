@@ -127,6 +127,7 @@ struct image_policy {
 	uint32_t challenge_bad_per_s;
 	/* Challenges and refusals sent to one IPv4 /24 or IPv6 /56, a second; 0 = no cap of its own */
 	uint32_t replies_per_prefix_per_s;
+	/* Both at most a day, which is what a flow remembers (dataplane/flow_table.h) */
 	uint32_t payload_idle_timeout_ms; /* proven TCP, no payload either way (LO-12): cut; 0 = never */
 	uint32_t straggler_timeout_ms;    /* the client acknowledges nothing of what the node sent (HE-13): cut; 0 = never */
 	/* Row 7: a prefix's limit grows by its configured value for each so many proven distinct clients seen in it lately

@@ -457,7 +457,7 @@ static void test_activity(void)
 		if (flow) {
 			struct flow_activity *activity = flow_table_activity(table, flow);
 
-			wrong += activity->payload_s != i || activity->progress_s != UINT16_MAX - i;
+			wrong += activity->payload_at != i || activity->progress_at != UINT16_MAX - i;
 			if (random_next(&random) % 3 == 0)
 				continue;
 			flow_table_remove(table, flow);
@@ -474,7 +474,7 @@ static void test_activity(void)
 		held[i] = flow;
 		live++;
 		*flow_table_activity(table, flow) =
-			(struct flow_activity){.payload_s = i, .progress_s = (uint16_t)(UINT16_MAX - i)};
+			(struct flow_activity){.payload_at = i, .progress_at = (uint16_t)(UINT16_MAX - i)};
 		if (step == STEPS / 2)
 			CHECK_EQ("the flows are indexed anew", flow_table_adopt_all(table, NULL, NULL), live);
 	}
@@ -490,7 +490,7 @@ static void test_activity(void)
 	}
 	CHECK_TRUE("no place was lost on the way", wrong == 0 && flow_table_count(table) == CAPACITY);
 	for (unsigned i = 0; i < KEYS; i++)
-		wrong += held[i] && flow_table_activity(table, held[i])->payload_s != i;
+		wrong += held[i] && flow_table_activity(table, held[i])->payload_at != i;
 	CHECK_EQ("and a full table leaves activities alone", wrong, 0u);
 	flow_table_destroy(table);
 	storage_free(storage, CAPACITY);

@@ -164,6 +164,8 @@ BREAK(break_soft, POLICY(b)->limit_soft = 101)
 BREAK(break_replies, POLICY(b)->replies_per_s = UINT32_MAX)
 BREAK(break_half_open, POLICY(b)->half_open_timeout_ms = 0)
 BREAK(break_tcp_idle, POLICY(b)->tcp_idle_timeout_ms = UINT32_MAX)
+BREAK(break_payload_idle, POLICY(b)->payload_idle_timeout_ms = 86400001)
+BREAK(break_straggler, POLICY(b)->straggler_timeout_ms = 86400001)
 BREAK(break_proven, POLICY(b)->proven_lifetime_ms = 0)
 BREAK(break_adopt, POLICY(b)->adopt_window_ms = UINT32_MAX)
 BREAK(break_policy_reserved, POLICY(b)->reserved1[7] = 1)
@@ -243,6 +245,8 @@ static void test_rules(void)
 		{"too large a reply budget", break_replies, IMAGE_ERROR_POLICY},
 		{"half-open flows that end at birth", break_half_open, IMAGE_ERROR_POLICY},
 		{"an idle time above 30 days", break_tcp_idle, IMAGE_ERROR_POLICY},
+		{"an idle limit above a day", break_payload_idle, IMAGE_ERROR_POLICY},
+		{"a straggler limit above a day", break_straggler, IMAGE_ERROR_POLICY},
 		{"a proof that ends at birth", break_proven, IMAGE_ERROR_POLICY},
 		{"an adoption window above 30 days", break_adopt, IMAGE_ERROR_POLICY},
 		{"a reserved policy byte", break_policy_reserved, IMAGE_ERROR_POLICY},

@@ -15,9 +15,9 @@ enum {
 	ACK = TCP_FLAG_ACK,
 	FIN = TCP_FLAG_FIN,
 	BEGIN_MS = 2000, /* of the connection */
-	/* A cut may come so much behind its limit: seconds are counted from their begin, the table is walked every 400 ms, and
-	 * the world steps every 100 ms. */
-	LATE_MS = 1000 + 400 + 100 + 100,
+	/* A cut may come so much behind its limit: times are kept in units of 2 s, the table is walked every 400 ms, and the
+	 * world steps every 100 ms. */
+	LATE_MS = 2000 + 400 + 100 + 100,
 };
 
 enum act {
@@ -106,8 +106,8 @@ static enum reason act(struct ends *ends, uint64_t at_ms, enum act what)
 	return reason;
 }
 
-/* The world's clock begins at second 1000: with this much added, seconds wrap at 16 bits 8 s into the tests' time. */
-#define WRAP_MS UINT64_C(64528000)
+/* The world's clock begins at second 1000: with this much added, 2^16 units of 2 s are full 8 s into the tests' time. */
+#define WRAP_MS UINT64_C(130064000)
 
 static struct world *world_limited(uint64_t base_ms, uint32_t idle_ms, uint32_t straggler_ms)
 {
@@ -245,9 +245,10 @@ static void begin_exempt(struct world *world, enum exemption exemption)
 		CHECK_EQ("a SYN", world_send_syn(world, BEGIN_MS, CLIENT, 40000, 30303), REASON_ADMITTED);
 		return;
 	case ADOPTED_ALLOWED:
-		CHECK_EQ("the node goes on with a flow that is older than Weir", act(&ends, BEGIN_MS, NODE_DATA),
+		CHECK_EQ("a client goes on with a flow that is older than Weir", act(&ends, 500, CLIENT_DATA),
 			REASON_FLOW_ADOPTED);
-		CHECK_EQ("which its client confirms", act(&ends, BEGIN_MS + 1, CLIENT_ACK), REASON_FLOW);
+		CHECK_EQ("which its node confirms", act(&ends, 501, NODE_DATA), REASON_FLOW);
+		CHECK_EQ("and so proves", world_counter(world, COUNTER_FLOWS_PROVEN), (uint64_t)1);
 		return;
 	default:
 		CHECK_EQ("a connection", world_connect(world, BEGIN_MS, CLIENT, 40000), REASON_ADMITTED);
@@ -307,7 +308,7 @@ static void test_off(void)
 	act(&ends, 3000, NODE_DATA);
 	act(&ends, 3001, CLIENT_DATA_ACK);
 	activity = flow_table_activity(world->flows, only_flow(world));
-	CHECK_TRUE("without a limit no packet writes an activity", activity->payload_s == 0 && activity->progress_s == 0);
+	CHECK_TRUE("without a limit no packet writes an activity", activity->payload_at == 0 && activity->progress_at == 0);
 	world_pass(world, 100000);
 	world->policy.payload_idle_timeout_ms = 10000;
 	world->policy.straggler_timeout_ms = 20000;
@@ -395,7 +396,7 @@ static void test_restart(void)
 		enum counter counter;
 	} cases[] = {
 		{"idle time begins with the new process", 0, 10000, 0, false, COUNTER_FLOWS_IDLE},
-		{"also around the wrap of seconds", WRAP_MS, 10000, 0, false, COUNTER_FLOWS_IDLE},
+		{"also around the wrap of times", WRAP_MS, 10000, 0, false, COUNTER_FLOWS_IDLE},
 		{"what was unacknowledged has its time again", 0, 0, 10000, true, COUNTER_FLOWS_STRAGGLING},
 		{"also around the wrap", WRAP_MS, 0, 10000, true, COUNTER_FLOWS_STRAGGLING},
 	};
@@ -447,7 +448,7 @@ static void test_proxied(void)
 		uint32_t due_ms; /* straggler, limit 10 s; 0: none */
 	} cases[] = {
 		{"a proxied client that never speaks although the node did", true, false, false, 4300, 14300},
-		{"the node spoke in the same second as it answered", true, false, false, BEGIN_MS + 50, BEGIN_MS + 10050},
+		{"the node spoke at the same time as it answered", true, false, false, BEGIN_MS + 50, BEGIN_MS + 10050},
 		{"neither has spoken", false, false, false, 0, 0},
 		{"neither has spoken, and the process changed", false, true, false, 0, 0},
 		{"the process changed between the node's answer and its first word", true, true, false, 9000, 19000},
@@ -519,7 +520,7 @@ static void test_cut_once(void)
 
 static const struct check_test tests[] = {
 	{"each script is cut at its time and not before", test_rows},
-	{"also while the seconds wrap", test_wrap},
+	{"also while times wrap", test_wrap},
 	{"who is exempt is not cut", test_exempt},
 	{"limits come and go by reload", test_off},
 	{"cuts a second are bounded and the rest is counted", test_bound},
