@@ -49,7 +49,8 @@ static void outcome_fail(struct peer_record *peer)
 static void announce_flow(struct governor *governor, const char *name, const struct event_record *event)
 {
 	static const char *const by[] = {"", "client", "node", "weir"};
-	static const char *const how[] = {"", "fin", "rst", "timeout", "backend_refused", "established"};
+	static const char *const how[] = {"", "fin", "rst", "timeout", "backend_refused", "established",
+		"backend_silent", "idle", "straggler"};
 	struct event_text text;
 	event_begin(&text, governor, name);
 	if (!text.wanted)
