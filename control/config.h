@@ -23,6 +23,7 @@ enum {
 	CONFIG_ERROR_MAX = 512,
 	CONFIG_FILE_BYTES_MAX = 64 << 20, /* a million listed prefixes are 20 MB */
 	CONFIG_LIST_MAX = 1 << 20,
+	CONFIG_PRICES_MAX = 1024,
 };
 
 /** Where a value was written; line 0: not in the file. Both count from 1. */
@@ -57,6 +58,14 @@ struct config_service {
 	uint64_t udp_unanswered_packets;
 	uint64_t idle_ms; /* 0: timeouts.* */
 	uint64_t pressure_enter_per_s, pressure_leave_per_s, pressure_half_open, pressure_hold_ms;
+	uint64_t server_first, quic;
+	uint64_t amplification_limit, paced_per_s;
+};
+
+struct config_price {
+	struct config_position at[3]; /* [0] is the element's own */
+	struct prefix prefix;
+	double price; /* 1 is the usual one */
 };
 
 struct config_pair {
@@ -98,13 +107,19 @@ struct config {
 	struct config_service services[IMAGE_SERVICES_MAX];
 	size_t n_services;
 	struct config_prefixes allow, deny, own;
+	struct config_price prices[CONFIG_PRICES_MAX];
+	size_t n_prices;
 
 	uint64_t limit_hard, limit_soft, soft_mode, soft_delay_max_ms, reserved_slots;
 	uint64_t concurrency_v4[IMAGE_LEVEL_COUNT], concurrency_v6[IMAGE_LEVEL_COUNT];
 	struct config_rate proven_v4[IMAGE_LEVEL_COUNT], proven_v6[IMAGE_LEVEL_COUNT];
 	struct config_rate unproven_v4[IMAGE_LEVEL_COUNT], unproven_v6[IMAGE_LEVEL_COUNT];
 	uint64_t replies_per_s, icmp_per_s, infrastructure_per_s;
+	uint64_t replies_per_prefix_per_s, clients_per_limit;
+	uint64_t flood_per_s, challenge_bad_per_s;
+	char secret_file[CONFIG_TEXT_MAX]; /* "": the dataplane makes its own */
 	uint64_t other_policy, other_per_s;
+	uint64_t payload_idle_ms, straggler_ms;
 	uint64_t half_open_ms, auth_ms, tcp_idle_ms, udp_idle_ms, udp_unanswered_ms, closing_ms, proven_ms;
 	uint64_t adopt_window_ms, adopt_per_s;
 
@@ -154,6 +169,8 @@ void config_free(struct config *config);
 /** Policy and services in the units of the image. `services` has IMAGE_SERVICES_MAX places. */
 void config_to_policy(const struct config *config, struct image_policy *ret_policy);
 size_t config_to_services(const struct config *config, struct image_service *ret_services);
+/** A price in the units of the image, 1..IMAGE_PRICE_MAX. */
+uint32_t config_price_to_image(double price);
 /** Node addresses; at most IMAGE_NODE_ADDRESSES_MAX. */
 size_t config_to_node_addresses(const struct config *config, struct address *ret_addresses);
 

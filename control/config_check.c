@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* RFC 9000 8.1 */
+enum { QUIC_AMPLIFICATION_LIMIT = 3 };
+/* Half of what the kernel's own stack behind one core takes before it saturates, 134,000 SYN/s (design.md section 11). */
+enum { FLOOD_PER_S_MAX = 67000 };
+/* A blind guess at a cookie passes once in 2^22, so 48 a second and lcore are one a day; half of it, because a rate is met only
+ * on average. */
+enum { CHALLENGE_BAD_PER_S = (1 << 22) / (24 * 3600) / 2 };
+
 struct check {
 	struct config *config;
 	char *error_text;
@@ -52,11 +60,63 @@ static bool given(const struct check *check, const char *key)
 	return position_of(check, key).line != 0;
 }
 
+static bool service_given(const struct config_service *service, const char *key)
+{
+	return service->at[service_key(key)].line != 0;
+}
+
+#define SERVICE_FAIL(check, service, key, ...) \
+	FAIL(check, (service)->at[service_key(key)], "services[]." key, __VA_ARGS__)
+
+static int check_service_udp(struct check *check, struct config_service *service)
+{
+	if (service_given(service, "challenge") && service->challenge != IMAGE_CHALLENGE_OFF)
+		return SERVICE_FAIL(
+			check, service, "challenge", "Weir cannot challenge UDP sources (allowed: off)");
+	if (service_given(service, "method"))
+		return SERVICE_FAIL(
+			check, service, "method", "this service is UDP, whose sources are not challenged");
+	if (service_given(service, "server_first"))
+		return SERVICE_FAIL(
+			check, service, "server_first", "this service is UDP, and the key is for TCP");
+	service->challenge = IMAGE_CHALLENGE_OFF;
+	service->method = IMAGE_METHOD_RESET;
+	if (!service_given(service, "amplification_limit"))
+		service->amplification_limit = service->quic ? QUIC_AMPLIFICATION_LIMIT : 0;
+	return 0;
+}
+
+static int check_service_tcp(struct check *check, struct config_service *service)
+{
+	if (service_given(service, "udp_unanswered_packets"))
+		return SERVICE_FAIL(check, service, "udp_unanswered_packets",
+			"this service is TCP, and the key is for UDP");
+	if (service_given(service, "idle"))
+		return SERVICE_FAIL(
+			check, service, "idle", "this service is TCP, whose idle time is timeouts.tcp_idle");
+	if (service_given(service, "quic"))
+		return SERVICE_FAIL(check, service, "quic", "this service is TCP, and the key is for UDP");
+	if (service_given(service, "amplification_limit"))
+		return SERVICE_FAIL(
+			check, service, "amplification_limit", "this service is TCP, and the key is for UDP");
+	if (!service_given(service, "method"))
+		service->method = service->server_first ? IMAGE_METHOD_RESET : IMAGE_METHOD_PROXY;
+	if (service->server_first && service->method == IMAGE_METHOD_PROXY)
+		return SERVICE_FAIL(check, service, "method",
+			"the node speaks first (server_first), so a lost last ACK would never be sent again (allowed: "
+			"reset)");
+	if (service->challenge != IMAGE_CHALLENGE_OFF && service_given(service, "paced_per_s") &&
+		service->paced_per_s != 0)
+		return SERVICE_FAIL(check, service, "paced_per_s",
+			"%" PRIu64 " could never pass: this service is challenged under pressure (allowed: 0)",
+			service->paced_per_s);
+	return 0;
+}
+
 static int check_service(struct check *check, struct config_service *service, size_t index)
 {
 	struct config *config = check->config;
 	const char *protocol = service->protocol == 6 ? "tcp" : "udp";
-	unsigned challenge = service_key("challenge");
 
 	if (service->name[0] == '\0')
 		snprintf(service->name, sizeof(service->name), "%s/%" PRIu64, protocol, service->port);
@@ -73,18 +133,12 @@ static int check_service(struct check *check, struct config_service *service, si
 				"services[].name", "\"%s\" names another service already (line %u)",
 				service->name, other->at[0].line);
 	}
-	if (service->protocol == 17) {
-		if (service->at[challenge].line != 0 && service->challenge != IMAGE_CHALLENGE_OFF)
-			return FAIL(check, service->at[challenge], "services[].challenge",
-				"Weir cannot challenge UDP sources (allowed: off)");
-		service->challenge = IMAGE_CHALLENGE_OFF;
-	} else if (service->at[service_key("udp_unanswered_packets")].line != 0) {
-		return FAIL(check, service->at[service_key("udp_unanswered_packets")],
-			"services[].udp_unanswered_packets", "this service is TCP, and the key is for UDP");
-	} else if (service->at[service_key("idle")].line != 0) {
-		return FAIL(check, service->at[service_key("idle")], "services[].idle",
-			"this service is TCP, whose idle time is timeouts.tcp_idle");
-	}
+	int error = service->protocol == 17 ? check_service_udp(check, service) : check_service_tcp(check, service);
+	if (error != 0)
+		return error;
+	if (!service_given(service, "paced_per_s"))
+		service->paced_per_s =
+			service->challenge == IMAGE_CHALLENGE_OFF ? service->pressure_enter_per_s : 0;
 	if (service->pressure_leave_per_s > service->pressure_enter_per_s) {
 		unsigned leave = service_key("pressure.leave_per_s");
 		unsigned key = service->at[leave].line != 0 ? leave : service_key("pressure.enter_per_s");
@@ -269,6 +323,36 @@ static int check_limits(struct check *check)
 	return 0;
 }
 
+static int check_prices(struct check *check)
+{
+	struct config *config = check->config;
+	char text[PREFIX_TEXT_MAX];
+	for (size_t i = 0; i < config->n_prices; i++) {
+		const struct config_price *price = &config->prices[i];
+		for (size_t j = 0; j < i; j++) {
+			if (prefix_compare(&price->prefix, &config->prices[j].prefix) == 0)
+				return FAIL(check, price->at[1], "prices[].prefix", "%s has a price already (line %u)",
+					prefix_format(&price->prefix, text), config->prices[j].at[1].line);
+		}
+	}
+	return 0;
+}
+
+/* Thresholds of the defence that follow from sizes and times. */
+static int check_flood(struct check *check)
+{
+	struct config *config = check->config;
+	uint64_t lcores = config->n_lcores == 0 ? 2 : config->n_lcores;
+	if (!given(check, "flood.per_s")) {
+		/* half-open flows end after half_open: at this rate they hold half of the places */
+		uint64_t per_s = (UINT64_C(500) << config->flows_log2) / config->half_open_ms;
+		config->flood_per_s = per_s > FLOOD_PER_S_MAX ? FLOOD_PER_S_MAX : per_s;
+	}
+	if (!given(check, "challenge.bad_per_s"))
+		config->challenge_bad_per_s = lcores >= CHALLENGE_BAD_PER_S ? 1 : CHALLENGE_BAD_PER_S / lcores;
+	return 0;
+}
+
 static int check_dataplane(struct check *check)
 {
 	struct config *config = check->config;
@@ -315,7 +399,7 @@ static int check_paths(struct check *check)
 int config_check(struct config *config, char *error_text, size_t error_bytes)
 {
 	static int (*const checks[])(struct check *) = {
-		check_node, check_lists, check_limits, check_dataplane, check_paths};
+		check_node, check_lists, check_prices, check_limits, check_flood, check_dataplane, check_paths};
 	struct check check = {config, error_text, error_bytes};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int error = checks[i](&check);

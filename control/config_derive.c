@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,12 @@ void config_to_policy(const struct config *config, struct image_policy *ret_poli
 		.adopt_window_ms = (uint32_t)config->adopt_window_ms,
 		.adopt_per_s = (uint32_t)config->adopt_per_s,
 		.start_wait_ms = (uint32_t)config->start_wait_ms,
+		.flood_per_s = (uint32_t)config->flood_per_s,
+		.challenge_bad_per_s = (uint32_t)config->challenge_bad_per_s,
+		.replies_per_prefix_per_s = (uint32_t)config->replies_per_prefix_per_s,
+		.payload_idle_timeout_ms = (uint32_t)config->payload_idle_ms,
+		.straggler_timeout_ms = (uint32_t)config->straggler_ms,
+		.clients_per_limit = (uint32_t)config->clients_per_limit,
 	};
 	rates_copy(config->proven_v4, policy.proven_rate_v4);
 	rates_copy(config->proven_v6, policy.proven_rate_v6);
@@ -72,10 +79,20 @@ size_t config_to_services(const struct config *config, struct image_service *ret
 			.pressure_half_open = (uint32_t)from->pressure_half_open,
 			.pressure_hold_ms = (uint32_t)from->pressure_hold_ms,
 			.udp_idle_timeout_ms = (uint32_t)from->idle_ms,
+			.server_first = (uint8_t)from->server_first,
+			.paced_per_s = (uint32_t)from->paced_per_s,
+			.quic = (uint8_t)from->quic,
+			.amplification_limit = (uint8_t)from->amplification_limit,
 		};
 		snprintf(to->name, sizeof(to->name), "%.*s", IMAGE_SERVICE_NAME_BYTES - 1, from->name);
 	}
 	return config->n_services;
+}
+
+uint32_t config_price_to_image(double price)
+{
+	uint32_t sixteenths = (uint32_t)lround(price * IMAGE_PRICE_USUAL);
+	return sixteenths == 0 ? 1 : sixteenths;
 }
 
 size_t config_to_node_addresses(const struct config *config, struct address *ret_addresses)
@@ -150,6 +167,8 @@ int config_dataplane_args(const struct config *config, struct config_arguments *
 	option_add(&words, "--memory", config->memory_huge ? "huge" : "no-huge");
 	number_add(&words, "--start-wait", (config->start_wait_ms + 999) / 1000);
 	option_add(&words, "--start-fail", config->start_fail == CONFIG_START_FAIL_OPEN ? "open" : "closed");
+	if (config->secret_file[0] != '\0')
+		option_add(&words, "--cookie-secret", config->secret_file);
 	for (size_t i = 0; i < config->n_eal_args; i++)
 		option_add(&words, "--eal", config->eal_args[i].text);
 	return words.error != 0 ? words.error : words.n;

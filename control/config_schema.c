@@ -58,6 +58,30 @@ static const struct config_choice choices_fail[] = {
 		.path = (key), .type = CONFIG_TYPE_CHOICE, AT(field), .choices = (set), \
 		.default_text = (value), .help = (text) \
 	}
+#define SERVICE(key, kind, field, lowest, highest, value, text) \
+	{ \
+		.path = "services[]." key, .type = (kind), IN(field), .min = (lowest), .max = (highest), \
+		.default_text = (value), .help = (text) \
+	}
+#define SERVICE_COUNT(key, field, lowest, highest, value, text) \
+	SERVICE(key, CONFIG_TYPE_COUNT, field, lowest, highest, value, text)
+#define SERVICE_DURATION(key, field, lowest, highest, value, text) \
+	SERVICE(key, CONFIG_TYPE_DURATION, field, lowest, highest, value, text)
+#define SERVICE_CHOICE(key, field, set, value, text) \
+	{ \
+		.path = "services[]." key, .type = CONFIG_TYPE_CHOICE, IN(field), .choices = (set), \
+		.default_text = (value), .help = (text) \
+	}
+#define SERVICE_COMPUTED_COUNT(key, field, lowest, highest, text) \
+	{ \
+		.path = "services[]." key, .type = CONFIG_TYPE_COUNT, IN(field), .min = (lowest), .max = (highest), \
+		.computed = true, .help = (text) \
+	}
+#define SERVICE_COMPUTED_CHOICE(key, field, set, text) \
+	{ \
+		.path = "services[]." key, .type = CONFIG_TYPE_CHOICE, IN(field), .choices = (set), \
+		.computed = true, .help = (text) \
+	}
 #define RATE(key, field, level, burst_value, per_s_value, text) \
 	{.path = "rate." key ".burst", \
 		.type = CONFIG_TYPE_COUNT, \
@@ -143,81 +167,41 @@ const struct config_row config_rows[] = {
 		.max = IMAGE_SERVICE_NAME_BYTES - 1,
 		.default_text = "",
 		.help = "for people; empty: PROTOCOL/PORT"},
-	{.path = "services[].port",
-		.type = CONFIG_TYPE_COUNT,
-		IN(port),
-		.min = 1,
-		.max = 65535,
-		.help = "port"},
-	{.path = "services[].protocol",
-		.type = CONFIG_TYPE_CHOICE,
-		IN(protocol),
-		.choices = choices_protocol,
-		.help = "transport"},
-	{.path = "services[].challenge",
-		.type = CONFIG_TYPE_CHOICE,
-		IN(challenge),
-		.choices = choices_challenge,
-		.default_text = "auto",
-		.help = "when unproven sources must answer a cookie; UDP has none: off"},
-	{.path = "services[].method",
-		.type = CONFIG_TYPE_CHOICE,
-		IN(method),
-		.choices = choices_method,
-		.default_text = "reset",
-		.help = "how sources are challenged"},
-	{.path = "services[].refuse",
-		.type = CONFIG_TYPE_CHOICE,
-		IN(refuse),
-		.choices = choices_refuse,
-		.default_text = "rst",
-		.help = "what a refused proven source sees"},
+	SERVICE_COUNT("port", port, 1, 65535, NULL, "port"),
+	SERVICE_CHOICE("protocol", protocol, choices_protocol, NULL, "transport"),
+	SERVICE_CHOICE("challenge", challenge, choices_challenge, "auto",
+		"when unproven sources must answer a cookie; UDP has none: off"),
+	/* design.md section 5: an honest client pays one round trip; `reset` costs it a resent SYN */
+	SERVICE_COMPUTED_CHOICE("method", method, choices_method,
+		"how sources are challenged; proxy, or reset where server_first is set or the service is UDP"),
+	SERVICE_CHOICE("server_first", server_first, choices_bool, "no",
+		"TCP: the node speaks first, as SSH and SMTP do, so a lost last ACK is never sent again: challenged by reset"),
+	SERVICE_CHOICE("quic", quic, choices_bool, "no",
+		"UDP: the service speaks QUIC: sources are proven by the node's connection ids"),
+	/* RFC 9000 8.1: three times the bytes until the source is proven. UDP without QUIC is never proven (design.md rule 1), so a
+	 * limit there would hold for ever and is the operator's own choice. */
+	SERVICE_COMPUTED_COUNT("amplification_limit", amplification_limit, 0, 255,
+		"UDP: bytes to an unproven source, as a multiple of those from it; 0 = no limit; default 3 with quic, else 0"),
+	SERVICE_CHOICE("refuse", refuse, choices_refuse, "rst", "what a refused proven source sees"),
 	/* a QUIC or discv5 handshake sends up to 3 datagrams and resends twice before it hears anything */
-	{.path = "services[].udp_unanswered_packets",
-		.type = CONFIG_TYPE_COUNT,
-		IN(udp_unanswered_packets),
-		.min = 1,
-		.max = 255,
-		.default_text = "8",
-		.help = "packets a UDP flow may send before the node answers"},
-	{.path = "services[].idle",
-		.type = CONFIG_TYPE_DURATION,
-		IN(idle_ms),
-		.max = 30 * DAY,
-		.default_text = "0",
-		.help = "UDP flows without packets end after this; 0: timeouts.udp_idle"},
+	SERVICE_COUNT("udp_unanswered_packets", udp_unanswered_packets, 1, 255, "8",
+		"packets a UDP flow may send before the node answers"),
+	SERVICE_DURATION("idle", idle_ms, 0, 30 * DAY, "0",
+		"UDP flows without packets end after this; 0: timeouts.udp_idle"),
+	/* what the service took before it was under pressure: pressure.enter_per_s */
+	SERVICE_COMPUTED_COUNT("paced_per_s", paced_per_s, 0, 100000000,
+		"no challenge: unproven attempts a second that pass under pressure; default pressure.enter_per_s"),
 	/* 64 half-open flows are half of the listen backlog of 128 that many nodes still use; newcomers with
 	 * a round trip of a quarter second hold so many at 256 a second. Half of it to leave, so that it does
 	 * not flap. */
-	{.path = "services[].pressure.enter_per_s",
-		.type = CONFIG_TYPE_COUNT,
-		IN(pressure_enter_per_s),
-		.min = 1,
-		.max = 100000000,
-		.default_text = "256",
-		.help = "unproven attempts a second that mean pressure"},
-	{.path = "services[].pressure.leave_per_s",
-		.type = CONFIG_TYPE_COUNT,
-		IN(pressure_leave_per_s),
-		.min = 0,
-		.max = 100000000,
-		.default_text = "128",
-		.help = "attempts a second at which pressure ends"},
-	{.path = "services[].pressure.half_open",
-		.type = CONFIG_TYPE_COUNT,
-		IN(pressure_half_open),
-		.min = 1,
-		.max = 100000000,
-		.default_text = "64",
-		.help = "half-open flows that mean pressure"},
+	SERVICE_COUNT("pressure.enter_per_s", pressure_enter_per_s, 1, 100000000, "256",
+		"unproven attempts a second that mean pressure"),
+	SERVICE_COUNT("pressure.leave_per_s", pressure_leave_per_s, 0, 100000000, "128",
+		"attempts a second at which pressure ends"),
+	SERVICE_COUNT("pressure.half_open", pressure_half_open, 1, 100000000, "64",
+		"half-open flows that mean pressure"),
 	/* longer than the third SYN resend at 7 s, so that a client meets one regime during its handshake */
-	{.path = "services[].pressure.hold",
-		.type = CONFIG_TYPE_DURATION,
-		IN(pressure_hold_ms),
-		.min = 0,
-		.max = HOUR,
-		.default_text = "10s",
-		.help = "pressure lasts at least so long"},
+	SERVICE_DURATION("pressure.hold", pressure_hold_ms, 0, HOUR, "10s", "pressure lasts at least so long"),
 
 	{.path = "allow",
 		.type = CONFIG_TYPE_PREFIXES,
@@ -229,6 +213,21 @@ const struct config_row config_rows[] = {
 		AT(own),
 		.help = "own networks: a ban that covers them needs force; the node's addresses are always "
 			"here"},
+	{.path = "prices",
+		.type = CONFIG_TYPE_OBJECTS,
+		LIST(prices, n_prices, sizeof(struct config_price), CONFIG_PRICES_MAX),
+		.help = "what attempts from a prefix cost of its limits; the most specific prefix says it"},
+	{.path = "prices[].prefix",
+		.type = CONFIG_TYPE_PREFIX,
+		.offset = offsetof(struct config_price, prefix),
+		.help = "the prefix"},
+	/* published in 1/16; a tenth is the least that differs from nothing by more than the rounding */
+	{.path = "prices[].price",
+		.type = CONFIG_TYPE_NUMBER,
+		.offset = offsetof(struct config_price, price),
+		.min = 100,
+		.max = 1000 * (IMAGE_PRICE_MAX / IMAGE_PRICE_USUAL),
+		.help = "1 is the usual price; counted in sixteenths"},
 
 	/* 5.5: hard 512, soft 75 % of it, floor ceil(5 %); lighthouse: 45 in of target 50 and no soft limit
 	   (5.4) */
@@ -292,6 +291,12 @@ const struct config_row config_rows[] = {
 	   them */
 	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "100000",
 		"packets Weir itself may send, per lcore"),
+	/* off: bytes out <= bytes in holds in any case, and an honest prefix behind a CGNAT may ask for many */
+	COUNT("rate.replies_per_prefix_per_s", replies_per_prefix_per_s, 0, 100000000, "0",
+		"challenges and refusals to one IPv4 /24 or IPv6 /56; 0 = no cap of its own"),
+	/* The limit of a /24 is that of 32 hosts (rate.proven.v4.near): 32 clients more bring what 32 more hosts would have. */
+	COUNT("rate.clients_per_limit", clients_per_limit, 0, 1000000, "32",
+		"proven clients seen in a prefix for which its limit grows by one more time its value (CGNAT); 0 = never"),
 	/* Linux's own icmp_msgs_per_sec */
 	COUNT("rate.icmp_per_s", icmp_per_s, 1, 10000000, "1000", "ICMP echo and errors, per lcore"),
 	/* ARP and ND of 1000 neighbours that all ask once a second */
@@ -304,9 +309,30 @@ const struct config_row config_rows[] = {
 	COUNT("other.per_s", other_per_s, 1, 100000000, "10000",
 		"packets to the node outside the services, per lcore"),
 
+	/* Without state the flow table must not fill: half of its places within timeouts.half_open (config_check.c). */
+	COUNT("flood.per_s", flood_per_s, 0, 1000000000, NULL,
+		"unproven attempts a second of one lcore above which none creates state; 0 = never; default from "
+		"dataplane.flows_log2 and timeouts.half_open"),
+	/* A blind guess passes once in 2^22 (dataplane/cookie.h): 48 a second are one a day. Half of that, shared among the lcores
+	 * (config_check.c). */
+	COUNT("challenge.bad_per_s", challenge_bad_per_s, 0, 1000000000, NULL,
+		"wrong cookies a second and lcore above which a cookie's proof is no evidence; 0 = never; default 24 / lcores"),
+	{.path = "challenge.secret_file",
+		.type = CONFIG_TYPE_PATH,
+		AT(secret_file),
+		.max = 95,
+		.default_text = "",
+		.help = "64 hexadecimal digits or 32 bytes, mode 0600, shared by all governors that front one address; empty: a "
+			"secret of its own"},
+
 	/* covers the client's SYN resends at 1, 3 and 7 s */
 	DURATION("timeouts.half_open", half_open_ms, SECOND, 2 * MINUTE, "10s", "a handshake must complete"),
-	DURATION("timeouts.auth", auth_ms, 100, 10 * MINUTE, "5s", "first payload after the handshake (5.4)"),
+	DURATION("timeouts.auth", auth_ms, 0, 10 * MINUTE, "5s", "first payload after the handshake (5.4); 0 = any time"),
+	/* 5.4, row "auth/idle/straggler": 60 and 120 s. The dataplane keeps 16 bits of seconds, 18 hours. */
+	DURATION("timeouts.payload_idle", payload_idle_ms, 0, DAY / 2, "60s",
+		"a proven TCP connection without payload either way is cut (LO-12); 0 = never"),
+	DURATION("timeouts.straggler", straggler_ms, 0, DAY / 2, "120s",
+		"a client that acknowledges nothing of what the node sent is cut (HE-13); 0 = never"),
 	/* design.md section 4; RFC 5382 asks for at least 2 h 4 min */
 	DURATION("timeouts.tcp_idle", tcp_idle_ms, 7800 * SECOND, 30 * DAY, "7800s",
 		"an established connection without packets"),
@@ -436,7 +462,7 @@ _Static_assert(sizeof(config_rows) / sizeof(config_rows[0]) <= CONFIG_KEYS_MAX, 
 
 static const struct config_preset preset_bootstrap[] = {{NULL, NULL}};
 /* Table 5.4: freeze 43200, 45 in of target 50, no soft limit, temporary ban and reconnect 600; no automatic
- * bans (5.5). */
+ * bans; "-" there means off (5.5, 1): authentication, idle and straggler limits. */
 static const struct config_preset preset_lighthouse[] = {
 	{"limits.hard", "45"},
 	{"limits.soft_mode", "none"},
@@ -444,6 +470,9 @@ static const struct config_preset preset_lighthouse[] = {
 	{"ban.throttle", "600s"},
 	{"ban.temporary", "600s"},
 	{"ban.auto", "no"},
+	{"timeouts.auth", "0"},
+	{"timeouts.payload_idle", "0"},
+	{"timeouts.straggler", "0"},
 	{NULL, NULL},
 };
 

@@ -17,6 +17,7 @@ enum config_type {
 	CONFIG_TYPE_NAME,     /* char[CONFIG_TEXT_MAX] of letters, digits, '.', '_', '-' */
 	CONFIG_TYPE_PATH,     /* char[CONFIG_TEXT_MAX], absolute */
 	CONFIG_TYPE_TEXT,     /* char[CONFIG_TEXT_MAX] without blanks and control characters */
+	CONFIG_TYPE_PREFIX,   /* struct prefix */
 	/* lists; never `name[]` rows */
 	CONFIG_TYPE_ADDRESSES,
 	CONFIG_TYPE_PREFIXES,
@@ -38,7 +39,8 @@ struct config_row {
 	uint32_t element_bytes, element_max;
 	int64_t min, max;
 	const struct config_choice *choices; /* ends with name NULL */
-	const char *default_text;            /* NULL: must be given ("list[].key") or an empty list */
+	const char *default_text;            /* NULL: computed, must be given ("list[].key") or an empty list */
+	bool computed;                       /* "list[].key" without a default that config_check computes */
 	const char *help;
 };
 
@@ -66,6 +68,8 @@ const char *config_value_format(const struct config_row *row, const void *base, 
 const char *config_range_format(const struct config_row *row, char *text, size_t bytes);
 /** "90", "90s", "1.5h", "250ms" to milliseconds. -EINVAL, -ERANGE beyond 100 years. */
 int config_duration_parse(const char *text, uint64_t *ret_ms);
+/** An address or ADDRESS/LENGTH; -EINVAL with `why` as above. */
+int config_prefix_parse(const char *text, struct prefix *ret_prefix, char *why, size_t why_bytes);
 const char *config_duration_format(uint64_t ms, char *text, size_t bytes);
 
 /** Checks across keys. -EINVAL with a whole sentence in error_text. Fills values derived from others. */

@@ -137,6 +137,7 @@ const char *config_range_format(const struct config_row *row, char *text, size_t
 	case CONFIG_TYPE_ADDRESSES:
 		snprintf(text, bytes, "IPv4 or IPv6 addresses");
 		break;
+	case CONFIG_TYPE_PREFIX:
 	case CONFIG_TYPE_PREFIXES:
 		snprintf(text, bytes, "addresses or ADDRESS/LENGTH");
 		break;
@@ -145,6 +146,21 @@ const char *config_range_format(const struct config_row *row, char *text, size_t
 		break;
 	}
 	return text;
+}
+
+int config_prefix_parse(const char *text, struct prefix *ret_prefix, char *why, size_t why_bytes)
+{
+	const char *what = "is not an address or a prefix (allowed: addresses or ADDRESS/LENGTH)";
+	int error = prefix_parse(text, ret_prefix);
+
+	if (error == 0)
+		return 0;
+	if (error == -ERANGE)
+		what = "has a length out of range (allowed: /0../32 for IPv4, /0../128 for IPv6)";
+	else if (error == -EDOM)
+		what = "has bits set behind its length (allowed: the network's first address)";
+	snprintf(why, why_bytes, "\"%.60s\" %s", text, what);
+	return -EINVAL;
 }
 
 static bool word_is_valid(const char *text, bool name)
@@ -261,6 +277,8 @@ int config_value_parse(
 		if (text_parse(row, text, field) == 0)
 			return 0;
 		return why_not(row, text, "cannot be used here", why, why_bytes);
+	case CONFIG_TYPE_PREFIX:
+		return config_prefix_parse(text, field, why, why_bytes);
 	default:
 		break;
 	}
@@ -295,6 +313,8 @@ const char *config_value_format(const struct config_row *row, const void *base, 
 	case CONFIG_TYPE_TEXT:
 		snprintf(text, bytes, "%s", (const char *)field);
 		return text;
+	case CONFIG_TYPE_PREFIX:
+		return prefix_format(field, text);
 	case CONFIG_TYPE_NUMBER:
 	case CONFIG_TYPE_SECONDS:
 		return scaled_format(row->type, llround(*(const double *)field * 1000.0), text, bytes);

@@ -98,6 +98,7 @@ static int prefix_add(
 {
 	struct config_prefixes *list = (void *)((char *)walk->config + row->offset);
 	struct config_prefix *item;
+	char why[256];
 	if (list->n == list->capacity) {
 		size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
 		if (capacity > CONFIG_LIST_MAX * 2)
@@ -109,27 +110,11 @@ static int prefix_add(
 		list->capacity = capacity;
 	}
 	item = &list->items[list->n];
-	switch (prefix_parse(text, &item->prefix)) {
-	case 0:
-		item->at = position_of(node);
-		list->n++;
-		return 0;
-	case -ERANGE:
-		return FAIL(walk, node, row->path,
-			"\"%.60s\" has a length out of range (allowed: /0../32 for IPv4, /0../128 for "
-			"IPv6)",
-			text);
-	case -EDOM:
-		return FAIL(walk, node, row->path,
-			"\"%.60s\" has bits set behind its length (allowed: the network's first "
-			"address)",
-			text);
-	default:
-		return FAIL(walk, node, row->path,
-			"\"%.60s\" is not an address or a prefix (allowed: addresses or "
-			"ADDRESS/LENGTH)",
-			text);
-	}
+	if (config_prefix_parse(text, &item->prefix, why, sizeof(why)) != 0)
+		return FAIL(walk, node, row->path, "%s", why);
+	item->at = position_of(node);
+	list->n++;
+	return 0;
 }
 
 static int word_add(struct walk *walk, const yaml_node_t *node, const struct config_row *row,
@@ -179,7 +164,7 @@ static int walk_object(struct walk *walk, yaml_node_t *node, const struct config
 		return error;
 	for (size_t i = 0; i < config_n_rows; i++) {
 		const struct config_row *key = &config_rows[i];
-		if (strncmp(key->path, path, length) != 0 || key->default_text != NULL)
+		if (strncmp(key->path, path, length) != 0 || key->default_text != NULL || key->computed)
 			continue;
 		if (at[config_row_element_index(key)].line == 0) {
 			char range[128];

@@ -12,6 +12,10 @@ void snapshot_policy_from_config(const struct config *config, struct snapshot_po
 	config_to_policy(config, &ret_policy->policy);
 	ret_policy->n_services = config_to_services(config, ret_policy->services);
 	ret_policy->n_node_addresses = config_to_node_addresses(config, ret_policy->node_addresses);
+	for (size_t i = 0; i < config->n_prices; i++)
+		ret_policy->prices[i] = (struct snapshot_price){
+			config->prices[i].prefix, config_price_to_image(config->prices[i].price)};
+	ret_policy->n_prices = config->n_prices;
 }
 
 uint32_t snapshot_meta(enum source_class class, int64_t end_wall_ms, const struct snapshot_clock *clock)
@@ -39,6 +43,9 @@ int snapshot_begin(const struct snapshot_policy *policy, const struct snapshot_c
 		error = image_builder_add_node_address(snapshot.builder, &policy->node_addresses[i]);
 	for (size_t i = 0; i < policy->n_services && error == 0; i++)
 		error = image_builder_add_service(snapshot.builder, &policy->services[i]);
+	for (size_t i = 0; i < policy->n_prices && error == 0; i++)
+		error = image_builder_add_list(snapshot.builder, IMAGE_LIST_PRICE, &policy->prices[i].prefix,
+			policy->prices[i].price);
 	if (error != 0) {
 		image_builder_destroy(snapshot.builder);
 		return error;

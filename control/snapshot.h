@@ -15,12 +15,19 @@ struct snapshot_clock {
 	uint64_t mono_ns;
 };
 
-/** The part of a configuration that an image carries, without its lists: plain data, copied freely. */
+struct snapshot_price {
+	struct prefix prefix;
+	uint32_t price; /* 1..IMAGE_PRICE_MAX */
+};
+
+/** The part of a configuration that an image carries, without the lists that change while control runs: plain data, copied
+ * freely. */
 struct snapshot_policy {
 	struct image_policy policy;
 	struct image_service services[IMAGE_SERVICES_MAX];
 	struct address node_addresses[IMAGE_NODE_ADDRESSES_MAX];
-	size_t n_services, n_node_addresses;
+	struct snapshot_price prices[CONFIG_PRICES_MAX];
+	size_t n_services, n_node_addresses, n_prices;
 };
 
 struct snapshot {

@@ -68,9 +68,9 @@ static void test_errors(void)
 			"(allowed: bootstrap | lighthouse)"},
 		{"a duration without sense", NODE SERVICE "timeouts: {auth: soon}\n",
 			"w.yaml:3:18: timeouts.auth: \"soon\" is not a duration such as 90, 90s, 10m, 2h or "
-			"30d (allowed: 100ms..10m)"},
+			"30d (allowed: 0s..10m)"},
 		{"a duration out of range", NODE SERVICE "timeouts: {auth: 2h}\n",
-			"w.yaml:3:18: timeouts.auth: \"2h\" is out of range (allowed: 100ms..10m)"},
+			"w.yaml:3:18: timeouts.auth: \"2h\" is out of range (allowed: 0s..10m)"},
 		{"an idle time below the design's", NODE SERVICE "timeouts: {tcp_idle: 2h}\n",
 			"w.yaml:3:22: timeouts.tcp_idle: \"2h\" is out of range (allowed: 130m..30d)"},
 		{"a rate with four decimals", NODE SERVICE "rate: {proven: {v4: {host: {per_s: 0.0001}}}}\n",
@@ -116,6 +116,46 @@ static void test_errors(void)
 			NODE "services: [{port: 80, protocol: tcp, udp_unanswered_packets: 3}]\n",
 			"w.yaml:2:62: services[].udp_unanswered_packets: this service is TCP, and the key is "
 			"for UDP"},
+		{"a method for UDP", NODE "services: [{port: 80, protocol: udp, method: proxy}]\n",
+			"w.yaml:2:46: services[].method: this service is UDP, whose sources are not challenged"},
+		{"a node that speaks first on UDP",
+			NODE "services: [{port: 80, protocol: udp, server_first: yes}]\n",
+			"w.yaml:2:52: services[].server_first: this service is UDP, and the key is for TCP"},
+		{"a proxy before a node that speaks first",
+			NODE "services: [{port: 22, protocol: tcp, server_first: yes, method: proxy}]\n",
+			"w.yaml:2:65: services[].method: the node speaks first (server_first), so a lost last ACK would "
+			"never be sent again (allowed: reset)"},
+		{"an unknown method", NODE "services: [{port: 22, protocol: tcp, method: cookie}]\n",
+			"w.yaml:2:46: services[].method: \"cookie\" is not one of the choices (allowed: reset | proxy)"},
+		{"QUIC over TCP", NODE "services: [{port: 443, protocol: tcp, quic: yes}]\n",
+			"w.yaml:2:45: services[].quic: this service is TCP, and the key is for UDP"},
+		{"a limit of bytes for TCP",
+			NODE "services: [{port: 443, protocol: tcp, amplification_limit: 3}]\n",
+			"w.yaml:2:60: services[].amplification_limit: this service is TCP, and the key is for UDP"},
+		{"a limit of bytes that no byte holds",
+			NODE "services: [{port: 443, protocol: udp, amplification_limit: 256}]\n",
+			"w.yaml:2:60: services[].amplification_limit: \"256\" is out of range (allowed: 0..255)"},
+		{"paced attempts beside a challenge",
+			NODE "services: [{port: 80, protocol: tcp, paced_per_s: 5}]\n",
+			"w.yaml:2:51: services[].paced_per_s: 5 could never pass: this service is challenged under "
+			"pressure (allowed: 0)"},
+		{"a price without a prefix", NODE SERVICE "prices: [{price: 2}]\n",
+			"w.yaml:3:10: prices[].prefix: must be given (allowed: addresses or ADDRESS/LENGTH)"},
+		{"a prefix without a price", NODE SERVICE "prices: [{prefix: 10.0.0.0/8}]\n",
+			"w.yaml:3:10: prices[].price: must be given (allowed: 0.1..64)"},
+		{"a price of nothing", NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 0.099}]\n",
+			"w.yaml:3:38: prices[].price: \"0.099\" is out of range (allowed: 0.1..64)"},
+		{"a price beyond what an attempt may cost", NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 65}]\n",
+			"w.yaml:3:38: prices[].price: \"65\" is out of range (allowed: 0.1..64)"},
+		{"a price for host bits", NODE SERVICE "prices: [{prefix: 10.0.0.1/8, price: 1}]\n",
+			"w.yaml:3:19: prices[].prefix: \"10.0.0.1/8\" has bits set behind its length"},
+		{"two prices of one prefix",
+			NODE SERVICE "prices:\n- {prefix: 10.0.0.0/8, price: 1}\n- {price: 2, prefix: 10.0.0.0/8}\n",
+			"w.yaml:5:22: prices[].prefix: 10.0.0.0/8 has a price already (line 4)"},
+		{"a secret without a path", NODE SERVICE "challenge: {secret_file: secret}\n",
+			"w.yaml:3:26: challenge.secret_file: \"secret\" cannot be used here (allowed: an absolute path"},
+		{"an idle limit beyond the dataplane's clock", NODE SERVICE "timeouts: {payload_idle: 13h}\n",
+			"w.yaml:3:26: timeouts.payload_idle: \"13h\" is out of range (allowed: 0s..12h)"},
 		{"pressure left above where it is entered",
 			NODE "services: [{port: 80, protocol: tcp, pressure: {enter_per_s: 10, leave_per_s: "
 			     "11}}]\n",
@@ -213,6 +253,106 @@ static void test_defaults(void)
 	CHECK_EQ("lighthouse paces nobody", config.limit_soft, 0u);
 	CHECK_EQ("lighthouse bans nobody by itself", config.ban_auto, 0u);
 	CHECK_NEAR("lighthouse freezes 12 h", config.score_freeze_s, 43200.0, 0);
+	CHECK_EQ("lighthouse has no time to authenticate", config.auth_ms, 0u);
+	CHECK_EQ("nor an idle limit", config.payload_idle_ms, 0u);
+	CHECK_EQ("nor one for stragglers", config.straggler_ms, 0u);
+	config_free(&config);
+}
+
+/* What the image says when the file says little, and when it says all. */
+static void test_defence(void)
+{
+	static struct image_service services[IMAGE_SERVICES_MAX];
+	struct image_policy policy;
+
+	CHECK_EQ("loads",
+		load(NODE "services:\n- {port: 80, protocol: tcp}\n- {port: 22, protocol: tcp, server_first: yes}\n"
+			  "- {port: 25, protocol: tcp, challenge: off}\n"
+			  "- {port: 443, protocol: udp, quic: yes, pressure: {enter_per_s: 500}}\n"
+			  "- {port: 53, protocol: udp}\n"),
+		0);
+	config_to_policy(&config, &policy);
+	config_to_services(&config, services);
+	CHECK_EQ("half of 2^18 places in 10 s", policy.flood_per_s, 13107u);
+	CHECK_EQ("one guess in 2 days and lcore, shared by two", policy.challenge_bad_per_s, 12u);
+	CHECK_EQ("no cap per prefix", policy.replies_per_prefix_per_s, 0u);
+	CHECK_EQ("32 clients are a limit more", policy.clients_per_limit, 32u);
+	CHECK_EQ("idle after a minute", policy.payload_idle_timeout_ms, 60000u);
+	CHECK_EQ("straggling after two", policy.straggler_timeout_ms, 120000u);
+	CHECK_EQ("TCP is proxied", services[0].challenge_method, IMAGE_METHOD_PROXY);
+	CHECK_EQ("nothing passes unproven beside a challenge", services[0].paced_per_s, 0u);
+	CHECK_EQ("a node that speaks first is not", services[1].challenge_method, IMAGE_METHOD_RESET);
+	CHECK_EQ("and the dataplane knows why", services[1].server_first, 1u);
+	CHECK_EQ("without challenge as many pass as make pressure", services[2].paced_per_s, 256u);
+	CHECK_EQ("QUIC is marked", services[3].quic, 1u);
+	CHECK_EQ("RFC 9000's limit", services[3].amplification_limit, 3u);
+	CHECK_EQ("paced at its own pressure", services[3].paced_per_s, 500u);
+	CHECK_EQ("other UDP has no limit", services[4].amplification_limit, 0u);
+	for (size_t i = 0; i < config.n_services; i++)
+		CHECK_TRUE("the image takes it", image_service_is_valid(&services[i]));
+	CHECK_TRUE("the image takes the policy", image_policy_is_valid(&policy));
+	config_free(&config);
+
+	CHECK_EQ("loads",
+		load(NODE "services: [{port: 443, protocol: udp, amplification_limit: 255, paced_per_s: 7}]\n"
+			  "rate: {replies_per_prefix_per_s: 9, clients_per_limit: 0}\nflood: {per_s: 0}\n"
+			  "challenge: {bad_per_s: 3}\ntimeouts: {payload_idle: 5m, straggler: 0}\n"),
+		0);
+	config_to_policy(&config, &policy);
+	config_to_services(&config, services);
+	CHECK_EQ("the file's limit", services[0].amplification_limit, 255u);
+	CHECK_EQ("the file's pace", services[0].paced_per_s, 7u);
+	CHECK_EQ("never flood mode", policy.flood_per_s, 0u);
+	CHECK_EQ("the file's rate of bad cookies", policy.challenge_bad_per_s, 3u);
+	CHECK_EQ("the file's cap per prefix", policy.replies_per_prefix_per_s, 9u);
+	CHECK_EQ("limits are not weighted", policy.clients_per_limit, 0u);
+	CHECK_EQ("the file's idle limit", policy.payload_idle_timeout_ms, 300000u);
+	CHECK_EQ("stragglers stay", policy.straggler_timeout_ms, 0u);
+	config_free(&config);
+}
+
+/* Thresholds that follow from sizes and times. */
+static void test_flood_threshold(void)
+{
+	static const struct {
+		const char *name, *text;
+		uint64_t flood_per_s, bad_per_s;
+	} cases[] = {
+		{"half of the places within the time of a handshake",
+			"dataplane: {flows_log2: 12}\ntimeouts: {half_open: 1s}\nlimits: {hard: 100}\n", 2048, 12},
+		{"never more than half of what a kernel takes", "dataplane: {flows_log2: 26}\n", 67000, 12},
+		{"one lcore guesses alone", "dataplane: {lcores: [0]}\n", 13107, 24},
+		{"many lcores share the guesses",
+			"dataplane: {lcores: [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24]}\n",
+			13107, 1},
+	};
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "%s%s%s", NODE, SERVICE, cases[i].text);
+		if (!CHECK_EQ(cases[i].name, load(text), 0))
+			continue;
+		CHECK_EQ(cases[i].name, config.flood_per_s, cases[i].flood_per_s);
+		CHECK_EQ(cases[i].name, config.challenge_bad_per_s, cases[i].bad_per_s);
+		config_free(&config);
+	}
+}
+
+static void test_prices(void)
+{
+	static const struct {
+		const char *name;
+		double price;
+		uint32_t sixteenths;
+	} cases[] = {{"the usual price", 1, 16}, {"the least", 0.1, 2}, {"the most", 64, 1024},
+		{"rounded to the nearest", 1.04, 17}, {"never nothing", 0, 1}};
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
+		CHECK_EQ(cases[i].name, config_price_to_image(cases[i].price), cases[i].sixteenths);
+	CHECK_EQ("loads",
+		load(NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 2.5}, {prefix: \"2001:db8::/32\", price: 0.5}]\n"),
+		0);
+	CHECK_EQ("two prices", config.n_prices, 2u);
+	CHECK_NEAR("as written", config.prices[0].price, 2.5, 0);
+	CHECK_EQ("of a prefix of any family", config.prices[1].prefix.length, 32u);
 	config_free(&config);
 }
 
@@ -302,10 +442,11 @@ static void test_dataplane_args(void)
 		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
 		"3,4", "--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2",
 		"18", "--idle-sleep-us", "1000", "--memory", "no-huge", "--start-wait", "3", "--start-fail",
-		"open", "--eal", "-v"};
+		"open", "--cookie-secret", "/etc/weir/secret", "--eal", "-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
+			"challenge: {secret_file: /etc/weir/secret}\n"
 			"dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"}],\n"
 			" lcores: [3, 4], memory: no-huge, eal_args: [-v]}\n"),
 		0);
@@ -383,6 +524,9 @@ static void test_missing_file(void)
 static const struct check_test tests[] = {
 	{"every error is a sentence with its place", test_errors},
 	{"defaults are the profile's", test_defaults},
+	{"the defence has defaults that follow from the rest", test_defence},
+	{"thresholds follow from sizes", test_flood_threshold},
+	{"prices are sixteenths", test_prices},
 	{"durations are read", test_values},
 	{"every key prints what it reads", test_schema_round_trip},
 	{"the effective configuration is shown with its origin", test_show},

@@ -378,6 +378,43 @@ static void test_second_owner(void)
 	publisher_end(publisher);
 }
 
+/* The list label of the most specific prefix around an IPv4 address, with its chain. */
+static uint32_t image_price(const struct image_view *view, const char *address_text)
+{
+	struct address address;
+	uint64_t interval = 0;
+	CHECK_EQ("address", address_parse(address_text, &address), 0);
+	while (interval + 1 < view->n_list_v4 && view->list_v4_starts[interval + 1] <= address_v4(&address))
+		interval++;
+	for (uint32_t i = view->list_v4_labels[interval]; i != 0; i = view->list_labels[i].parent) {
+		if (view->list_labels[i].kind == IMAGE_LIST_PRICE)
+			return view->list_labels[i].meta;
+	}
+	return 0;
+}
+
+static void test_prices(void)
+{
+	static struct snapshot_policy priced;
+	struct publisher *publisher = publisher_make("prices", 1000000, 1000);
+	struct image_view view;
+	void *block = NULL;
+	size_t bytes;
+	priced = policy;
+	priced.prices[priced.n_prices++] = (struct snapshot_price){prefix_text("203.0.113.0/24"), 40};
+	priced.prices[priced.n_prices++] = (struct snapshot_price){prefix_text("203.0.113.128/25"), 8};
+	publisher_set_policy(publisher, &priced);
+	CHECK_EQ("publishes", publisher_publish_now(publisher, &now), 0);
+	if (CHECK_EQ("the image is there", image_file_read(image_path, &block, &bytes), 0) &&
+		CHECK_EQ("and valid", image_validate(block, bytes, &view), IMAGE_OK)) {
+		CHECK_EQ("the prefix's price", image_price(&view, "203.0.113.1"), 40u);
+		CHECK_EQ("the longer prefix's price", image_price(&view, "203.0.113.200"), 8u);
+		CHECK_EQ("no price elsewhere", image_price(&view, "203.0.114.1"), 0u);
+	}
+	free(block);
+	publisher_end(publisher);
+}
+
 static const struct check_test tests[] = {
 	{"ends are converted between the clocks", test_meta},
 	{"the enforced set merges and rolls back", test_set},
@@ -387,6 +424,7 @@ static const struct check_test tests[] = {
 	{"a failed image keeps its changes", test_failure},
 	{"a step of the clock makes a new image", test_clock_step},
 	{"images are made when due and not else", test_requests_and_pace},
+	{"prices are in the image", test_prices},
 	{"a segment has one owner and an heir", test_second_owner},
 };
 CHECK_MAIN("publisher", tests)
