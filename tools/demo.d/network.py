@@ -52,6 +52,10 @@ table inet demo {{
 """
 
 
+# (device, its namespace, far device, its namespace)
+LINKS = (("out0", "weir", "c0", "clients"), ("in0", "weir", "n0", "node"))
+
+
 class Network:
     def __init__(self, session):
         self.session = session
@@ -63,7 +67,7 @@ class Network:
     def _set(self, part, **settings):
         self._in(part, "sysctl", "-qw", *(f"{key.replace('__', '.')}={value}" for key, value in settings.items()))
 
-    def create(self, queues=1):
+    def create(self, queues=1, links=LINKS):
         names = self.session.namespaces
         for name in names.values():
             run("ip", "netns", "add", name)
@@ -75,10 +79,10 @@ class Network:
             self._in(part, "ip", "link", "set", "lo", "up")
         # between the two ends the kernel must have no say: without a dataplane or a bridge nothing passes
         self._set("weir", net__ipv6__conf__default__disable_ipv6=1)
-        for inner, part, outer in (("out0", "clients", "c0"), ("in0", "node", "n0")):
-            run("ip", "link", "add", inner, "netns", names["weir"], "numtxqueues", str(queues), "numrxqueues", str(queues),
-                "type", "veth", "peer", "name", outer, "netns", names[part], "numtxqueues", str(queues), "numrxqueues", str(queues))
-            for where, link in (("weir", inner), (part, outer)):
+        for near, near_part, far, far_part in links:
+            run("ip", "link", "add", near, "netns", names[near_part], "numtxqueues", str(queues), "numrxqueues", str(queues),
+                "type", "veth", "peer", "name", far, "netns", names[far_part], "numtxqueues", str(queues), "numrxqueues", str(queues))
+            for where, link in ((near_part, near), (far_part, far)):
                 # with offloads on, frames would carry checksums that were never computed
                 self._in(where, "ethtool", "-K", link, "tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off")
                 self._in(where, "ip", "link", "set", link, "up")

@@ -22,7 +22,7 @@ state_dir: {state}
 node:
   addresses: [{v4}, "{v6}"]
 services:
-  - {{name: demo-tcp, port: {port}, protocol: tcp, pressure: {{enter_per_s: {enter}}}}}
+  - {{name: demo-tcp, port: {port}, protocol: tcp, challenge: {challenge}, method: {method}, pressure: {{enter_per_s: {enter}}}}}
   - {{name: demo-udp, port: {port}, protocol: udp, challenge: off, pressure: {{enter_per_s: {enter}}}}}
 rate:
   proven:
@@ -34,7 +34,7 @@ dataplane:
 
 
 class Weir:
-    def __init__(self, session, tools, lcores):
+    def __init__(self, session, tools, lcores, challenge="auto", method="proxy"):
         self.session, self.tools, self.lcores = session, tools, lcores
         self.socket_path = session.path("demo.sock")
         self.config_path = session.path("weir.yaml")
@@ -42,7 +42,7 @@ class Weir:
         os.makedirs(session.path("state"), mode=0o700, exist_ok=True)
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(run=session.directory, shm=session.shm_directory, state=session.path("state"), v4=NODE_V4,
-                                     v6=NODE_V6, port=PORT, enter=PRESSURE_ENTER_PER_S, burst=SOURCE_BURST, per_s=SOURCE_PER_S))
+                                     v6=NODE_V6, port=PORT, challenge=challenge, method=method, enter=PRESSURE_ENTER_PER_S, burst=SOURCE_BURST, per_s=SOURCE_PER_S))
 
     def start_control(self):
         self.session.start("control", "weir", self.tools["weir-control"], "--config", self.config_path)

@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# The kernel's SYN proxy, as iptables-extensions(8) shows it, with the options that the node's own stack offers.
+set -e
+sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0
+for tables in iptables ip6tables; do
+	$tables -t raw -A PREROUTING -p tcp --dport 30303 --syn -j CT --notrack
+	$tables -A INPUT -p tcp --dport 30303 -m conntrack --ctstate INVALID,UNTRACKED -j SYNPROXY --sack-perm --timestamp --wscale 10 --mss 1440
+	$tables -A INPUT -p tcp --dport 30303 -m conntrack --ctstate INVALID -j DROP
+done
