@@ -14,7 +14,7 @@ enum {
 	PRESSURE_CAPACITY_MAX = 1 << 26,
 	PRESSURE_HALF_LIFE_MIN_MS = 100,
 	PRESSURE_HALF_LIFE_MAX_MS = 600000,
-	PRESSURE_UNITS = 16,         /* an attempt, in limits */
+	PRESSURE_UNITS = PRESSURE_PRICE_USUAL, /* an attempt, in limits */
 	PRESSURE_SLOTS_PER_LINE = 8, /* 8 bytes a key: two lines of 15 hold the 16 that are relied on */
 };
 
@@ -24,7 +24,7 @@ enum {
  * 7439, /48 14880, /32 29760. With one unit an attempt, n attempts are still rounded by sqrt(n) at most. */
 static const uint8_t pressure_price_shifts[2][IMAGE_LEVEL_COUNT] = {{0, 1, 2, 3}, {0, 0, 3, 4}};
 _Static_assert(128 * (PRESSURE_UNITS * 10219 + 10000) < 4096 * 10000,
-	"128 lcores that add the highest price cannot wrap a load");
+	"128 lcores that add an attempt at once cannot wrap a load");
 
 /* Host bits of each level, v6 (of its top 64 bits) and v4. */
 static const uint8_t pressure_host_bits[2][IMAGE_LEVEL_COUNT] = {{0, 8, 16, 32}, {0, 8, 12, 14}};
@@ -216,25 +216,97 @@ static uint32_t level_load(
 	return highest;
 }
 
+/* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody counted. */
+static uint32_t level_ratio(const struct pressure_table *table, const struct pressure_handle *handle,
+	const struct pressure_limits *limits, int level, uint32_t now_ms)
+{
+	uint32_t load, saturation;
+
+	if (limits->load[level] == UINT32_MAX)
+		return PRESSURE_WITHIN;
+	load = level_load(table, handle, level, now_ms);
+	saturation = (uint32_t)PRESSURE_LIMIT_MAX << pressure_price_shifts[handle->family == 4][level];
+	if (load >= saturation)
+		return PRESSURE_SATURATED;
+	if (load + PRESSURE_UNITS <= limits->load[level])
+		return PRESSURE_WITHIN;
+	/* Rounded up, so that over is more than PRESSURE_WITHIN; the load is below 2^20, so it fits. A limit is at
+	 * least one attempt (limit_make), but the caller's may be 0. */
+	return 1 + (load + PRESSURE_UNITS) * PRESSURE_WITHIN / (limits->load[level] + 1);
+}
+
 enum image_level pressure_table_check(const struct pressure_table *table,
 	const struct pressure_handle *handle, const struct pressure_limits *limits, uint64_t now_ns)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
-	const uint8_t *price_shifts = pressure_price_shifts[handle->family == 4];
+
+	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
+		if (level_ratio(table, handle, limits, level, now_ms) != PRESSURE_WITHIN)
+			return (enum image_level)level;
+	return IMAGE_LEVEL_COUNT;
+}
+
+enum image_level pressure_table_excess(const struct pressure_table *table, const struct pressure_handle *handle,
+	const struct pressure_limits *limits, uint64_t now_ns, struct pressure_excess *ret_excess)
+{
+	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
+	enum image_level first = IMAGE_LEVEL_COUNT;
 
 	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
-		uint32_t load;
-
-		if (limits->load[level] == UINT32_MAX)
-			continue;
-		load = level_load(table, handle, level, now_ms);
-		/* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody
-		 * counted. */
-		if (load >= (uint32_t)PRESSURE_LIMIT_MAX << price_shifts[level] ||
-			load + PRESSURE_UNITS > limits->load[level])
-			return (enum image_level)level;
+		ret_excess->ratio[level] = level_ratio(table, handle, limits, level, now_ms);
+		if (ret_excess->ratio[level] != PRESSURE_WITHIN && first == IMAGE_LEVEL_COUNT)
+			first = (enum image_level)level;
 	}
-	return IMAGE_LEVEL_COUNT;
+	return first;
+}
+
+uint32_t pressure_table_load(const struct pressure_table *table, const struct pressure_handle *handle,
+	enum image_level level, uint64_t now_ns)
+{
+	return level_load(table, handle, (int)level, (uint32_t)(now_ns / UINT64_C(1000000)));
+}
+
+/* What is left of a high price under the highest load. The room above that load is for single attempts, which lcores
+ * add without a look back; so higher prices are added by compare and swap, and the loser of all rounds adds one. */
+enum { PRICE_BLIND_MAX = PRESSURE_UNITS + 1, PRICE_ROUNDS = 4 };
+
+static uint32_t price_fit(uint32_t price, uint32_t load)
+{
+	return price <= PRESSURE_LOAD_MAX - load ? price : PRESSURE_LOAD_MAX - load;
+}
+
+static void key_add(_Atomic uint32_t *word, uint32_t value, uint32_t price)
+{
+	uint32_t id = value >> 16;
+
+	for (unsigned i = 0; i < PRICE_ROUNDS && price > PRICE_BLIND_MAX; i++) {
+		if (value >> 16 != id || (value & 0xffff) >= PRESSURE_LOAD_MAX)
+			return;
+		if (atomic_compare_exchange_strong_explicit(word, &value, value + price_fit(price, value & 0xffff),
+			    memory_order_relaxed, memory_order_relaxed))
+			return;
+	}
+	/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a limit's rounding
+	 * error. */
+	if ((value & 0xffff) < PRESSURE_LOAD_MAX)
+		atomic_fetch_add_explicit(
+			word, price < PRICE_BLIND_MAX ? price : PRICE_BLIND_MAX, memory_order_relaxed);
+}
+
+static void coarse_add(_Atomic uint16_t *word, uint32_t price)
+{
+	uint16_t load = atomic_load_explicit(word, memory_order_relaxed);
+
+	for (unsigned i = 0; i < PRICE_ROUNDS && price > PRICE_BLIND_MAX; i++) {
+		if (load >= PRESSURE_LOAD_MAX)
+			return;
+		if (atomic_compare_exchange_strong_explicit(word, &load, (uint16_t)(load + price_fit(price, load)),
+			    memory_order_relaxed, memory_order_relaxed))
+			return;
+	}
+	if (load < PRESSURE_LOAD_MAX)
+		atomic_fetch_add_explicit(word, (uint16_t)(price < PRICE_BLIND_MAX ? price : PRICE_BLIND_MAX),
+			memory_order_relaxed);
 }
 
 /* Where the key is, else the place to take: an empty one, else the weakest of both lines. */
@@ -284,10 +356,7 @@ static unsigned key_charge(struct pressure_table *table, const struct pressure_h
 	place = place_find(lines, elapsed_ms, handle->ids[level]);
 	price = pressure_price(table, price, place.elapsed_ms, pressure_random_next(random));
 	if (place.found) {
-		/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a
-		 * limit's rounding error. */
-		if ((place.value & 0xffff) < PRESSURE_LOAD_MAX)
-			atomic_fetch_add_explicit(place.word, price, memory_order_relaxed);
+		key_add(place.word, place.value, price);
 		return 0;
 	}
 	/* Lost to another newcomer: then this attempt is not counted at this level. */
@@ -302,16 +371,24 @@ static void coarse_charge(struct pressure_table *table, const struct pressure_ha
 {
 	struct pressure_coarse_line *line = &table->coarse[level][handle->slots[level][0]];
 	uint32_t elapsed_ms = pressure_coarse_refresh(table, line, now_ms, pressure_random_next(random));
-	_Atomic uint16_t *load = &line->loads[handle->ids[level]];
 
-	if (atomic_load_explicit(load, memory_order_relaxed) < PRESSURE_LOAD_MAX)
-		atomic_fetch_add_explicit(load,
-			(uint16_t)pressure_price(table, price, elapsed_ms, pressure_random_next(random)),
-			memory_order_relaxed);
+	coarse_add(&line->loads[handle->ids[level]],
+		pressure_price(table, price, elapsed_ms, pressure_random_next(random)));
 }
 
-unsigned pressure_table_charge(
-	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random)
+/* A price in the level's units, which are coarser than sixteenths where the prefix is wide: the rest is paid by
+ * chance. */
+static uint32_t price_in_units(uint32_t price, uint32_t shift, uint64_t *random)
+{
+	if (price > PRESSURE_PRICE_MAX)
+		price = PRESSURE_PRICE_MAX;
+	if (shift == 0)
+		return price;
+	return (price + (uint32_t)(pressure_random_next(random) >> (64 - shift))) >> shift;
+}
+
+unsigned pressure_table_charge_priced(struct pressure_table *table, const struct pressure_handle *handle,
+	const uint32_t prices[IMAGE_LEVEL_COUNT], uint64_t now_ns, uint32_t random)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
 	uint64_t state = (uint64_t)random << 32 | (uint32_t)~random;
@@ -319,12 +396,23 @@ unsigned pressure_table_charge(
 	unsigned replaced = 0;
 
 	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
-		uint32_t price = PRESSURE_UNITS >> price_shifts[level];
+		uint32_t price = price_in_units(prices[level], price_shifts[level], &state);
 
+		if (price == 0)
+			continue;
 		if (handle->family == 4 && level != IMAGE_LEVEL_HOST)
 			coarse_charge(table, handle, level, price, now_ms, &state);
 		else
 			replaced += key_charge(table, handle, level, price, now_ms, &state);
 	}
 	return replaced;
+}
+
+unsigned pressure_table_charge(
+	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random)
+{
+	static const uint32_t usual[IMAGE_LEVEL_COUNT] = {PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL,
+		PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL};
+
+	return pressure_table_charge_priced(table, handle, usual, now_ns, random);
 }

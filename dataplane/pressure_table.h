@@ -4,8 +4,8 @@
  * small counters, neighbours share a line and its timestamp. Host level and IPv6 levels: cache-line buckets
  * {u32 time, 15 ids, 15 loads}, two choices, the weakest is replaced in O(1) and the newcomer does not
  * inherit its load. Decay: 2^(-dt/half-life), lazily, in fixed point, so a load means "attempts in the recent
- * past": a source at constant rate r holds r * half-life / ln 2. Two instances exist: unproven attempts,
- * proven opens.
+ * past": a source at constant rate r holds r * half-life / ln 2. Three instances exist: unproven attempts,
+ * proven opens, and proven distinct clients (stage.h).
  */
 #ifndef WEIR_DATAPLANE_PRESSURE_TABLE_H
 #define WEIR_DATAPLANE_PRESSURE_TABLE_H
@@ -39,10 +39,31 @@ void pressure_table_prefetch(const struct pressure_table *table, const struct ad
 /** Phase 2: the most specific level over its limit, or IMAGE_LEVEL_COUNT. Changes nothing. */
 enum image_level pressure_table_check(const struct pressure_table *table,
 	const struct pressure_handle *handle, const struct pressure_limits *limits, uint64_t now_ns);
+/** How far each level is over its limit, this attempt included. */
+struct pressure_excess {
+	uint32_t ratio[IMAGE_LEVEL_COUNT]; /* load / limit in 1/PRESSURE_WITHIN, more than it; PRESSURE_WITHIN: within the
+					      limit; PRESSURE_SATURATED: so far over that nobody counts */
+};
+enum { PRESSURE_WITHIN = 256 };
+#define PRESSURE_SATURATED UINT32_MAX
+/** As check, with the ratios of all levels. Changes nothing. */
+enum image_level pressure_table_excess(const struct pressure_table *table, const struct pressure_handle *handle,
+	const struct pressure_limits *limits, uint64_t now_ns, struct pressure_excess *ret_excess);
+/** What one level holds now, in sixteenths of an attempt. Changes nothing. */
+uint32_t pressure_table_load(const struct pressure_table *table, const struct pressure_handle *handle,
+	enum image_level level, uint64_t now_ns);
+
+/** Prices are sixteenths of an attempt; the highest is 256 attempts, so that a shaper which passes one attempt in 256
+ * can still say how many there were. */
+enum { PRESSURE_PRICE_USUAL = 16, PRESSURE_PRICE_MAX = 256 * PRESSURE_PRICE_USUAL };
 /** Phase 3: count one attempt at every level. `random` 32 fresh bits for rounding. Returns entries replaced
  * (0..4). */
 unsigned pressure_table_charge(
 	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random);
+/** As charge, at a price of its own for each level, 0..PRESSURE_PRICE_MAX (higher ones are cut); a level at price 0
+ * is left alone. */
+unsigned pressure_table_charge_priced(struct pressure_table *table, const struct pressure_handle *handle,
+	const uint32_t prices[IMAGE_LEVEL_COUNT], uint64_t now_ns, uint32_t random);
 size_t pressure_table_bytes(const struct pressure_table *table);
 
 #endif

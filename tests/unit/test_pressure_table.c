@@ -354,6 +354,130 @@ static void test_flood(void)
 	pressure_table_destroy(table);
 }
 
+static void charge_priced(struct pressure_table *table, const struct address *address, uint32_t price, uint64_t now_ns)
+{
+	const uint32_t prices[IMAGE_LEVEL_COUNT] = {price, price, price, price};
+	struct pressure_handle handle;
+
+	pressure_table_prefetch(table, address, &handle);
+	pressure_table_charge_priced(table, &handle, prices, now_ns, (uint32_t)random_next(&random_state));
+}
+
+static uint32_t load_of(
+	const struct pressure_table *table, const struct address *address, int level, uint64_t now_ns)
+{
+	struct pressure_handle handle;
+
+	pressure_table_prefetch(table, address, &handle);
+	return pressure_table_load(table, &handle, (enum image_level)level, now_ns);
+}
+
+/* A price is paid in full at every level, in the mean where a level's unit is coarser than the price. */
+static void test_prices(void)
+{
+	static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
+	static const struct {
+		const char *name;
+		uint32_t price, paid;
+	} cases[] = {
+		{"the usual price", 16, 16},
+		{"half of it", 8, 8},
+		{"a sixteenth", 1, 1},
+		{"twice as much", 32, 32},
+		{"an odd one", 21, 21},
+		{"the operator's highest", IMAGE_PRICE_MAX, IMAGE_PRICE_MAX},
+		{"the highest", PRESSURE_PRICE_MAX, PRESSURE_PRICE_MAX},
+		{"a higher one is cut", PRESSURE_PRICE_MAX * 2, PRESSURE_PRICE_MAX},
+		{"nothing", 0, 0},
+	};
+
+	for (size_t t = 0; t < CHECK_COUNT(texts); t++)
+		for (size_t c = 0; c < CHECK_COUNT(cases); c++) {
+			unsigned times = cases[c].paid > 1000 ? 10 : 1000;
+			struct pressure_table *table = table_make(1024, 600000);
+			struct address address = parse(texts[t]);
+
+			for (unsigned i = 0; i < times; i++)
+				charge_priced(table, &address, cases[c].price, 0);
+			/* Units of 16 pay a sixteenth once in 16 times: five sigma of 1000 such throws. */
+			for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
+				CHECK_NEAR(cases[c].name, load_of(table, &address, level, 0),
+					cases[c].paid * times,
+					cases[c].paid % 16 ? 5 * 16 * sqrt(1000 * 0.25) : 0.5);
+			pressure_table_destroy(table);
+		}
+}
+
+static void test_price_saturation(void)
+{
+	static const char *const texts[] = {"192.0.2.1", "2001:db8::1"};
+
+	for (size_t t = 0; t < CHECK_COUNT(texts); t++) {
+		struct pressure_table *table = table_make(1024, 600000);
+		struct address address = parse(texts[t]), next = parse(t ? "2001:db8:0:100::" : "192.0.3.1");
+		const uint32_t prices[IMAGE_LEVEL_COUNT] = {0, PRESSURE_PRICE_MAX, 0, 0};
+		struct pressure_handle handle;
+
+		pressure_table_prefetch(table, &address, &handle);
+		for (int i = 0; i < 100; i++)
+			pressure_table_charge_priced(table, &handle, prices, 0, 0);
+		CHECK_EQ("a high price ends at the highest load",
+			load_of(table, &address, IMAGE_LEVEL_NEAR, 0) >> (t ? 1 : 0), PRESSURE_LOAD_MAX);
+		CHECK_EQ("and leaves the neighbour alone", load_of(table, &next, IMAGE_LEVEL_NEAR, 0), 0);
+		CHECK_EQ("and the levels that it does not name", load_of(table, &address, IMAGE_LEVEL_WIDE, 0),
+			0);
+		pressure_table_destroy(table);
+	}
+}
+
+/* The ratio of load and limit, this attempt on top, is what a shaper divides by. */
+static void test_excess(void)
+{
+	static const struct {
+		const char *name;
+		unsigned attempts;
+		double ratio;
+	} cases[] = {
+		{"nothing yet", 0, 1},
+		{"within the limit", 39, 1},
+		{"one over it", 40, 41.0 / 40},
+		{"half as much again", 59, 1.5},
+		{"twice the limit", 79, 2},
+		{"ten times the limit", 399, 10},
+		{"fifty times", 1999, 50},
+	};
+	struct address address = parse("192.0.2.1");
+
+	for (size_t c = 0; c < CHECK_COUNT(cases); c++)
+		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
+			struct pressure_table *table = table_make(1024, 600000);
+			struct image_rate rates[IMAGE_LEVEL_COUNT] = {{0, 0}};
+			struct pressure_limits limits;
+			struct pressure_excess excess;
+			struct pressure_handle handle;
+
+			rates[level] = (struct image_rate){40, 0};
+			limits = pressure_limits_make(table, rates);
+			for (unsigned i = 0; i < cases[c].attempts; i++)
+				charge(table, &address, 0);
+			pressure_table_prefetch(table, &address, &handle);
+			CHECK_EQ(cases[c].name,
+				(int)pressure_table_excess(table, &handle, &limits, 0, &excess),
+				cases[c].ratio > 1 ? level : IMAGE_LEVEL_COUNT);
+			for (int other = 0; other < IMAGE_LEVEL_COUNT; other++)
+				if (other == level && cases[c].ratio > 1)
+					CHECK_NEAR(cases[c].name, excess.ratio[other] / 256.0, cases[c].ratio,
+						cases[c].ratio * 0.01);
+				else
+					CHECK_EQ("a level within its limit", excess.ratio[other], PRESSURE_WITHIN);
+			for (int i = 0; i < 70000; i++)
+				charge(table, &address, 0);
+			pressure_table_excess(table, &handle, &limits, 0, &excess);
+			CHECK_EQ("what nobody can count any more", excess.ratio[level], PRESSURE_SATURATED);
+			pressure_table_destroy(table);
+		}
+}
+
 static void test_sizes(void)
 {
 	struct pressure_table *table = NULL, *small;
@@ -386,6 +510,9 @@ static const struct check_test tests[] = {
 	{"clocks wrap and differ", test_clock},
 	{"counters saturate over every limit", test_saturation},
 	{"random sources raise nobody", test_flood},
+	{"prices are paid", test_prices},
+	{"high prices saturate", test_price_saturation},
+	{"excess is load over limit", test_excess},
 	{"sizes are bounded", test_sizes},
 };
 CHECK_MAIN("pressure_table", tests)
