@@ -328,10 +328,10 @@ const struct config_row config_rows[] = {
 	/* covers the client's SYN resends at 1, 3 and 7 s */
 	DURATION("timeouts.half_open", half_open_ms, SECOND, 2 * MINUTE, "10s", "a handshake must complete"),
 	DURATION("timeouts.auth", auth_ms, 0, 10 * MINUTE, "5s", "first payload after the handshake (5.4); 0 = any time"),
-	/* 5.4, row "auth/idle/straggler": 60 and 120 s. The dataplane keeps 16 bits of seconds, 18 hours. */
-	DURATION("timeouts.payload_idle", payload_idle_ms, 0, DAY / 2, "60s",
+	/* 5.4, row "auth/idle/straggler": 60 and 120 s. A day is what a flow remembers (shm/image.h). */
+	DURATION("timeouts.payload_idle", payload_idle_ms, 0, DAY, "60s",
 		"a proven TCP connection without payload either way is cut (LO-12); 0 = never"),
-	DURATION("timeouts.straggler", straggler_ms, 0, DAY / 2, "120s",
+	DURATION("timeouts.straggler", straggler_ms, 0, DAY, "120s",
 		"a client that acknowledges nothing of what the node sent is cut (HE-13); 0 = never"),
 	/* design.md section 4; RFC 5382 asks for at least 2 h 4 min */
 	DURATION("timeouts.tcp_idle", tcp_idle_ms, 7800 * SECOND, 30 * DAY, "7800s",

@@ -92,7 +92,9 @@ def _():
     equal(totals["packets"], 3, "packets")
 
 
-expect("an ACK without a flow is dropped", [tcp_in(C4, 4000, ACK, 1, 1)], ["no_flow"])
+expect("an ACK without a flow is dropped; where the SYN proxy stands it is a wrong answer to a challenge",
+       [tcp_in(C4, 4000, ACK, 1, 1)], ["challenge_bad"])
+expect("and elsewhere it is nobody's", [tcp_in(C4, 4000, ACK, 1, 1)], ["no_flow"], stage=config(service=", method: reset"))
 expect("an ACK that acknowledges something else does not complete a handshake",
        [(0, tcp_in(C4, 4000, SYN, 1000)), (.001, tcp_out(C4, 4000, SYN | ACK, 5000, 1001)),
         (.002, tcp_in(C4, 4000, ACK, 1001, 7777))], ["admitted", "flow", "flow_illegal"])
@@ -123,7 +125,7 @@ expect("the node may dial out",
         (.002, tcp_out(C4, 443, ACK, 5001, 901, sport=40000))], ["flow_from_node", "flow", "flow"])
 expect("a half-open flow ends by time: its ACK comes too late",
        [(0, tcp_in(C4, 4000, SYN, 1000)), (.001, tcp_out(C4, 4000, SYN | ACK, 5000, 1001)), (30, tcp_in(C4, 4000, ACK, 1001, 5001))],
-       ["admitted", "flow", "no_flow"])
+       ["admitted", "flow", "challenge_bad"])
 expect("UDP may send eight packets before the node answers, then as many as it likes",
        [udp_in(C4, 4000)] * 10 + [udp_out(C4, 4000)] + [udp_in(C4, 4000)] * 3,
        ["admitted"] + ["flow"] * 7 + ["flow_udp_unanswered"] * 2 + ["flow"] * 4)
@@ -276,19 +278,34 @@ def spoofed(i):
     return f"{11 + i % 80}.{i * 7 % 256}.{i * 13 % 256}.{i % 250 + 1}"
 
 
-@case("under a spoofed flood strangers are challenged; the right RST proves one and its resent SYN is admitted")
+@case("under a spoofed flood strangers are challenged by a cookie; the ACK that brings it back opens the connection")
 def _():
+    flood = [(i / 1000, tcp_in(spoofed(i), 1024 + i, SYN, i)) for i in range(600)]
+    frames = flood + [(.6, tcp_in(C4, 4000, SYN, 4242, options=bytes([2, 4, 5, 180])))]
+    packets, totals = replay(pcap(frames))
+    equal(packets[-1]["reason"], "challenged", "the stranger's SYN")
+    equal(packets[-1]["reply_ack"], 4243, "the SYN is acknowledged")
+    cookie = packets[-1]["reply_seq"] + 1 & 0xffffffff
+    frames += [(.61, tcp_in(C4, 4000, ACK, 4243, cookie ^ 0x1000)), (.62, tcp_in("203.0.113.77", 4000, ACK, 4243, cookie)),
+               (.63, tcp_in(C4, 4000, ACK, 4244, cookie)), (.64, tcp_in(C4, 4000, ACK, 4243, cookie))]
+    packets, _ = replay(pcap(frames))
+    equal([p["reason"] for p in packets[-4:]], ["challenge_bad"] * 3 + ["proxy_accepted"], "the answers")
+
+
+@case("under a spoofed flood strangers are challenged by reset; the right RST proves one and its resent SYN is admitted")
+def _():
+    stage = config(service=", method: reset")
     flood = [(i / 1000, tcp_in(spoofed(i), 1024 + i, SYN, i)) for i in range(600)]
     honest = tcp_in(C4, 4000, SYN, 4242, options=bytes([2, 4, 5, 180]))
     frames = flood + [(.6, honest)]
-    packets, totals = replay(pcap(frames))
+    packets, totals = replay(pcap(frames), stage=stage)
     holds("challenged" in {p["reason"] for p in packets[:300]}, "challenges began early in the flood")
     equal(packets[-1]["reason"], "challenged", "the stranger's SYN")
     equal(totals["events"].get("flood_enter"), 1, "the flood was announced once")
     ack = packets[-1]["reply_ack"]
     wrong = tcp_in("203.0.113.77", 4000, RST, ack)
     frames += [(.61, tcp_in(C4, 4000, RST, ack ^ 0x100)), (.62, wrong), (.63, tcp_in(C4, 4000, RST, ack)), (1.6, honest)]
-    packets, _ = replay(pcap(frames))
+    packets, _ = replay(pcap(frames), stage=stage)
     equal([p["reason"] for p in packets[-4:]], ["challenge_bad", "challenge_bad", "challenge_passed", "admitted"], "the answers")
 
 
@@ -355,7 +372,7 @@ def _():
     first, second = replay(capture, stage=stage)[0], replay(capture, stage=stage)[0]
     equal(first, second, "two runs")
     other = replay(capture, stage=stage, options=["--seed", "2"])[0]
-    holds(first[0]["reply_ack"] != other[0]["reply_ack"], "the seed decides the cookie")
+    holds(first[0]["reply_seq"] != other[0]["reply_seq"], "the seed decides the cookie")
 
 
 @case("nanosecond captures, pcapng, raw IP and cooked captures are read alike")
@@ -401,7 +418,7 @@ def _():
 @case("a long silence does not stop time: an idle connection ends, and it takes no time to know")
 def _():
     frames = handshake(C4, 4000, 0) + [(8000, tcp_in(C4, 4000, ACK, 1001, 5001)), (400_000_000, tcp_in(C4, 4001, SYN))]
-    equal(reasons(frames), ["admitted", "flow", "flow", "no_flow", "admitted"], "reasons")
+    equal(reasons(frames), ["admitted", "flow", "flow", "challenge_bad", "admitted"], "reasons")
 
 
 def refused(what, data, sentence, options=None):

@@ -154,8 +154,8 @@ static void test_errors(void)
 			"w.yaml:5:22: prices[].prefix: 10.0.0.0/8 has a price already (line 4)"},
 		{"a secret without a path", NODE SERVICE "challenge: {secret_file: secret}\n",
 			"w.yaml:3:26: challenge.secret_file: \"secret\" cannot be used here (allowed: an absolute path"},
-		{"an idle limit beyond the dataplane's clock", NODE SERVICE "timeouts: {payload_idle: 13h}\n",
-			"w.yaml:3:26: timeouts.payload_idle: \"13h\" is out of range (allowed: 0s..12h)"},
+		{"an idle limit beyond the dataplane's clock", NODE SERVICE "timeouts: {payload_idle: 25h}\n",
+			"w.yaml:3:26: timeouts.payload_idle: \"25h\" is out of range (allowed: 0s..1d)"},
 		{"pressure left above where it is entered",
 			NODE "services: [{port: 80, protocol: tcp, pressure: {enter_per_s: 10, leave_per_s: "
 			     "11}}]\n",
