@@ -247,8 +247,8 @@ static uint64_t end_make(uint32_t lifetime_ms, uint64_t now_ns)
 }
 
 /* Another proof of an entry that exists: its budget stays as it is, or a new handshake would buy a new burst.
- */
-static void entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end_s, uint16_t ticket_port)
+ * Returns by how many seconds it prolonged the entry's life: the time since the last proof. */
+static uint32_t entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end_s, uint16_t ticket_port)
 {
 	uint64_t spent = atomic_load_explicit(&entry->spent, memory_order_relaxed);
 
@@ -259,9 +259,12 @@ static void entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t end
 				    memory_order_relaxed, memory_order_relaxed))
 				break;
 	/* Failure means that another lcore renewed or replaced it; either is a good state. */
-	if (end_s > (grant & PROVEN_END_MASK))
-		atomic_compare_exchange_strong_explicit(&entry->grant, &grant,
-			(grant & ~PROVEN_END_MASK) | end_s, memory_order_release, memory_order_relaxed);
+	if (end_s <= (grant & PROVEN_END_MASK))
+		return 0;
+	if (!atomic_compare_exchange_strong_explicit(&entry->grant, &grant, (grant & ~PROVEN_END_MASK) | end_s,
+		    memory_order_release, memory_order_relaxed))
+		return 0;
+	return (uint32_t)(end_s - (grant & PROVEN_END_MASK));
 }
 
 /* Where a new proof may go: the entry of each bucket that expires soonest, how many there are free, and what
@@ -304,8 +307,8 @@ static struct proven_entry *survey_choose(const struct proven_survey *survey)
 	return survey->soonest[survey->soonest_end_s[1] < survey->soonest_end_s[0]];
 }
 
-bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
-	uint32_t lifetime_ms, uint64_t now_ns)
+bool proven_table_add_timed(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
+	uint32_t lifetime_ms, uint64_t now_ns, uint32_t *ret_quiet_s)
 {
 	struct proven_entry *entries[PROVEN_CANDIDATES], *entry;
 	struct proven_survey survey = {.n_own = 0};
@@ -318,11 +321,12 @@ bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerp
 
 		if (grant_has_tag(grant, tag) && grant_fingerprint(grant) == fingerprint &&
 			grant_is_alive(grant, now_s)) {
-			entry_renew(entries[i], grant, end_s, ticket_port);
+			*ret_quiet_s = entry_renew(entries[i], grant, end_s, ticket_port);
 			return false;
 		}
 		survey_take(&survey, i / PROVEN_SLOTS, entries[i], grant, tag, now_s);
 	}
+	*ret_quiet_s = PROVEN_QUIET_NEW;
 	entry = survey_choose(&survey);
 	replaced = atomic_load_explicit(&entry->grant, memory_order_relaxed);
 	/* Budget and ticket first: whoever sees the new grant sees them too. */
@@ -330,4 +334,12 @@ bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerp
 		memory_order_relaxed);
 	atomic_store_explicit(&entry->grant, grant_make(tag, fingerprint, end_s), memory_order_release);
 	return grant_is_alive(replaced, now_s);
+}
+
+bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
+	uint32_t lifetime_ms, uint64_t now_ns)
+{
+	uint32_t quiet_s;
+
+	return proven_table_add_timed(table, hash, fingerprint, ticket_port, lifetime_ms, now_ns, &quiet_s);
 }

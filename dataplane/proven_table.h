@@ -39,6 +39,11 @@ bool proven_table_has(const struct proven_table *table, uint64_t hash, uint64_t 
  * replaced. */
 bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
 	uint32_t lifetime_ms, uint64_t now_ns);
+/** As add. *ret_quiet_s: seconds since the proof before this one, PROVEN_QUIET_NEW: there was none that still counts. Of
+ * lcores that prove one source in the same moment, one learns the time and the others 0. */
+#define PROVEN_QUIET_NEW UINT32_MAX
+bool proven_table_add_timed(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
+	uint32_t lifetime_ms, uint64_t now_ns, uint32_t *ret_quiet_s);
 size_t proven_table_bytes(const struct proven_table *table);
 
 #endif

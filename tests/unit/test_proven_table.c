@@ -153,6 +153,32 @@ static void test_renewal(void)
 	proven_table_destroy(table);
 }
 
+static void test_quiet(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t at_s;
+		uint32_t quiet_s;
+	} cases[] = {
+		{"a stranger is new", 100, PROVEN_QUIET_NEW},
+		{"the same second again", 100, 0},
+		{"nine seconds later", 109, 9},
+		{"a clock behind", 105, 0},
+		{"counts from the latest proof", 159, 50},
+		{"after its end it is new again", 220, PROVEN_QUIET_NEW},
+	};
+	struct proven_table *table = table_make(256);
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		uint32_t quiet_s = 12345;
+
+		CHECK_FALSE(cases[i].name, proven_table_add_timed(table, hash_of(table, 1), 0, 0, 60000,
+						   cases[i].at_s * SECOND_NS, &quiet_s));
+		CHECK_EQ(cases[i].name, quiet_s, cases[i].quiet_s);
+	}
+	proven_table_destroy(table);
+}
+
 /* One bucket pair: who goes is who expires soonest, and one source cannot crowd the others out with
  * fingerprints. */
 static void test_replacement(void)
@@ -218,6 +244,7 @@ static const struct check_test tests[] = {
 	{"the budget is exact", test_budget},
 	{"a ticket passes once", test_ticket},
 	{"a renewal prolongs and never refills", test_renewal},
+	{"a proof says how long its source was quiet", test_quiet},
 	{"the proof that expires soonest is replaced", test_replacement},
 	{"strangers are not proven", test_strangers},
 	{"wrong arguments are refused", test_arguments},
