@@ -28,10 +28,15 @@ static const char usage[] =
 	"  --source-ports L-H  default 1024-65535\n"
 	"  --rate PPS          in all (default 10000); --ramp S: grow to it; --on-off ON:OFF seconds; --poisson\n"
 	"  --seconds S         default 10; --payload BYTES of udp, icmp and data; --seed N; --label TEXT\n"
+	"  --connect B         clients that go on when they are answered: complete | syn-only | silent | reset |\n"
+	"                      never-ack | never-close | half | mixed; --payload: their request (default 64)\n"
+	"  --in-flight N       at most N of them wait for an answer, per lcore; what is due beyond is not sent\n"
+	"  --respond VDEV      be the node behind this device too, on the same lcores\n"
 	"  --lcores N          sending threads, one queue each (default 1); --cpu C: on CPUs C, C+1, ...\n"
 	"  --poll              spin between bursts instead of sleeping; --huge: use huge pages\n"
 	"  --eal ARG           a further argument for DPDK's EAL\n"
 	"  --live              one line a second on standard error; --json: result as one object\n"
+	"  --csv FILE          one line a second\n"
 	"  --i-own-this-target allow a public target address\n"
 	"What could not be sent in time is not sent late but counted as not_sent.\n";
 
@@ -78,6 +83,8 @@ static bool number_take(struct flood_options *options, int letter, const char *t
 	switch (letter) {
 	case 'n':
 		return option_count_parse(text, 1, TRAFFIC_POPULATION_MAX, &value) && (options->sources.population = (uint32_t)value) > 0;
+	case 'i':
+		return option_count_parse(text, 1, 1 << 24, &options->in_flight);
 	case 'N':
 		return option_count_parse(text, 1, 1000000, &value) && (options->sources.run = (uint32_t)value) > 0;
 	case 'x':
@@ -147,6 +154,15 @@ static bool option_take(struct flood_options *options, int letter, const char *t
 	case 'L':
 		options->label = text;
 		return true;
+	case 'C':
+		options->connect = true;
+		return connect_behaviour_parse(text, &options->behaviour) == 0;
+	case 'b':
+		options->respond_port = text;
+		return strncmp(text, "net_", 4) == 0;
+	case 'V':
+		options->csv_path = text;
+		return true;
 	case 'E':
 		if (options->n_eal_args == FLOOD_EAL_ARGS_MAX)
 			return false;
@@ -175,6 +191,24 @@ static bool *flag_of(struct flood_options *options, int letter)
 	}
 }
 
+/* A client knows its target by nothing but the family, and is recognised by its address, port and request. */
+static const char *connect_fault(const struct flood_options *options)
+{
+	unsigned n_of[2] = {0, 0};
+
+	if (!options->connect)
+		return options->respond_port != NULL || options->in_flight != 0 ? "--respond and --in-flight belong to --connect" : NULL;
+	for (unsigned i = 0; i < options->n_targets; i++)
+		n_of[address_is_v4(&options->targets[i].address)]++;
+	if (n_of[0] > 1 || n_of[1] > 1)
+		return "--connect takes one target of each family";
+	if (options->payload_bytes < 2)
+		return "a request needs --payload of at least 2 bytes";
+	if (options->n_kinds > 1 || (options->n_kinds == 1 && options->kinds[0] != FLOOD_SYN && options->kinds[0] != FLOOD_SYN_BARE))
+		return "--connect begins with --packet syn or syn-bare";
+	return NULL;
+}
+
 /* Each family with sources must have a target, or its packets would have no place to go; and the other way round. */
 static int options_check(struct flood_options *options)
 {
@@ -199,6 +233,11 @@ static int options_check(struct flood_options *options)
 		fprintf(stderr, "weir-flood: targets and --sources must have the same families\n");
 		return 2;
 	}
+	const char *fault = connect_fault(options);
+	if (fault != NULL) {
+		fprintf(stderr, "weir-flood: %s\n", fault);
+		return 2;
+	}
 	if (options->n_kinds == 0)
 		options->kinds[options->n_kinds++] = FLOOD_SYN;
 	return -1;
@@ -216,6 +255,8 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 		{"seconds", required_argument, NULL, 'd'}, {"payload", required_argument, NULL, 'P'},
 		{"seed", required_argument, NULL, 'S'}, {"label", required_argument, NULL, 'L'},
 		{"lcores", required_argument, NULL, 'l'}, {"cpu", required_argument, NULL, 'c'},
+		{"connect", required_argument, NULL, 'C'}, {"in-flight", required_argument, NULL, 'i'},
+		{"respond", required_argument, NULL, 'b'}, {"csv", required_argument, NULL, 'V'},
 		{"eal", required_argument, NULL, 'E'}, {"poisson", no_argument, NULL, 'q'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
 		{"json", no_argument, NULL, 'j'}, {"live", no_argument, NULL, 'v'},
 		{"i-own-this-target", no_argument, NULL, 'O'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};

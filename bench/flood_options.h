@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/flood_connect.h"
 #include "bench/flood_packet.h"
 #include "bench/traffic_model.h"
 
@@ -26,6 +27,11 @@ struct flood_options {
 	uint8_t mac[FLOOD_MAC_BYTES];
 	unsigned n_lcores, cpu; /* workers run on cpu, cpu + 1, ... */
 	bool have_mac, have_cpu, json, live, poll, owned, huge;
+	bool connect; /* clients that answer (flood_client.h) instead of packets */
+	enum connect_behaviour behaviour;
+	uint64_t in_flight;	  /* of each lcore; 0: as many as the schedule starts */
+	const char *respond_port; /* a vdev behind which weir-flood plays the node too, or NULL */
+	const char *csv_path;	  /* NULL: none */
 	const char *label;
 	const char *eal_args[FLOOD_EAL_ARGS_MAX];
 	unsigned n_eal_args;
