@@ -210,11 +210,12 @@ unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, const 
 
 	if (packet->kind != PACKET_KIND_TCP || !answer_start(frame, packet, &hop))
 		return 0;
-	bare_bytes = packet->l3_offset + ip_header_bytes(packet->family) + TCP_HEADER_BYTES;
-	if (bare_bytes > packet->wire_bytes)
+	/* Measured from the IP header on: what Ethernet pads a short frame with, other links never carried. */
+	bare_bytes = ip_header_bytes(packet->family) + TCP_HEADER_BYTES;
+	if (bare_bytes > packet->l3_bytes)
 		return 0;
 	segment_fill(&answer, segment, TCP_FLAG_SYN | TCP_FLAG_ACK);
-	options_fit(&answer.options, packet->wire_bytes - bare_bytes);
+	options_fit(&answer.options, packet->l3_bytes - bare_bytes);
 	return write_tcp(&hop, &answer, out);
 }
 
@@ -263,7 +264,8 @@ unsigned reply_rst(const uint8_t *frame, const struct packet *packet, uint8_t ou
 static uint32_t quote_bytes(const struct packet *packet, uint32_t frame_bytes, uint32_t overhead_bytes)
 {
 	uint32_t least = packet->l4_offset - packet->l3_offset + 8u, quote = packet->l3_bytes;
-	uint32_t room = packet->wire_bytes < REPLY_BYTES_MAX ? packet->wire_bytes : REPLY_BYTES_MAX;
+	uint32_t whole = (uint32_t)packet->l3_offset + packet->l3_bytes;
+	uint32_t room = whole < REPLY_BYTES_MAX ? whole : REPLY_BYTES_MAX;
 
 	if (room < overhead_bytes || frame_bytes < packet->l3_offset)
 		return 0;

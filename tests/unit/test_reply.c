@@ -5,6 +5,7 @@
 #include "dataplane/reply.h"
 #include "tests/check.h"
 #include "tests/frame_parse.h"
+#include "tests/unit/table_support.h"
 
 #define V6 .source = "2001:db8::1", .destination = "2001:db8::2"
 
@@ -30,7 +31,7 @@ static bool check_answer(const char *name, const struct question *q, const uint8
 {
 	struct frame answer = {.n = n};
 
-	if (!CHECK_TRUE(name, n > 0 && n <= REPLY_BYTES_MAX && n <= q->frame.n))
+	if (!CHECK_TRUE(name, n > 0 && n <= REPLY_BYTES_MAX && n <= q->packet.l3_offset + q->packet.l3_bytes))
 		return false;
 	memcpy(answer.bytes, bytes, n);
 	if (!CHECK_EQ(name, frame_parse(&answer, FRAME_CHECK_ALL, ret_packet), REASON_COUNT))
@@ -59,11 +60,12 @@ static void test_syn_ack(void)
 	} cases[] = {
 		{"to a SYN with an option", {.tcp_options = mss_option, .tcp_options_bytes = 4}, 1460, 1460},
 		{"to a bare SYN the option is left away", {0}, 1460, 0},
-		{"to a bare SYN padded to 60 bytes there is room", {.pad_to_bytes = 60}, 536, 536},
+		{"padding gives no room: other links do not carry it", {.pad_to_bytes = 60}, 536, 0},
 		{"without an option", {.pad_to_bytes = 60}, 0, 0},
 		{"over IPv6", {V6, .tcp_options = mss_option, .tcp_options_bytes = 4}, 1440, 1440},
 		{"to a bare SYN over IPv6", {V6}, 1440, 0},
-		{"through one tag", {.n_vlans = 1, .vlans = {0xe123}, .pad_to_bytes = 64}, 1460, 1460},
+		{"through one tag", {.n_vlans = 1, .vlans = {0xe123}, .tcp_options = mss_option, .tcp_options_bytes = 4}, 1460,
+			1460},
 		{"through two tags", {V6, .n_vlans = 2, .vlans = {5, 6}, .payload_bytes = 10}, 1460, 1460},
 		{"IPv4 options are not sent back", {.ip_options = "\x94\4\0", .ip_options_bytes = 4}, 1460,
 			1460},
@@ -142,8 +144,9 @@ static void test_icmp(void)
 			160 - 22 - 28},
 		{"the shortest that may be answered", {.protocol = 17, .payload_bytes = 28}, 28},
 		{"one byte shorter", {.protocol = 17, .payload_bytes = 27}, 0},
-		{"padding makes room but is not quoted",
-			{.protocol = 17, .payload_bytes = 4, .pad_to_bytes = 90}, 32},
+		{"padding makes no room",
+			{.protocol = 17, .payload_bytes = 4, .pad_to_bytes = 90}, 0},
+		{"and is not quoted", {.protocol = 17, .payload_bytes = 40, .pad_to_bytes = 90}, 40},
 		{"IPv4 options are quoted",
 			{.protocol = 17,
 				.ip_options = "\x94\4\0",
@@ -231,12 +234,15 @@ static void test_silence(void)
 		ask(cases[i].name, &cases[i].spec, &q);
 		CHECK_EQ(cases[i].name, reply_icmp_prohibited(q.frame.bytes, q.frame.n, &q.packet, out), 0);
 		CHECK_EQ(cases[i].name, reply_rst(q.frame.bytes, &q.packet, out), 0);
-		CHECK_EQ(cases[i].name, reply_syn_ack(q.frame.bytes, &q.packet, &(struct reply_segment){.options.mss = 4}, out), 0);
+		CHECK_EQ(cases[i].name,
+			reply_syn_ack(
+				q.frame.bytes, &q.packet, &(struct reply_segment){.options.mss = 4}, out),
+			0);
 	}
 	ask("a SYN", &(struct frame_spec){0}, &q);
-	q.packet.wire_bytes--;
-	CHECK_EQ(
-		"a SYN shorter than any answer", reply_syn_ack(q.frame.bytes, &q.packet, &(struct reply_segment){0}, out), 0);
+	q.packet.l3_bytes--;
+	CHECK_EQ("a SYN shorter than any answer",
+		reply_syn_ack(q.frame.bytes, &q.packet, &(struct reply_segment){0}, out), 0);
 	ask("a RST", &(struct frame_spec){.tcp_flags = R}, &q);
 	CHECK_EQ("a RST is not answered by a RST", reply_rst(q.frame.bytes, &q.packet, out), 0);
 	ask("a fragment",
@@ -314,7 +320,76 @@ static void test_segment_refused(void)
 	CHECK_FALSE("teaches no hop", hop.valid);
 }
 
+/* Options as random stacks send them: whole ones up to n bytes, a multiple of 4. */
+static uint8_t options_random(uint64_t *random, uint8_t out[40])
+{
+	uint8_t n = 0;
+	uint64_t pick = random_next(random);
+
+	for (unsigned i = 0; i < 4; i++, pick >>= 2) {
+		static const struct {
+			uint8_t bytes, option[12];
+		} options[4] = {{4, {2, 4, 5, 0xb4}}, {4, {4, 2, 1, 1}}, {4, {1, 3, 3, 7}},
+			{12, {1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0}}};
+		unsigned which = pick & 3;
+
+		if (pick >> 32 & 1u << i || n + options[which].bytes > 40)
+			continue;
+		memcpy(out + n, options[which].option, options[which].bytes);
+		n = (uint8_t)(n + options[which].bytes);
+	}
+	return n;
+}
+
+/* Bytes out <= bytes in, whatever came and whatever the answer would like to say. */
+static void test_reflection(void)
+{
+	uint64_t random = 77;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t pick = random_next(&random), want = random_next(&random);
+		uint8_t options[40], out[REPLY_BYTES_MAX];
+		struct frame_spec spec = {
+			.source = pick & 1 ? "2001:db8::1" : NULL,
+			.destination = pick & 1 ? "2001:db8::2" : NULL,
+			.n_vlans = (uint8_t)(pick >> 1 & 1),
+			.vlans = {5},
+			.protocol = pick >> 2 & 3 ? 6 : 17,
+			.tcp_options = options,
+			.tcp_flags = pick >> 4 & 1 ? S : A,
+			.payload_bytes = (uint16_t)(pick >> 5 & 1 ? pick >> 8 & 0x7f : 0),
+			.pad_to_bytes = pick >> 6 & 1 ? 60 : 0,
+		};
+		struct reply_segment segment = {
+			.options = {.mss = want & 1 ? 1460 : 0,
+				.has_window_scale = want >> 1 & 1,
+				.window_scale = 7,
+				.sack_permitted = want >> 2 & 1},
+		};
+		struct question q;
+		struct packet answer;
+		unsigned n[3];
+
+		spec.tcp_options_bytes = spec.protocol == 6 ? options_random(&random, options) : 0;
+		ask("anything", &spec, &q);
+		n[0] = spec.protocol == 6 && spec.tcp_flags == S
+			       ? reply_syn_ack(q.frame.bytes, &q.packet, &segment, out)
+			       : 0;
+		if (n[0])
+			check_answer("a SYN-ACK", &q, out, n[0], &answer);
+		n[1] = reply_rst(q.frame.bytes, &q.packet, out);
+		if (n[1])
+			check_answer("a RST", &q, out, n[1], &answer);
+		n[2] = reply_icmp_prohibited(q.frame.bytes, q.frame.n, &q.packet, out);
+		if (n[2])
+			check_answer("a refusal by ICMP", &q, out, n[2], &answer);
+		if (spec.protocol == 6)
+			CHECK_TRUE("TCP has its answer", n[1] > 0 && (spec.tcp_flags != S || n[0] > 0));
+	}
+}
+
 static const struct check_test tests[] = {
+	{"no answer is longer than its question", test_reflection},
 	{"a SYN-ACK answers a SYN and is no longer than it", test_syn_ack},
 	{"a RST refuses a segment as RFC 9293 says", test_rst},
 	{"an ICMP error quotes what fits", test_icmp},
