@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Bitcoin's choice of a victim (eviction.h; described in src/node/eviction.cpp of bitcoin/bitcoin): protect
+ * the best by several measures that an attacker cannot all meet, then take the youngest of the largest group.
+ * Pure functions, any thread.
+ */
+#include "control/eviction.h"
+
+#include <stdlib.h>
+
+#include "control/record_pool.h"
+
+typedef bool (*better_than)(const struct eviction_candidate *a, const struct eviction_candidate *b);
+
+/** Among equals who has been here longer is the better one to keep, then whose name is smaller: any order,
+ * but one order. */
+static bool is_older(const struct eviction_candidate *a, const struct eviction_candidate *b)
+{
+	return a->connected_ms != b->connected_ms ? a->connected_ms < b->connected_ms : a->id < b->id;
+}
+
+static bool has_larger_group_key(const struct eviction_candidate *a, const struct eviction_candidate *b)
+{
+	return a->group != b->group ? a->group > b->group : is_older(a, b);
+}
+
+static bool is_nearer(const struct eviction_candidate *a, const struct eviction_candidate *b)
+{
+	/* Never measured is the farthest. */
+	if ((a->rtt_min_ms < 0) != (b->rtt_min_ms < 0))
+		return b->rtt_min_ms < 0;
+	return a->rtt_min_ms != b->rtt_min_ms ? a->rtt_min_ms < b->rtt_min_ms : is_older(a, b);
+}
+
+static bool has_newer_tx(const struct eviction_candidate *a, const struct eviction_candidate *b)
+{
+	if (a->tx_ms != b->tx_ms)
+		return a->tx_ms > b->tx_ms;
+	return a->relay_txs != b->relay_txs ? a->relay_txs : is_older(a, b);
+}
+
+static bool has_newer_block(const struct eviction_candidate *a, const struct eviction_candidate *b)
+{
+	return a->block_ms != b->block_ms ? a->block_ms > b->block_ms : is_older(a, b);
+}
+
+struct field {
+	const struct eviction_candidate *candidates;
+	uint32_t *items; /* unprotected: the first n */
+	uint32_t n;
+};
+
+struct sort_context {
+	const struct eviction_candidate *candidates;
+	better_than better;
+};
+
+static int compare_for_sort(const void *a, const void *b, void *context)
+{
+	const struct sort_context *sort = context;
+	const struct eviction_candidate *x = &sort->candidates[*(const uint32_t *)a];
+	const struct eviction_candidate *y = &sort->candidates[*(const uint32_t *)b];
+	/* Worst first, so that the best stand at the end and are cut off. */
+	return sort->better(y, x) ? -1 : sort->better(x, y);
+}
+
+/** Take the best `most` by this measure out of the field. */
+static void protect_best(struct field *field, better_than better, uint32_t most)
+{
+	struct sort_context sort = {field->candidates, better};
+	if (most == 0 || field->n == 0)
+		return;
+	qsort_r(field->items, field->n, sizeof(field->items[0]), compare_for_sort, &sort);
+	field->n -= most < field->n ? most : field->n;
+}
+
+/** Move out of the field the best `most` of those that `suits`; the others keep their places. Returns how
+ * many. */
+static uint32_t protect_suiting(struct field *field, better_than better, uint32_t most,
+	bool (*suits)(const struct eviction_candidate *candidate, int what), int what)
+{
+	struct sort_context sort = {field->candidates, better};
+	uint32_t kept = 0;
+	qsort_r(field->items, field->n, sizeof(field->items[0]), compare_for_sort, &sort);
+	for (uint32_t i = field->n; i-- > 0 && kept < most;) {
+		uint32_t item = field->items[i];
+		if (!suits(&field->candidates[item], what))
+			continue;
+		for (uint32_t j = i; j + 1 < field->n; j++)
+			field->items[j] = field->items[j + 1];
+		field->n--;
+		kept++;
+	}
+	return kept;
+}
+
+static bool is_block_only(const struct eviction_candidate *candidate, int what)
+{
+	(void)what;
+	return !candidate->relay_txs;
+}
+
+static bool is_in_network(const struct eviction_candidate *candidate, int what)
+{
+	return (int)candidate->network == what;
+}
+
+/** A quarter of the field for networks that lose every other comparison: those with the fewest peers choose
+ * first. */
+static uint32_t protect_networks(struct field *field, uint32_t most)
+{
+	uint32_t present[EVICTION_NETWORK_COUNT] = {0}, kept = 0;
+	bool done[EVICTION_NETWORK_COUNT] = {[EVICTION_NETWORK_ORDINARY] = true};
+	unsigned networks = 0;
+	for (uint32_t i = 0; i < field->n; i++)
+		present[field->candidates[field->items[i]].network]++;
+	for (unsigned i = 1; i < EVICTION_NETWORK_COUNT; i++)
+		networks += present[i] != 0;
+	for (; networks > 0 && kept < most; networks--) {
+		int fewest = -1;
+		for (int i = 1; i < EVICTION_NETWORK_COUNT; i++)
+			if (!done[i] && present[i] != 0 && (fewest < 0 || present[i] < present[fewest]))
+				fewest = i;
+		/* What a small network does not need, the next ones share. */
+		uint32_t share = (most - kept + networks - 1) / networks;
+		kept += protect_suiting(field, is_older, share, is_in_network, fewest);
+		done[fewest] = true;
+	}
+	return kept;
+}
+
+/** The youngest of the largest group; of equally large groups that with the youngest member. */
+static uint32_t youngest_of_largest(const struct field *field)
+{
+	struct sort_context sort = {field->candidates, has_larger_group_key};
+	qsort_r(field->items, field->n, sizeof(field->items[0]), compare_for_sort, &sort);
+	uint32_t best = RECORD_NONE, best_size = 0;
+	for (uint32_t first = 0, end; first < field->n; first = end) {
+		uint32_t youngest = field->items[first];
+		for (end = first; end < field->n && field->candidates[field->items[end]].group ==
+							    field->candidates[field->items[first]].group;
+			end++)
+			if (is_older(&field->candidates[youngest], &field->candidates[field->items[end]]))
+				youngest = field->items[end];
+		uint32_t size = end - first;
+		if (size > best_size || (size == best_size && is_older(&field->candidates[best],
+								      &field->candidates[youngest]))) {
+			best = youngest;
+			best_size = size;
+		}
+	}
+	return best;
+}
+
+static void keep_discouraged_only(struct field *field)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < field->n; i++)
+		if (field->candidates[field->items[i]].discouraged)
+			field->items[n++] = field->items[i];
+	if (n != 0)
+		field->n = n;
+}
+
+uint32_t eviction_group_choose(const struct eviction_policy *policy,
+	const struct eviction_candidate *candidates, uint32_t *items, uint32_t n)
+{
+	struct field field = {candidates, items, n};
+	protect_best(&field, has_larger_group_key, policy->protect_groups);
+	protect_best(&field, is_nearer, policy->protect_rtt);
+	protect_best(&field, has_newer_tx, policy->protect_tx);
+	(void)protect_suiting(&field, has_newer_block, policy->protect_block_only, is_block_only, 0);
+	protect_best(&field, has_newer_block, policy->protect_block);
+	uint32_t half = field.n / 2;
+	half -= protect_networks(&field, half / 2);
+	protect_best(&field, is_older, half);
+	keep_discouraged_only(&field);
+	return youngest_of_largest(&field);
+}
