@@ -11,6 +11,7 @@
 #include "dataplane/cookie.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/fragment_table.h"
+#include "dataplane/heavy_bans.h"
 #include "dataplane/packet.h"
 #include "dataplane/pressure_table.h"
 #include "dataplane/proven_table.h"
@@ -69,9 +70,18 @@ struct stage_output {
 struct service_pressure {
 	uint64_t window_start_ns;
 	uint64_t entered_ns, hold_until_ns;
+	uint64_t counted_ns; /* time under pressure is in the counters up to here */
 	uint32_t attempts_in_window, rate_per_s;
 	uint32_t half_open;
 	bool under_pressure;
+};
+
+/** Flood mode of one lcore: unproven attempts of all services. */
+struct flood {
+	uint64_t window_start_ns;
+	uint64_t entered_ns, hold_until_ns, counted_ns;
+	uint32_t attempts_in_window;
+	bool on;
 };
 
 /** What the SYN proxy may promise in the name of one service, from what the node was seen to offer. */
@@ -103,6 +113,7 @@ struct stage {
 	uint64_t started_ns;
 	uint64_t random_state; /* xorshift; seeded by the caller */
 	struct service_pressure services[IMAGE_SERVICES_MAX];
+	struct flood flood;
 	struct proxy_offer offers[IMAGE_SERVICES_MAX][2]; /* [1]: IPv6 */
 	uint64_t icmp_error_tat_ns[2]; /* quoting unproven and proven flows: pings and errors that a spoofer
 					  can make fit must not starve path MTU discovery */
@@ -120,6 +131,7 @@ struct stage {
 	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale
 				  when it moved */
 	struct stage_activity activity;
+	struct heavy_bans *heavy; /* the caller's; NULL: nobody wants to know who of the banned sends most */
 	uint32_t lcores;       /* how many share the service limits: budgets per service are divided by it */
 };
 

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Is a service under pressure? Unproven attempts a second and half-open flows, with hysteresis: entered at
- * once, left only after the rate stayed below the lower threshold for the hold time. Thread: owning lcore;
- * each lcore judges by its own share of the thresholds, because clients are spread over lcores evenly by a
- * keyed hash.
+ * Is a service under pressure, is the lcore in flood mode, are answers to challenges being guessed? Unproven
+ * attempts a second and half-open flows, with hysteresis: entered at once, left only after the rate stayed below the
+ * lower threshold for the hold time. Thread: owning lcore; each lcore judges services by its own share of their
+ * thresholds, because clients are spread over lcores evenly by a keyed hash. Flood mode is about what one lcore can
+ * bear, so its threshold is not shared.
  */
 #include "dataplane/stage_private.h"
 
 /* A tenth of a second: short enough to challenge before a node's backlog of 128 fills at 1,000 attempts a
  * second. */
 #define PRESSURE_WINDOW_NS UINT64_C(100000000)
-enum { PRESSURE_WINDOWS_PER_S = 10 };
+enum { PRESSURE_WINDOWS_PER_S = 10, SERVICE_ALL = 255 };
+
+/* Flood mode is left when the rate stayed below half of what it was entered at for as long as the unproven counters need
+ * to forget half of the flood: before that a prefix that took part would be let in at once. */
+#define FLOOD_HOLD_NS ((uint64_t)UNPROVEN_HALF_LIFE_MS * 1000000)
+/* Time spent is added to the counters in steps of this: at least once a second, not with every poll. */
+#define SPENT_STEP_NS UINT64_C(100000000)
 
 static uint32_t share(const struct stage *stage, uint32_t threshold)
 {
@@ -25,11 +32,23 @@ static void pressure_event(struct stage *stage, const struct moment *moment, uin
 		.time_ns = moment->now_ns,
 		.kind = (uint8_t)kind,
 		.service = service,
-		.protocol = moment->rules->services[service].protocol,
+		.protocol = service == SERVICE_ALL ? 0 : moment->rules->services[service].protocol,
 		.detail = detail,
 	};
 
 	stage->output.event(stage->output.context, &event);
+}
+
+/* Whole milliseconds since the last count; what is left of one waits. */
+static void spent_count(
+	struct stage *stage, enum counter counter, uint64_t *counted_ns, uint64_t now_ns, uint64_t least_ns)
+{
+	uint64_t ms = (now_ns - *counted_ns) / 1000000;
+
+	if (now_ns - *counted_ns < least_ns || ms == 0)
+		return;
+	counter_add(stage->counters, counter, ms);
+	*counted_ns += ms * 1000000;
 }
 
 static void pressure_enter(
@@ -42,9 +61,21 @@ static void pressure_enter(
 	if (pressure->under_pressure)
 		return;
 	pressure->under_pressure = true;
-	pressure->entered_ns = moment->now_ns;
+	pressure->entered_ns = pressure->counted_ns = moment->now_ns;
 	gauge_add(stage, COUNTER_UNDER_PRESSURE, 1);
 	pressure_event(stage, moment, service, EVENT_FLOOD_ENTER, rate_per_s);
+}
+
+static void pressure_leave(struct stage *stage, const struct moment *moment, struct service_pressure *pressure)
+{
+	pressure->under_pressure = false;
+	gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
+	spent_count(stage, COUNTER_PRESSURE_MS, &pressure->counted_ns, moment->now_ns, 0);
+}
+
+static uint32_t seconds_since(const struct moment *moment, uint64_t then_ns)
+{
+	return (uint32_t)((moment->now_ns - then_ns) / 1000000000);
 }
 
 static void pressure_judge(struct stage *stage, const struct moment *moment, uint8_t service)
@@ -80,14 +111,67 @@ static void pressure_roll(struct stage *stage, const struct moment *moment, uint
 	}
 	if (moment->now_ns < pressure->hold_until_ns)
 		return;
-	pressure->under_pressure = false;
-	gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
-	pressure_event(stage, moment, service, EVENT_FLOOD_LEAVE,
-		(uint32_t)((moment->now_ns - pressure->entered_ns) / 1000000000));
+	pressure_leave(stage, moment, pressure);
+	pressure_event(stage, moment, service, EVENT_FLOOD_LEAVE, seconds_since(moment, pressure->entered_ns));
+}
+
+static void flood_hold(struct stage *stage, const struct moment *moment, uint32_t rate_per_s)
+{
+	struct flood *flood = &stage->flood;
+
+	flood->hold_until_ns = moment->now_ns + FLOOD_HOLD_NS;
+	if (flood->on)
+		return;
+	flood->on = true;
+	flood->entered_ns = flood->counted_ns = moment->now_ns;
+	gauge_add(stage, COUNTER_FLOOD_MODE, 1);
+	pressure_event(stage, moment, SERVICE_ALL, EVENT_FLOOD_ENTER, rate_per_s);
+}
+
+static void flood_leave(struct stage *stage, const struct moment *moment)
+{
+	struct flood *flood = &stage->flood;
+
+	flood->on = false;
+	gauge_add(stage, COUNTER_FLOOD_MODE, -1);
+	spent_count(stage, COUNTER_FLOOD_MODE_MS, &flood->counted_ns, moment->now_ns, 0);
+	pressure_event(
+		stage, moment, SERVICE_ALL, EVENT_FLOOD_LEAVE, seconds_since(moment, flood->entered_ns));
+}
+
+static void flood_roll(struct stage *stage, const struct moment *moment)
+{
+	uint32_t enter_per_s = moment->rules->policy.flood_per_s;
+	struct flood *flood = &stage->flood;
+	uint32_t rate_per_s;
+
+	if (moment->now_ns - flood->window_start_ns < PRESSURE_WINDOW_NS)
+		return;
+	rate_per_s = flood->attempts_in_window * PRESSURE_WINDOWS_PER_S;
+	flood->attempts_in_window = 0;
+	flood->window_start_ns = moment->now_ns;
+	if (!flood->on)
+		return;
+	if (enter_per_s != 0 && rate_per_s >= enter_per_s / 2)
+		flood_hold(stage, moment, rate_per_s);
+	else if (enter_per_s == 0 || moment->now_ns >= flood->hold_until_ns)
+		flood_leave(stage, moment);
+}
+
+static void flood_attempt(struct stage *stage, const struct moment *moment)
+{
+	uint32_t enter_per_s = moment->rules->policy.flood_per_s;
+	struct flood *flood = &stage->flood;
+
+	flood_roll(stage, moment);
+	flood->attempts_in_window++;
+	if (enter_per_s != 0 && (uint64_t)flood->attempts_in_window * PRESSURE_WINDOWS_PER_S > enter_per_s)
+		flood_hold(stage, moment, flood->attempts_in_window * PRESSURE_WINDOWS_PER_S);
 }
 
 void service_pressure_attempt(struct stage *stage, const struct moment *moment, uint8_t service)
 {
+	flood_attempt(stage, moment);
 	pressure_roll(stage, moment, service);
 	stage->services[service].attempts_in_window++;
 	pressure_judge(stage, moment, service);
@@ -95,24 +179,34 @@ void service_pressure_attempt(struct stage *stage, const struct moment *moment, 
 
 void service_pressure_step(struct stage *stage, const struct moment *moment)
 {
+	if (stage->flood.on || stage->flood.attempts_in_window > 0)
+		flood_roll(stage, moment);
+	if (stage->flood.on)
+		spent_count(stage, COUNTER_FLOOD_MODE_MS, &stage->flood.counted_ns, moment->now_ns, SPENT_STEP_NS);
 	for (unsigned service = 0; service < IMAGE_SERVICES_MAX; service++) {
 		struct service_pressure *pressure = &stage->services[service];
 
 		if (service >= moment->rules->n_services) {
 			/* A reload took it away; one that comes later in its place starts in peace. */
 			if (pressure->under_pressure)
-				gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
-			pressure->under_pressure = false;
+				pressure_leave(stage, moment, pressure);
 			continue;
 		}
 		if (pressure->under_pressure || pressure->attempts_in_window > 0)
 			pressure_roll(stage, moment, (uint8_t)service);
+		if (pressure->under_pressure)
+			spent_count(stage, COUNTER_PRESSURE_MS, &pressure->counted_ns, moment->now_ns, SPENT_STEP_NS);
 	}
 }
 
 bool service_under_pressure(const struct stage *stage, uint8_t service)
 {
-	return stage->services[service].under_pressure;
+	return stage->flood.on || stage->services[service].under_pressure;
+}
+
+bool stage_in_flood(const struct stage *stage)
+{
+	return stage->flood.on;
 }
 
 /* The window of bad answers and that of attempts are of different lengths: guesses are rare or a flood, and a second tells which. */

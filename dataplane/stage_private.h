@@ -124,7 +124,10 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 /** Count an unproven attempt; enter or leave pressure. */
 void service_pressure_attempt(struct stage *stage, const struct moment *moment, uint8_t service);
 void service_pressure_step(struct stage *stage, const struct moment *moment);
+/** True for every service while the lcore is in flood mode. */
 bool service_under_pressure(const struct stage *stage, uint8_t service);
+/** No unproven attempt may create state. */
+bool stage_in_flood(const struct stage *stage);
 /** A segment that could only have been an answer to a challenge, and was not one. */
 void challenge_bad_count(struct stage *stage, const struct moment *moment);
 /** So many wrong answers come that one may have been guessed: what a cookie proves now is not held against the source. */
