@@ -287,9 +287,9 @@ const struct config_row config_rows[] = {
 		"unproven attempts before a challenge, a /48"),
 	RATE("unproven.v6.wide", unproven_v6, IMAGE_LEVEL_WIDE, "256", "3.2",
 		"unproven attempts before a challenge, a /32"),
-	/* a frame of 64 bytes costs 84 on the wire: 100,000 a second are 67 Mbit/s, less than what provokes
-	   them */
-	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "100000",
+	/* No reply is longer than what it answers, so a flood gains nothing by being answered, and a challenge that is not sent is an
+	 * honest client kept out: the limit is a bound, above what an lcore can answer (8 to 10 million a second). */
+	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "10000000",
 		"packets Weir itself may send, per lcore"),
 	/* off: bytes out <= bytes in holds in any case, and an honest prefix behind a CGNAT may ask for many */
 	COUNT("rate.replies_per_prefix_per_s", replies_per_prefix_per_s, 0, 100000000, "0",

@@ -99,6 +99,21 @@ static void link_flow_fill(const struct flow *flow, uint32_t now_ms, struct link
 	memcpy(ret_flow->client, flow->client, sizeof(ret_flow->client));
 }
 
+/* A connection that control has been told of, or will be. One that the SYN proxy still dials is none yet. */
+static bool link_flow_is_open(const struct flow *flow)
+{
+	switch ((enum flow_state)flow->state) {
+	case FLOW_STATE_FREE:
+	case FLOW_STATE_CLOSED:
+	case FLOW_STATE_CUT:
+	case FLOW_STATE_PROXY_DIAL:
+	case FLOW_STATE_COUNT:
+		return false;
+	default:
+		return flow->state < FLOW_STATE_COUNT && (flow->flags & FLOW_FLAG_PROVEN);
+	}
+}
+
 /* One message's worth of proven flows. The lcores go on writing: a flow is copied first, and the copy is judged. */
 static void link_client_dump(struct link_client *client, const struct link_server_view *view)
 {
@@ -109,8 +124,7 @@ static void link_client_dump(struct link_client *client, const struct link_serve
 	while (place < n_places && message.n < LINK_FLOWS_PER_MESSAGE && looked++ < LINK_PLACES_A_TURN) {
 		struct flow copy = view->flows->payload->flows[place++];
 
-		if (copy.state != FLOW_STATE_FREE && copy.state != FLOW_STATE_CLOSED && copy.state != FLOW_STATE_CUT &&
-			copy.state < FLOW_STATE_COUNT && (copy.flags & FLOW_FLAG_PROVEN))
+		if (link_flow_is_open(&copy))
 			link_flow_fill(&copy, (uint32_t)(view->now_ns / 1000000), &message.flows[message.n++]);
 	}
 	if (message.n == 0 && place < n_places) {
