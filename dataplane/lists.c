@@ -139,20 +139,18 @@ static uint32_t v4_label(const struct lists *lists, uint32_t address)
 	return lists->v4_labels[low];
 }
 
-static uint32_t v6_label(const struct lists *lists, const struct image_v6_start *address)
+static uint32_t v6_interval(const struct lists *lists, const struct image_v6_start *address)
 {
 	uint32_t block = (uint32_t)(address->high >> 48);
 	uint32_t low = lists->v6_index[block], n = lists->v6_index[block + 1] - low + 1;
 
-	if (!lists->n_v6)
-		return 0;
 	while (n > 1) {
 		uint32_t half = n / 2;
 
 		low = v6_start_after(&lists->v6_starts[low + half], address) ? low : low + half;
 		n -= half;
 	}
-	return lists->v6_labels[low];
+	return low;
 }
 
 uint32_t lists_label_find(const struct lists *lists, const struct address *address)
@@ -162,7 +160,28 @@ uint32_t lists_label_find(const struct lists *lists, const struct address *addre
 	if (address_is_v4(address))
 		return v4_label(lists, address_v4(address));
 	start = v6_start_of(address);
-	return v6_label(lists, &start);
+	return lists->n_v6 ? lists->v6_labels[v6_interval(lists, &start)] : 0;
+}
+
+static bool is_allowed_by(const struct lists *lists, uint32_t label)
+{
+	for (; label != 0; label = lists->labels[label].parent)
+		if (lists->labels[label].kind == IMAGE_LIST_ALLOW &&
+			atomic_load_explicit(&lists->labels[label].alive, memory_order_acquire))
+			return true;
+	return false;
+}
+
+bool lists_allow_in_site(const struct lists *lists, uint64_t site)
+{
+	struct image_v6_start start = {site, 0};
+	uint64_t interval = lists->n_v6 ? v6_interval(lists, &start) : 0, n = 0;
+
+	do {
+		if (n++ == LISTS_SITE_INTERVALS_MAX || (lists->n_v6 && is_allowed_by(lists, lists->v6_labels[interval])))
+			return true;
+	} while (++interval < lists->n_v6 && lists->v6_starts[interval].high == site);
+	return lists_overlay_allow_in_site(lists, site);
 }
 
 void lists_answer_ban(struct lists_answer *answer, uint32_t meta, uint8_t length, uint32_t now_s)

@@ -34,6 +34,9 @@ int lists_apply(struct lists *lists, enum command_kind kind, const struct prefix
 /** Lcore. */
 void lists_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
 	struct lists_answer *ret_answer);
+/** Table thread. May any address of this IPv6 /64 (address_v6_site) be allowed: by a prefix that covers it, by one within, or because
+ * there are too many prefixes within to look at each? */
+bool lists_allow_in_site(const struct lists *lists, uint64_t site);
 uint64_t lists_label_count(const struct lists *lists);
 
 #endif

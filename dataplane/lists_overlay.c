@@ -70,6 +70,21 @@ void lists_overlay_lookup(
 	}
 }
 
+bool lists_overlay_allow_in_site(const struct lists *lists, uint64_t site)
+{
+	uint32_t count = atomic_load_explicit(&lists->overlay.count, memory_order_acquire);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct lists_overlay_entry *entry = &lists->overlay.entries[i];
+		uint64_t mask = mask_high(entry->length);
+
+		if ((atomic_load_explicit(&entry->state, memory_order_relaxed) & LISTS_STATE_ALLOW) &&
+			(entry->high & mask) == (site & mask))
+			return true;
+	}
+	return false;
+}
+
 /* The compiled label of exactly this prefix and kind, dead or alive; 0 = none. It covers the prefix's first
  * address, so it is on that address's chain. */
 static uint32_t label_of_prefix(

@@ -13,6 +13,7 @@ enum {
 	LISTS_BLOCKS = 1 << 16,                      /* of the top 16 address bits */
 	LISTS_OVERLAY_SLOTS = 2 * LISTS_OVERLAY_MAX, /* half full at most, so probes are short and end */
 	LISTS_LENGTHS = 129,
+	LISTS_SITE_INTERVALS_MAX = 64, /* within one /64 that are looked at; who lists more hosts of one site means to keep some */
 	LISTS_LENGTH_WORDS = (LISTS_LENGTHS + 63) / 64,
 };
 
@@ -78,6 +79,8 @@ static inline bool v6_start_after(const struct image_v6_start *a, const struct i
 uint32_t lists_label_find(const struct lists *lists, const struct address *address);
 /** Take this ban into the answer if it is in force and stronger than the one there. */
 void lists_answer_ban(struct lists_answer *answer, uint32_t meta, uint8_t length, uint32_t now_s);
+/** Is there an allow in the overlay for any address of this /64? Looks at every entry. */
+bool lists_overlay_allow_in_site(const struct lists *lists, uint64_t site);
 /** Add what the overlay says. */
 void lists_overlay_lookup(const struct lists *lists, const struct address *address, uint32_t now_s,
 	struct lists_answer *answer);

@@ -252,6 +252,9 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 	decision->verdict = info->verdict;
 	decision->action = info->action;
 	counter_reason_add(stage->counters, reason, 1);
+	/* Of TCP and UDP alone: that is all that a device may drop for us (port_offload.c). */
+	if (reason == REASON_BANNED && stage->heavy != NULL && work->has_key && heavy_bans_is_due(stage->heavy))
+		heavy_bans_sample(stage->heavy, &work->client, moment->now_s, stage_random(stage));
 	if (decision->action == WIRE_ACTION_RST &&
 		(refusal_is_silent(moment->rules, work) ||
 			!take(&moment->rules->replies, &stage->replies_tat_ns, moment)))
