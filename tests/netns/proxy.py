@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The SYN proxy between two real kernels: whatever options either end has, whatever is lost, however either end closes. Every newcomer
+is challenged, and nobody notices more than a round trip. With words as arguments only the parts of these names run."""
+import itertools
+import socket
+import struct
+import sys
+import threading
+import time
+
+import transfer
+from proxy_kit import (CLOSED_PORT, FAMILIES, FIRST_PORT, HALF_OPEN_S, KIND, NODE, SILENT_PORT, SPARE_PORT, SYSCTLS, ProxyWeir, delta, echoes,
+                       first_lost, flags_are, seconds)
+from weir import TCP_PORT, Suite, wait_for
+
+ON = {"tcp_timestamps": 1, "tcp_sack": 1, "tcp_window_scaling": 1, "tcp_ecn": 1}
+SHORT = {"tcp_timestamps": "timestamps", "tcp_sack": "SACK", "tcp_window_scaling": "window scaling", "tcp_ecn": "ECN"}
+LARGEST_SYN = {4: 80, 6: 100}  # without data
+RESET_SILENTLY = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a RST
+
+
+def described(values):
+    """"timestamps and SACK", "no option"."""
+    return " and ".join(SHORT[name] for name, value in values.items() if value) or "no option"
+
+
+def combinations():
+    return [dict(zip(SYSCTLS, bits)) for bits in itertools.product((1, 0), repeat=len(SYSCTLS))]
+
+
+def options(suite, weir):
+    """All 16 combinations of a client's options against all 16 of a node's: the node's change under the proxy, which has promised what
+    it saw before."""
+    for node in combinations():
+        weir.sysctl("node", **node)
+        for family in FAMILIES:
+            before, failed = weir.counts(), []
+            for client in combinations():
+                weir.sysctl("client", **client)
+                why = echoes(weir, family)
+                if why:
+                    failed.append(f"client with {described(client)}: {why}")
+            after = weir.counts()
+            opened = [delta(after, before, name) for name in ("challenged", "proxy_accepted", "proxy_opened")]
+            suite.check(f"IPv{family}: 16 kinds of client are challenged and echo 200 kB both ways with a node that has {described(node)}",
+                        not failed and min(opened) >= 16, "; ".join(failed[:3]) or opened)
+    for part in ("client", "node"):
+        weir.sysctl(part, **ON)
+
+
+def handshake(suite, weir):
+    """One chosen packet of the handshake is lost; then the ways of beginning that are not the usual one."""
+    def with_loss(family, sentence, part, hook, match, port=TCP_PORT, count=1, counter=None):
+        before = weir.counts()
+        with weir.losing(part, hook, first_lost(match, family, count)) as lost:
+            why = echoes(weir, family, port=port)
+            holds = why is None and lost() == count
+            suite.check(f"IPv{family}: {sentence}", holds, why or f"{lost()} lost")
+        if counter:
+            suite.check(f"IPv{family}: Weir counted it as {counter}", delta(weir.counts(), before, counter) > 0)
+
+    for family in FAMILIES:
+        to_node, to_client = f"tcp dport {TCP_PORT}", f"tcp sport {TCP_PORT}"
+        with_loss(family, "the client's ACK of the cookie is lost, and its zero-window probe brings the cookie", "client", "output",
+                  f"{to_node} {flags_are('ack')}")
+        with_loss(family, "the cookie is lost, and the resent SYN is answered again", "client", "input",
+                  f"{to_client} {flags_are('syn | ack')}")
+        with_loss(family, "both segments that open the window are lost, and the client's probe asks for it", "client", "input",
+                  f"{to_client} {flags_are('ack')}", count=2)
+        with_loss(family, "the proxy's SYN to the node is lost and sent again", "node", "input", f"{to_node} {flags_are('syn')}",
+                  counter="proxy_resent")
+        with_loss(family, "the node's SYN-ACK is lost", "node", "output", f"{to_client} {flags_are('syn | ack')}")
+        with_loss(family, "the proxy's ACK of the node's SYN-ACK is lost", "node", "input", f"{to_node} {flags_are('ack')}")
+        to_first = f"tcp dport {FIRST_PORT}"
+        suite.check(f"IPv{family}: a service whose node speaks first greets", echoes(weir, family, port=FIRST_PORT) is None)
+        with_loss(family, "where the node speaks first, the client's answer to the challenge is lost, and it is challenged again",
+                  "client", "output", f"{to_first} {flags_are('rst')}", FIRST_PORT)
+        with_loss(family, "where the node speaks first, the client's ACK is lost, and it is greeted all the same", "client", "output",
+                  f"{to_first} {flags_are('ack')}", FIRST_PORT)
+        fast_open(suite, weir, family)
+        same_ports(suite, weir, family)
+
+
+def fast_open(suite, weir, family):
+    """Data in the SYN is not taken by the proxy, because nobody is there yet to take it: the client sends it again."""
+    weir.sysctl("node", tcp_fastopen=3)
+    for value, words, in_syn in ((5, "data in the SYN, without asking for a cookie first,", 1), (1, "a SYN that asks for a Fast Open cookie", 0)):
+        weir.sysctl("client", tcp_fastopen=value)
+        connection = weir.open_socket("client", KIND[family])
+        with_data = f"tcp dport {TCP_PORT} tcp flags & (syn | ack) == syn meta length > {LARGEST_SYN[family]} counter"
+
+        def say(head, it=connection):
+            it.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 4)
+            it.settimeout(None)  # a socket that must not wait could not send before it is connected
+            it.sendto(head, socket.MSG_FASTOPEN, (NODE[family], TCP_PORT))
+            it.settimeout(20)
+        with connection, weir.losing("client", "output", with_data) as seen:
+            connection.bind((weir.source(family), 0))
+            try:
+                transfer.exchange(connection, 200_000, 200_000, say=say)
+                why = None
+            except OSError as error:
+                why = error
+            suite.check(f"IPv{family}: {words} ends in a connection that carries it once", why is None and seen() == in_syn,
+                        why or f"{seen()} SYNs with data")
+    for part in ("client", "node"):
+        weir.sysctl(part, tcp_fastopen=1)
+
+
+def same_ports(suite, weir, family):
+    """The client's machine forgot its connection, which Weir and the node still have, and dials from the same port."""
+    source = weir.source(family)
+    first = weir.dial(family, source=source)
+    transfer.exchange(first, 1000, 1000)
+    port = first.getsockname()[1]
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_SILENTLY)
+    with weir.losing("client", "output", f"tcp dport {TCP_PORT} tcp flags rst counter drop") as lost:
+        first.close()
+        wait_for(lost, 5)
+    second = weir.open_socket("client", KIND[family])
+    with second:
+        second.settimeout(30)
+        try:
+            second.bind((source, port))
+            second.connect((NODE[family], TCP_PORT))
+            transfer.exchange(second, 200_000, 200_000)
+            why = None
+        except OSError as error:
+            why = error
+    suite.check(f"IPv{family}: a client that forgot its connection gets a new one from the same port", why is None, why or "")
+
+
+def closes(suite, weir):
+    """Either end stops sending first, and the other still has much to say."""
+    for family in FAMILIES:
+        for first, words in ((0, "client"), (1, "node")):
+            with weir.both_ends(family) as ends:
+                closer, other = ends[first], ends[1 - first]
+                closer.sendall(b"all that I have")
+                closer.shutdown(socket.SHUT_WR)
+                data = b""
+                while more := other.recv(65536):
+                    data += more
+                sender = threading.Thread(target=lambda it=other: (it.sendall(bytes(3_000_000)), it.shutdown(socket.SHUT_WR)))
+                sender.start()
+                came = 0
+                while more := closer.recv(1 << 18):
+                    came += len(more)
+                sender.join()
+            suite.check(f"IPv{family}: the {words} closes its half, and 3 MB still come the other way", data == b"all that I have" and
+                        came == 3_000_000, f"{came:,} bytes")
+        with weir.both_ends(family) as (client, node):
+            barrier = threading.Barrier(2)
+            thread = threading.Thread(target=lambda it=node, at=barrier: (at.wait(), it.shutdown(socket.SHUT_WR)))
+            thread.start()
+            barrier.wait()
+            client.shutdown(socket.SHUT_WR)
+            thread.join()
+            ends = client.recv(10), node.recv(10)
+        suite.check(f"IPv{family}: both close at once, and both hear it", ends == (b"", b""))
+
+    def waiting():
+        return [line for part in ("client", "node") for state in ("fin-wait-1", "fin-wait-2", "closing", "last-ack", "close-wait")
+                for line in weir.inside(part, "ss", "-Htn", "state", state, f"( sport = :{SPARE_PORT} or dport = :{SPARE_PORT} )").splitlines()]
+    suite.check("no end waits for a FIN or for an ACK of its own", wait_for(lambda: not waiting(), 5), waiting() or "")
+
+
+def hears_reset(connection, patience_s):
+    """Seconds until a read ends in a reset; None when it does not."""
+    connection.settimeout(patience_s)
+    began = time.monotonic()
+    try:
+        while connection.recv(1 << 18):
+            pass
+    except ConnectionResetError:
+        return time.monotonic() - began
+    except OSError:
+        pass
+    return None
+
+
+def describe_s(after):
+    return "never" if after is None else f"{after:.2f} s"
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_SILENTLY)
+    connection.close()
+
+
+def resets(suite, weir):
+    for family in FAMILIES:
+        for first, words in ((0, "client"), (1, "node")):
+            with weir.both_ends(family) as ends:
+                reset(ends[first])
+                after = hears_reset(ends[1 - first], 10)
+            suite.check(f"IPv{family}: a RST of the {words} right after the handshake reaches the other end", after is not None)
+            with weir.both_ends(family) as ends:
+                stuffer = threading.Thread(target=stuff, args=(ends[1 - first],), daemon=True)
+                stuffer.start()
+                ends[first].recv(200_000, socket.MSG_WAITALL)
+                reset(ends[first])
+                stuffer.join(10)
+            suite.check(f"IPv{family}: a RST of the {words} in the middle of a stream ends the other's", not stuffer.is_alive())
+        refused(suite, weir, family)
+        silent(suite, weir, family)
+
+
+def stuff(connection):
+    """Send until the other end resets."""
+    try:
+        while True:
+            connection.sendall(bytes(100_000))
+    except OSError:
+        pass
+
+
+def refused(suite, weir, family):
+    before = weir.counts()
+    try:
+        with weir.dial(family, CLOSED_PORT) as connection:
+            after = hears_reset(connection, 10)
+    except (ConnectionResetError, ConnectionRefusedError):
+        after = 0  # so soon that connect() itself fails
+    suite.check(f"IPv{family}: where the node refuses, the client is told at once", after is not None, describe_s(after))
+    suite.check(f"IPv{family}: Weir counted the refusal", delta(weir.counts(), before, "proxy_refused") == 1)
+
+
+def silent(suite, weir, family):
+    """The node drops what comes: nobody answers the proxy."""
+    with weir.losing("node", "input", f"tcp dport {SILENT_PORT} counter drop") as lost:
+        before = weir.counts()
+        with weir.dial(family, SILENT_PORT) as connection:
+            connection.sendall(b"is anybody there?")
+            after = hears_reset(connection, HALF_OPEN_S + 15)
+        counts = weir.counts()
+        suite.check(f"IPv{family}: where the node is silent, the client is reset after the half-open timeout",
+                    after is not None and after > HALF_OPEN_S - 2, f"{describe_s(after)}, {lost()} packets to the node")
+        suite.check(f"IPv{family}: Weir counted the silence", delta(counts, before, "proxy_silent") == 1)
+        heard = lost()
+        with weir.dial(family, SILENT_PORT) as connection:
+            wait_for(lambda: lost() > heard, 5)
+            reset(connection)
+        gone = wait_for(lambda: weir.counts()["flows_half_open"] <= counts["flows_half_open"], HALF_OPEN_S - 2, 0.1)
+        suite.check(f"IPv{family}: a client that resets while the node is dialled is forgotten at once", bool(gone))
+        suite.check(f"IPv{family}: and nobody is said to be silent", weir.counts()["proxy_silent"] == counts["proxy_silent"])
+
+
+PARTS = {"options": options, "handshake": handshake, "closes": closes, "resets": resets}
+
+
+def main():
+    suite = Suite("proxy")
+    chosen = sys.argv[1:] or list(PARTS)
+    with ProxyWeir() as weir:
+        weir.begin()
+        for name in chosen:
+            suite.say(f"--- {name}")
+            suite.say(f"{seconds(lambda name=name: PARTS[name](suite, weir)):.1f} s")
+    return suite.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
