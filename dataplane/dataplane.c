@@ -9,6 +9,7 @@
 
 #include <rte_lcore.h>
 
+#include "dataplane/cookie_secret.h"
 #include "dataplane/eal.h"
 #include "dataplane/memory.h"
 #include "dataplane/port_rss.h"
@@ -126,7 +127,8 @@ static int dataplane_table_start(struct dataplane *dataplane, const cpu_set_t *c
 {
 	struct table_thread_setup setup = { .options = &dataplane->options, .shared = &dataplane->shared,
 		.stage_shared = dataplane->stage_shared, .dispatch = &dataplane->dispatch, .segment = &dataplane->segment,
-		.flows = &dataplane->flows, .relay = &dataplane->relay, .cpus = *cpus };
+		.flows = &dataplane->flows, .relay = &dataplane->relay, .cpus = *cpus,
+		.cookie_secret = dataplane->options.cookie_secret ? &dataplane->cookie_secret : NULL };
 
 	for (unsigned lcore = 0; lcore < dataplane->options.n_lcores; lcore++)
 		setup.stages[lcore] = dataplane->workers[lcore].stage;
@@ -135,11 +137,18 @@ static int dataplane_table_start(struct dataplane *dataplane, const cpu_set_t *c
 
 int dataplane_start(const struct options *options, struct dataplane *dataplane)
 {
+	char error[COOKIE_SECRET_ERROR_MAX];
 	cpu_set_t cpus;
-	int rc;
+	int rc = 0;
 
 	memset(dataplane, 0, sizeof(*dataplane));
 	dataplane->options = *options;
+	if (options->cookie_secret)
+		rc = cookie_secret_read(options->cookie_secret, &dataplane->cookie_secret, error);
+	if (rc != 0) {
+		fprintf(stderr, "weir-dataplane: %s\n", error);
+		return rc;
+	}
 	dataplane->table.link.fd = -1;
 	sched_getaffinity(0, sizeof(cpus), &cpus); /* EAL pins this thread */
 	memory_configure(options->huge);

@@ -11,6 +11,7 @@ struct dataplane {
 	struct options options;
 	struct dataplane_segment segment;
 	struct flow_segment flows;
+	struct hash_key cookie_secret; /* of options.cookie_secret */
 	struct rte_mempool *pool;
 	struct port pairs[OPTIONS_PAIRS_MAX][2];
 	struct dispatch dispatch;

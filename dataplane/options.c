@@ -27,6 +27,7 @@ enum option_id {
 	OPTION_START_WAIT,
 	OPTION_START_FAIL,
 	OPTION_IDLE_SLEEP_US,
+	OPTION_COOKIE_SECRET,
 	OPTION_EAL,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
 	{ "start-wait", required_argument, NULL, OPTION_START_WAIT },
 	{ "start-fail", required_argument, NULL, OPTION_START_FAIL },
 	{ "idle-sleep-us", required_argument, NULL, OPTION_IDLE_SLEEP_US },
+	{ "cookie-secret", required_argument, NULL, OPTION_COOKIE_SECRET },
 	{ "eal", required_argument, NULL, OPTION_EAL },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -68,6 +70,8 @@ static const char help_text[] =
 	"  --start-wait SECONDS         how long to wait for a first image, 0..3600 (default 10)\n"
 	"  --start-fail open|closed     what to do when none came: forward everything or nothing (default closed)\n"
 	"  --idle-sleep-us N            longest sleep of an idle lcore, 0 = never sleep, ..10000 (default 1000)\n"
+	"  --cookie-secret FILE         secret of the challenges, shared by the governors of one address: 64 hexadecimal\n"
+	"                               digits or 32 bytes, mode 0600; their clocks must agree (default: one of its own)\n"
 	"  --instance NAME              name of this Weir (default weir)\n"
 	"  --shm-dir DIR                segments and image (default /dev/shm/weir)\n"
 	"  --run-dir DIR                sockets (default /run/weir)\n"
@@ -225,6 +229,13 @@ static bool options_set(int id, const char *text, struct options *options, char 
 		if (!options_number("start-wait", text, 0, 3600, &seconds, error))
 			return false;
 		options->start_wait_ms = seconds * 1000;
+		return true;
+	case OPTION_COOKIE_SECRET:
+		/* as the configuration takes it; the file is read later */
+		if (text[0] != '/' || strlen(text) > OPTIONS_FILE_MAX)
+			return options_fail(error, "--cookie-secret wants an absolute path of at most %d characters, not \"%s\".",
+				OPTIONS_FILE_MAX, text);
+		options->cookie_secret = text;
 		return true;
 	case OPTION_IDLE_SLEEP_US:
 		return options_number("idle-sleep-us", text, 0, 10000, &options->idle_sleep_us, error);

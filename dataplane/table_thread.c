@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
@@ -304,36 +305,21 @@ static void table_gate_follow(struct table_thread *thread, uint64_t now_ns)
 	thread->ready_said = true;
 }
 
-static void table_cookie_key_set(struct table_thread *thread, uint64_t epoch)
+static uint64_t table_wall_ns(void)
 {
-	struct hash_key key = cookie_epoch_key(&thread->setup.flows->payload->cookie_master, epoch);
+	struct timespec now;
 
-	thread->cookie_epoch = epoch;
-	stage_shared_set_cookie_key(thread->setup.stage_shared, epoch, &key);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t table_cookie_clock_ns(const struct table_thread *thread, uint64_t now_ns)
+/* Before any lcore runs. */
+static void table_cookie_start(struct table_thread *thread)
 {
-	return now_ns + atomic_load_explicit(&thread->setup.stage_shared->cookie_clock_add_ns, memory_order_relaxed);
-}
+	const struct hash_key *secret = thread->setup.cookie_secret;
 
-/* Before any lcore runs: the epoch that is accepted still, and this one. */
-static void table_cookie_keys_start(struct table_thread *thread, uint64_t now_ns)
-{
-	uint64_t epoch = cookie_epoch_of(table_cookie_clock_ns(thread, now_ns));
-
-	table_cookie_key_set(thread, epoch - 1);
-	table_cookie_key_set(thread, epoch);
-}
-
-/* The next epoch's key, in the middle of this one: stage_shared_set_cookie_key says why. */
-static void table_cookie_key_renew(struct table_thread *thread, uint64_t now_ns)
-{
-	uint64_t clock_ns = table_cookie_clock_ns(thread, now_ns);
-	uint64_t next = cookie_epoch_of(clock_ns) + 1;
-
-	if (next != thread->cookie_epoch && cookie_slot_of(clock_ns) % COOKIE_EPOCH_SLOTS >= COOKIE_EPOCH_SLOTS / 2)
-		table_cookie_key_set(thread, next);
+	cookie_keys_start(&thread->cookie_keys, thread->setup.stage_shared,
+		secret ? secret : &thread->setup.flows->payload->cookie_master, secret != NULL, thread->started_ns, table_wall_ns());
 }
 
 static void table_beat(struct table_thread *thread, uint64_t now_ns)
@@ -354,7 +340,7 @@ static void table_beat(struct table_thread *thread, uint64_t now_ns)
 	/* The slots that lcores left at the last beat are written now. */
 	synchronize_rcu();
 	monotonic_clock_anchor(&thread->setup.shared->clock);
-	table_cookie_key_renew(thread, now_ns);
+	cookie_keys_follow(&thread->cookie_keys, thread->setup.stage_shared, now_ns, table_wall_ns());
 }
 
 static void table_signals_read(struct table_thread *thread)
@@ -453,7 +439,7 @@ int table_thread_start(struct table_thread *thread, const struct table_thread_se
 	thread->setup = *setup;
 	thread->spare = TABLE_SPARE_MIN;
 	thread->started_ns = monotonic_kernel_ns();
-	table_cookie_keys_start(thread, thread->started_ns);
+	table_cookie_start(thread);
 	atomic_store_explicit(&table_payload(thread)->started_mono_ns, thread->started_ns, memory_order_relaxed);
 	paths_link_socket(setup->options->run_dir, setup->options->instance, path);
 	rc = link_server_open(&thread->link, path);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "dataplane/cookie_keys.h"
 #include "dataplane/dataplane_segment.h"
 #include "dataplane/flow_segment.h"
 #include "dataplane/link_relay.h"
@@ -29,6 +30,7 @@ struct table_thread_setup {
 	struct flow_segment *flows;
 	struct stage *stages[OPTIONS_LCORES_MAX];
 	struct link_relay *relay;
+	const struct hash_key *cookie_secret; /* shared with other governors (--cookie-secret); NULL: the flow segment's own */
 	cpu_set_t cpus; /* that the process was started with */
 };
 
@@ -37,7 +39,7 @@ struct table_thread {
 	pthread_t thread;
 	int signal_fd;
 	uint64_t started_ns, next_beat_ns, next_try_ns;
-	uint64_t cookie_epoch; /* the last one whose key was set */
+	struct cookie_keys cookie_keys;
 	struct link_server link;
 	struct table_control control;
 	struct table_image image;
