@@ -10,7 +10,7 @@ import sys
 import time
 
 import transfer
-from weir import NODE_V4, NODE_V6, TCP_PORT, Weir, wait_for
+from weir import CLIENT_V4, CLIENT_V6, NODE_V4, NODE_V6, TCP_PORT, Weir, wait_for
 
 FIRST_PORT, PLAIN_PORT, CLOSED_PORT, SILENT_PORT, SPARE_PORT, WEB_PORT = range(TCP_PORT + 1, TCP_PORT + 7)
 HALF_OPEN_S = 6
@@ -87,6 +87,11 @@ class ProxyWeir(Weir):
         listener.listen(128)
         listener.settimeout(10)
         return listener
+
+    def node_route(self, family, mss):
+        """The node announces this MSS to everybody."""
+        via = {4: CLIENT_V4, 6: CLIENT_V6}[family]
+        self.inside("node", "ip", f"-{family}", "route", "replace", "default", "via", via, "dev", "n0", "advmss", str(mss))
 
     @contextlib.contextmanager
     def both_ends(self, family, **options):
