@@ -113,6 +113,9 @@ static json_t *dataplane_json(const struct dataplane_status *status)
 	put_u64(object, "bans_v6", payload->bans_v6);
 	put_u64(object, "bans_exact", payload->bans_exact);
 	put_u64(object, "list_labels", payload->list_labels);
+	put_u64(object, "offload_bans", payload->offload_bans);
+	put_u64(object, "offload_installed", payload->offload_installed);
+	put_u64(object, "offload_refused", payload->offload_refused);
 	put_u64(object, "started_mono_ns", payload->started_mono_ns);
 	put_u64(object, "first_governed_mono_ns", payload->first_governed_mono_ns);
 	put_u64(object, "events", status->events);

@@ -110,17 +110,34 @@ bool ban_offload_ended(const struct ban_offload *offload, uint32_t now_s, unsign
 	return false;
 }
 
-bool ban_offload_is_met(const struct ban_offload *offload, unsigned place, enum command_kind kind, const struct prefix *prefix)
+static bool is_met(uint64_t source, enum command_kind kind, const struct prefix *prefix)
 {
-	struct prefix held;
+	struct prefix held = heavy_source_prefix(source);
 
-	if (offload->places[place].source == 0)
-		return false;
-	held = heavy_source_prefix(offload->places[place].source);
 	if (kind == COMMAND_ALLOW_SET)
 		return prefix_covers(prefix, &held) || prefix_covers(&held, prefix);
+	return prefix_compare(prefix, &held) == 0;
+}
+
+bool ban_offload_met(const struct ban_offload *offload, enum command_kind kind, const struct prefix *prefix, unsigned from,
+	unsigned *ret_place)
+{
 	/* A new word on the same ban may be a weaker class or an earlier end. */
-	return (kind == COMMAND_BAN_CLEAR || kind == COMMAND_BAN_SET) && prefix_compare(prefix, &held) == 0;
+	bool about_bans = kind == COMMAND_BAN_CLEAR || kind == COMMAND_BAN_SET;
+	uint64_t same = heavy_source_of(&prefix->address);
+
+	if (offload->n == 0 || (!about_bans && kind != COMMAND_ALLOW_SET))
+		return false;
+	for (unsigned place = from; place < offload->max; place++) {
+		uint64_t source = offload->places[place].source;
+
+		/* Bans come by the million: one comparison for each place, and no more for most. */
+		if (source == 0 || (about_bans && source != same) || !is_met(source, kind, prefix))
+			continue;
+		*ret_place = place;
+		return true;
+	}
+	return false;
 }
 
 void ban_offload_free(struct ban_offload *offload, unsigned place)

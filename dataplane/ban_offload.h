@@ -42,8 +42,9 @@ void ban_offload_choose(
 bool ban_offload_take(struct ban_offload *offload, const struct ruleset *rules, uint32_t now_s, unsigned *ret_place);
 /** A place whose lease has ended. Stays taken until ban_offload_free. */
 bool ban_offload_ended(const struct ban_offload *offload, uint32_t now_s, unsigned *ret_place);
-/** Would this command lift or weaken the ban in this place, or allow anybody in it? */
-bool ban_offload_is_met(const struct ban_offload *offload, unsigned place, enum command_kind kind, const struct prefix *prefix);
+/** The first place from `from` on whose ban this command would lift or weaken, or in which it would allow anybody. */
+bool ban_offload_met(const struct ban_offload *offload, enum command_kind kind, const struct prefix *prefix, unsigned from,
+	unsigned *ret_place);
 void ban_offload_free(struct ban_offload *offload, unsigned place);
 
 #endif

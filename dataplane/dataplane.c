@@ -123,11 +123,21 @@ static int dataplane_tables_create(struct dataplane *dataplane)
 	return rc;
 }
 
+static int dataplane_offload_create(struct dataplane *dataplane)
+{
+	struct stage *stages[OPTIONS_LCORES_MAX];
+
+	for (unsigned lcore = 0; lcore < dataplane->options.n_lcores; lcore++)
+		stages[lcore] = dataplane->workers[lcore].stage;
+	return table_offload_create(&dataplane->options, (const struct port(*)[2])dataplane->pairs, stages, dataplane->segment.payload,
+		&dataplane->offload);
+}
+
 static int dataplane_table_start(struct dataplane *dataplane, const cpu_set_t *cpus)
 {
 	struct table_thread_setup setup = { .options = &dataplane->options, .shared = &dataplane->shared,
 		.stage_shared = dataplane->stage_shared, .dispatch = &dataplane->dispatch, .segment = &dataplane->segment,
-		.flows = &dataplane->flows, .relay = &dataplane->relay, .cpus = *cpus,
+		.flows = &dataplane->flows, .relay = &dataplane->relay, .offload = dataplane->offload, .cpus = *cpus,
 		.cookie_secret = dataplane->options.cookie_secret ? &dataplane->cookie_secret : NULL };
 
 	for (unsigned lcore = 0; lcore < dataplane->options.n_lcores; lcore++)
@@ -174,6 +184,8 @@ int dataplane_start(const struct options *options, struct dataplane *dataplane)
 		rc = dataplane_tables_create(dataplane);
 	}
 	if (rc == 0)
+		rc = dataplane_offload_create(dataplane);
+	if (rc == 0)
 		rc = dataplane_table_start(dataplane, &cpus);
 	dataplane->table_runs = rc == 0;
 	if (rc != 0)
@@ -185,6 +197,7 @@ void dataplane_stop(struct dataplane *dataplane)
 {
 	if (dataplane->table_runs)
 		table_thread_stop(&dataplane->table);
+	table_offload_destroy(dataplane->offload);
 	for (unsigned i = 0; i < OPTIONS_PAIRS_MAX * 2; i++)
 		port_close(&dataplane->options, &dataplane->pairs[i / 2][i % 2]);
 	dispatch_destroy(&dataplane->dispatch);

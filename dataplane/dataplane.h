@@ -19,6 +19,7 @@ struct dataplane {
 	struct worker_shared shared;
 	struct worker workers[OPTIONS_LCORES_MAX];
 	struct link_relay relay;
+	struct table_offload *offload;
 	struct table_thread table;
 	bool eal_runs, table_runs;
 };

@@ -27,6 +27,7 @@ enum option_id {
 	OPTION_START_WAIT,
 	OPTION_START_FAIL,
 	OPTION_IDLE_SLEEP_US,
+	OPTION_OFFLOAD_BANS,
 	OPTION_COOKIE_SECRET,
 	OPTION_EAL,
 	OPTION_VERSION,
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{ "start-wait", required_argument, NULL, OPTION_START_WAIT },
 	{ "start-fail", required_argument, NULL, OPTION_START_FAIL },
 	{ "idle-sleep-us", required_argument, NULL, OPTION_IDLE_SLEEP_US },
+	{ "offload-bans", required_argument, NULL, OPTION_OFFLOAD_BANS },
 	{ "cookie-secret", required_argument, NULL, OPTION_COOKIE_SECRET },
 	{ "eal", required_argument, NULL, OPTION_EAL },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -70,6 +72,8 @@ static const char help_text[] =
 	"  --start-wait SECONDS         how long to wait for a first image, 0..3600 (default 10)\n"
 	"  --start-fail open|closed     what to do when none came: forward everything or nothing (default closed)\n"
 	"  --idle-sleep-us N            longest sleep of an idle lcore, 0 = never sleep, ..10000 (default 1000)\n"
+	"  --offload-bans N             have the outside ports drop up to N of the heaviest banned sources, where they can\n"
+	"                               (rte_flow), 0..2048 (default 0: never)\n"
 	"  --cookie-secret FILE         secret of the challenges, shared by the governors of one address: 64 hexadecimal\n"
 	"                               digits or 32 bytes, mode 0600; their clocks must agree (default: one of its own)\n"
 	"  --instance NAME              name of this Weir (default weir)\n"
@@ -239,6 +243,8 @@ static bool options_set(int id, const char *text, struct options *options, char 
 		return true;
 	case OPTION_IDLE_SLEEP_US:
 		return options_number("idle-sleep-us", text, 0, 10000, &options->idle_sleep_us, error);
+	case OPTION_OFFLOAD_BANS:
+		return options_number("offload-bans", text, 0, OPTIONS_OFFLOAD_BANS_MAX, &options->offload_bans, error);
 	default:
 		if (options->n_eal_arguments == OPTIONS_EAL_ARGUMENTS_MAX)
 			return options_fail(error, "--eal can be given %d times at most.", OPTIONS_EAL_ARGUMENTS_MAX);

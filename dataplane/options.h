@@ -16,6 +16,7 @@ enum {
 	OPTIONS_LCORES_MAX = 64,
 	OPTIONS_QUEUES_MAX = 64,
 	OPTIONS_EAL_ARGUMENTS_MAX = 32,
+	OPTIONS_OFFLOAD_BANS_MAX = 2048, /* OFFLOAD_BANS_MAX of ban_offload.h */
 	OPTIONS_FILE_MAX = 95,
 	OPTIONS_ERROR_MAX = 256,
 };
@@ -40,6 +41,7 @@ struct options {
 	bool huge;
 	bool fail_open; /* when no image came within start_wait_ms */
 	uint32_t start_wait_ms;
+	unsigned offload_bans;	/* of the heaviest, dropped by the outside ports; 0: none */
 	uint32_t idle_sleep_us; /* longest sleep of an idle lcore whose ports cannot wake it; 0 = always poll */
 	const char *cookie_secret; /* path of a secret that other governors share; NULL: none. Points into argv */
 	const char *eal_arguments[OPTIONS_EAL_ARGUMENTS_MAX];

@@ -132,6 +132,8 @@ static void table_image_put_in_force(struct table_thread *thread, const struct t
 	struct dataplane_payload *payload = table_payload(thread);
 	struct ruleset *old = thread->rules;
 
+	/* A ban that the new rules lift must not go on in a device. */
+	table_offload_follow(thread->setup.offload, result->rules, monotonic_kernel_ns());
 	if (!old || !flow_segment_fits(thread->setup.flows, result->rules))
 		table_flows_adopt(thread, result->rules);
 	rcu_xchg_pointer(&thread->setup.shared->rules, result->rules);
@@ -249,6 +251,7 @@ static bool table_records_apply(struct table_thread *thread)
 	while (thread->next_record < thread->n_records) {
 		const struct command_record *record = &thread->records[thread->next_record];
 
+		table_offload_command(thread->setup.offload, record);
 		rc = table_commands_apply(thread->rules, record, true, thread->setup.dispatch);
 		if (rc == -ENOSPC || rc == -EAGAIN || rc == -E2BIG)
 			break;
@@ -331,6 +334,7 @@ static void table_beat(struct table_thread *thread, uint64_t now_ns)
 		atomic_store_explicit(&thread->setup.shared->ring_consumed[i], consumed[i], memory_order_relaxed);
 	if (thread->rules)
 		table_commands_expire(thread->rules, (uint32_t)(now_ns / 1000000000), TABLE_EXPIRE_BUCKETS);
+	table_offload_step(thread->setup.offload, thread->rules, now_ns);
 	link_relay_step(thread->setup.relay, now_ns);
 	if (now_ns < thread->next_beat_ns)
 		return;

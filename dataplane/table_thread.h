@@ -16,6 +16,7 @@
 #include "dataplane/link_server.h"
 #include "dataplane/table_control.h"
 #include "dataplane/table_image.h"
+#include "dataplane/table_offload.h"
 #include "dataplane/worker.h"
 
 enum { TABLE_THREAD_BATCH = 512 };
@@ -30,6 +31,7 @@ struct table_thread_setup {
 	struct flow_segment *flows;
 	struct stage *stages[OPTIONS_LCORES_MAX];
 	struct link_relay *relay;
+	struct table_offload *offload; /* NULL: no bans in the devices */
 	const struct hash_key *cookie_secret; /* shared with other governors (--cookie-secret); NULL: the flow segment's own */
 	cpu_set_t cpus; /* that the process was started with */
 };

@@ -32,6 +32,7 @@ uint32_t dataplane_payload_layout_hash(void)
 		offsetof(struct dataplane_payload, image_rejected),
 		offsetof(struct dataplane_payload, last_image_error),
 		offsetof(struct dataplane_payload, n_lcores),
+		offsetof(struct dataplane_payload, offload_bans),
 		offsetof(struct dataplane_payload, lcores),
 		sizeof(struct dataplane_lcore),
 		offsetof(struct dataplane_lcore, events),

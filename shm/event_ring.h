@@ -43,7 +43,8 @@ struct dataplane_payload {
 	_Atomic uint64_t image_rejected;                            /* images refused since start */
 	_Atomic uint64_t last_image_error;                          /* enum image_error */
 	uint64_t n_lcores;
-	uint64_t reserved[19];
+	_Atomic uint64_t offload_bans, offload_installed, offload_refused; /* in devices now; put there, refused since start */
+	uint64_t reserved[16];
 	struct dataplane_lcore lcores[]; /* n_lcores (segment parameter 0) */
 };
 

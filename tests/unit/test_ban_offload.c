@@ -191,15 +191,21 @@ static void test_met(void)
 		{"a cut", COMMAND_FLOW_CUT, "203.0.113.1", false, false},
 	};
 	struct ban_offload *offload = offload_make(4);
+	unsigned place;
+	bool met;
 
+	offload->n = 2;
 	offload->places[1].source = source_of("203.0.113.1");
 	offload->places[2].source = source_of("2001:db8:2:1::");
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct prefix prefix = prefix_at(cases[i].prefix);
 
-		CHECK_EQ(cases[i].name, ban_offload_is_met(offload, 1, cases[i].kind, &prefix), cases[i].v4);
-		CHECK_EQ(cases[i].name, ban_offload_is_met(offload, 2, cases[i].kind, &prefix), cases[i].v6);
-		CHECK_FALSE("a free place is met by nothing", ban_offload_is_met(offload, 0, cases[i].kind, &prefix));
+		place = 99;
+		met = ban_offload_met(offload, cases[i].kind, &prefix, 0, &place);
+		CHECK_EQ(cases[i].name, met, cases[i].v4 || cases[i].v6);
+		CHECK_EQ(cases[i].name, place, cases[i].v4 ? 1u : cases[i].v6 ? 2u : 99u);
+		if (met)
+			CHECK_FALSE("once", ban_offload_met(offload, cases[i].kind, &prefix, place + 1, &place));
 	}
 	free(offload);
 }
