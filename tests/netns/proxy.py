@@ -3,6 +3,7 @@
 """The SYN proxy between two real kernels: whatever options either end has, whatever is lost, however either end closes. Every newcomer
 is challenged, and nobody notices more than a round trip. With words as arguments only the parts of these names run."""
 import itertools
+import random
 import socket
 import struct
 import sys
@@ -17,6 +18,7 @@ from weir import TCP_PORT, Suite, wait_for
 ON = {"tcp_timestamps": 1, "tcp_sack": 1, "tcp_window_scaling": 1, "tcp_ecn": 1}
 SHORT = {"tcp_timestamps": "timestamps", "tcp_sack": "SACK", "tcp_window_scaling": "window scaling", "tcp_ecn": "ECN"}
 LARGEST_SYN = {4: 80, 6: 100}  # without data
+SO_RCVBUFFORCE = 33
 RESET_SILENTLY = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a RST
 
 
@@ -80,6 +82,7 @@ def handshake(suite, weir):
                   f"{to_first} {flags_are('ack')}", FIRST_PORT)
         fast_open(suite, weir, family)
         same_ports(suite, weir, family)
+        again_after_close(suite, weir, family)
 
 
 def fast_open(suite, weir, family):
@@ -129,6 +132,96 @@ def same_ports(suite, weir, family):
         except OSError as error:
             why = error
     suite.check(f"IPv{family}: a client that forgot its connection gets a new one from the same port", why is None, why or "")
+
+
+def again_after_close(suite, weir, family):
+    """The node closed first and remembers the connection for a minute; the client dials from the same port at once."""
+    source, whys, port = weir.source(family), [], 0
+    for _ in range(3):
+        with weir.listen() as listener, weir.open_socket("client", KIND[family]) as client:
+            client.settimeout(20)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                client.bind((source, port))
+                client.connect((NODE[family], SPARE_PORT))
+                port = client.getsockname()[1]
+                client.sendall(b"word")
+                node, _address = listener.accept()
+                with node:
+                    node.recv(4, socket.MSG_WAITALL)
+                    node.shutdown(socket.SHUT_WR)
+                    client.recv(1)
+                    client.close()
+                    node.recv(1)
+            except OSError as error:
+                whys.append(str(error))
+    suite.check(f"IPv{family}: three connections one after the other from one port, each closed by the node", not whys, whys or "")
+
+
+def windows(suite, weir):
+    """Readers that are slow and have little room: windows close, open and are small, while the scale that was promised is another
+    one than the node's."""
+    for family in FAMILIES:
+        for scaling, room, words in ((1, 0, "as much room as it likes"), (1, 2500, "room for 2.5 kB"), (0, 2500, "room for 2.5 kB and no window scaling"),
+                                     (0, 0, "no window scaling"), (1, 4_000_000, "room for 4 MB")):
+            weir.sysctl("node", tcp_window_scaling=scaling)
+            for reader, kind in ((1, "node"), (0, "client")):
+                why = slow_reader(weir, family, reader, room)
+                suite.check(f"IPv{family}: a {kind} that reads slowly, at a node with {words}, gets every byte", why is None, why or "")
+    weir.sysctl("node", tcp_window_scaling=1)
+
+
+def slow_reader(weir, family, reader, room):
+    """None, or why 400 kB do not come whole to the end that reads slowly."""
+    content = random.Random(family).randbytes(400_000)
+
+    def little_room(connection):
+        if room:
+            connection.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, room)
+    try:
+        with weir.listen() as listener:
+            little_room(listener)
+            with weir.dial(family, SPARE_PORT, prepare=little_room if reader == 0 else None) as client:
+                node, _address = listener.accept()
+                with node:
+                    node.settimeout(30)
+                    ends = client, node
+                    sender = threading.Thread(target=quietly, args=(ends[1 - reader].sendall, content), daemon=True)
+                    sender.start()
+                    time.sleep(0.3)  # until its window is closed
+                    got = b""
+                    while len(got) < len(content):
+                        more = ends[reader].recv(20_000)
+                        if not more:
+                            return f"closed after {len(got):,} bytes"
+                        got += more
+                        time.sleep(0.002)
+        return None if got == content else "bytes are changed"
+    except OSError as error:
+        return str(error)
+
+
+def quietly(action, *arguments):
+    """What fails at one end is seen at the other."""
+    try:
+        action(*arguments)
+    except OSError:
+        pass
+
+
+def path(suite, weir):
+    """A link of MTU 1280 behind the client: the node's segments are too big, and the ICMP errors that say so quote numbers that the
+    proxy has changed."""
+    weir.far_network()
+    for family, source in ((4, "10.78.0.2"), (6, "fd78::2")):
+        before = weir.counts()
+        why = echoes(weir, family, 500_000, source=source, part="far")
+        after = weir.counts()
+        suite.check(f"IPv{family}: where the path is narrower than both ends think, the node learns it through the proxy",
+                    why is None and delta(after, before, "proxy_opened") == 1 and delta(after, before, "icmp_of_flow") > 0,
+                    why or f"{delta(after, before, 'icmp_of_flow')} ICMP errors")
+        known = weir.inside("node", "ip", f"-{family}", "route", "get", source)
+        suite.check(f"IPv{family}: it took the ICMP error for its own", "mtu 1280" in known, known.strip())
 
 
 def closes(suite, weir):
@@ -209,11 +302,10 @@ def resets(suite, weir):
 
 def stuff(connection):
     """Send until the other end resets."""
-    try:
+    def forever():
         while True:
             connection.sendall(bytes(100_000))
-    except OSError:
-        pass
+    quietly(forever)
 
 
 def refused(suite, weir, family):
@@ -247,7 +339,7 @@ def silent(suite, weir, family):
         suite.check(f"IPv{family}: and nobody is said to be silent", weir.counts()["proxy_silent"] == counts["proxy_silent"])
 
 
-PARTS = {"options": options, "handshake": handshake, "closes": closes, "resets": resets}
+PARTS = {"options": options, "handshake": handshake, "windows": windows, "closes": closes, "resets": resets, "path": path}
 
 
 def main():

@@ -65,9 +65,9 @@ class ProxyWeir(Weir):
         high, low = divmod(self.sources, 256)
         return f"10.{96 + high}.{low}.7" if family == 4 else f"fd96:{high:x}:{low:x}::7"
 
-    def dial(self, family, port=TCP_PORT, patience_s=20, source=None, prepare=None):
+    def dial(self, family, port=TCP_PORT, patience_s=20, source=None, prepare=None, part="client"):
         """A connection from a fresh source; prepare(socket) before it connects."""
-        connection = self.open_socket("client", KIND[family])
+        connection = self.open_socket(part, KIND[family])
         try:
             connection.settimeout(patience_s)
             if prepare:

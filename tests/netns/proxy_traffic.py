@@ -254,6 +254,18 @@ def web(suite, weir):
     weir.end("web")
 
 
+def lcores(suite):
+    """Two lcores with a queue each: a cookie, its ACK and both directions of the flow must meet on one of them."""
+    with ProxyWeir(queues=2, options=["--lcores", "0,1"]) as weir:
+        weir.begin()
+        before = weir.counts()
+        running = [Exchange(weir, FAMILIES[at % 2], 2_000_000, patience_s=60) for at in range(40)]
+        done = [exchange.ended(60) for exchange in running]
+        suite.check("two lcores: 40 connections at once carry 2 MB each way, and each was opened by the proxy",
+                    all(done) and delta(weir.counts(), before, "proxy_opened") == 40,
+                    [str(exchange.why) for exchange in running if exchange.why] or "")
+
+
 def monero(suite):
     """monerod behind a service that challenges every newcomer."""
     with ProxyWeir() as weir:
@@ -280,7 +292,7 @@ def monero(suite):
 
 
 SHARED = {"bulk": bulk, "restart": restart, "web": web, "throughput": throughput}  # on one Weir
-OWN = {"sizes": sizes, "faults": faults, "monero": monero}
+OWN = {"sizes": sizes, "faults": faults, "lcores": lcores, "monero": monero}
 
 
 def main():

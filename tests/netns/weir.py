@@ -28,7 +28,7 @@ TCP_PORT, UDP_PORT = 30303, 30303
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
-NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cgln])?$")
+NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cfgln])?$")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -112,7 +112,7 @@ class Suite:
 class Weir:
     """Use as: with Weir() as weir: weir.start(). Options go to weir-dataplane; `config` is merged over the defaults below."""
 
-    def __init__(self, config=None, options=(), build=None, line=False, mtu=1500):
+    def __init__(self, config=None, options=(), build=None, line=False, mtu=1500, queues=1):
         build = build or os.environ["WEIR_BUILD"]
         self.build = build
         self.tools = {"dataplane": f"{build}/dataplane/weir-dataplane", "control": f"{build}/control/weir-control",
@@ -120,7 +120,7 @@ class Weir:
         self.tag = f"weir-live-{os.getpid()}-{_start_time(os.getpid())}"
         self.namespaces = {part: f"{self.tag}-{part[0]}" for part in ("client", "governor", "node", *(["line"] if line else []))}
         self.run_dir, self.shm_dir, self.state_dir = f"/run/{self.tag}", f"/dev/shm/{self.tag}", f"/var/tmp/{self.tag}"
-        self.options, self.line, self.mtu = list(options), line, mtu
+        self.options, self.line, self.mtu, self.queues = list(options), line, mtu, queues
         self.processes = {}
         self.config = {
             "instance": "live", "run_dir": self.run_dir, "shm_dir": self.shm_dir, "state_dir": f"{self.state_dir}/state",
@@ -176,8 +176,9 @@ class Weir:
             self.inside(part, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         outside = (("client", "c0", "line", "d0"), ("line", "d1", "governor", "g0")) if self.line else (("client", "c0", "governor", "g0"),)
         for near, mine, far, theirs in (*outside, ("node", "n0", "governor", "g1")):
-            run("ip", "link", "add", mine, "netns", self.namespaces[near], "type", "veth", "peer", "name", theirs, "netns",
-                self.namespaces[far])
+            each = ("numtxqueues", str(self.queues), "numrxqueues", str(self.queues))
+            run("ip", "link", "add", mine, "netns", self.namespaces[near], *each, "type", "veth", "peer", "name", theirs, "netns",
+                self.namespaces[far], *each)
             for place, device in ((near, mine), (far, theirs)):
                 # Frames cross as bytes: nothing may be left for an offload that the far side does not do.
                 self.inside(place, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
@@ -197,6 +198,22 @@ class Weir:
     def client_prefix(self, prefix):
         """Every address of the prefix becomes the client's own."""
         self.inside("client", "ip", "-6" if ":" in prefix else "-4", "route", "add", "local", prefix, "dev", "lo")
+
+    def far_network(self):
+        """A network behind the client, which becomes its router, over a link of MTU 1280. The far end, 10.78.0.2 and fd78::2, announces
+        an MSS of 1460 or 1440 all the same: only the router's ICMP errors can teach the node."""
+        self.namespaces["far"] = f"{self.tag}-f"
+        run("ip", "netns", "add", self.namespaces["far"])
+        run("ip", "link", "add", "r0", "netns", self.namespaces["client"], "type", "veth", "peer", "name", "f0", "netns",
+            self.namespaces["far"])
+        for part, device, mtu, host in (("client", "r0", "1280", 1), ("far", "f0", "1500", 2)):
+            self.inside(part, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+            self.inside(part, "ip", "link", "set", device, "mtu", mtu, "up")
+            self.inside(part, "ip", "addr", "add", f"10.78.0.{host}/24", "dev", device)
+            self.inside(part, "ip", "-6", "addr", "add", f"fd78::{host}/64", "dev", device, "nodad")
+        self.inside("far", "ip", "route", "add", "10.77.0.0/16", "via", "10.78.0.1", "mtu", "lock", "1280", "advmss", "1460")
+        self.inside("far", "ip", "-6", "route", "add", "fd77::/64", "via", "fd78::1", "mtu", "lock", "1280", "advmss", "1440")
+        self.inside("client", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     # --- processes
 
