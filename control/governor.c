@@ -141,7 +141,9 @@ void governor_stats(const struct governor *governor, struct governor_stats *ret_
 		.deny = governor->lists[GOVERNOR_LIST_DENY].n,
 		.own = governor->lists[GOVERNOR_LIST_OWN].n,
 		.evicted = governor->evicted,
-		.unproven_refused = governor->unproven_refused};
+		.unproven_refused = governor->unproven_refused,
+		.floods = governor->floods,
+		.pressures = governor->pressures};
 	ret_stats->bans[0] = governor->bans.n;
 	for (unsigned tier = BAN_TIER_THROTTLE; tier <= BAN_TIER_MANUAL; tier++)
 		ret_stats->bans[tier] = governor->bans.n_by_tier[tier];

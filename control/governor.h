@@ -228,6 +228,7 @@ bool governor_advance(struct governor *governor, int64_t now_ms, unsigned budget
 struct governor_stats {
 	uint64_t bans[6]; /* by tier; [0] = all */
 	uint64_t peers, ids, strikes, allow, deny, own, evicted, unproven_refused;
+	uint64_t floods, pressures; /* times that an lcore entered flood mode, a service came under pressure */
 };
 void governor_stats(const struct governor *governor, struct governor_stats *ret_stats);
 

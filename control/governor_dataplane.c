@@ -10,6 +10,8 @@
 enum { EARLY_RESET_MS = 1000, EARLY_RESETS = 3, OVER_RATE_INTERVAL_MS = 10000 };
 /* design.md section 5: RTT is an EWMA with alpha 0.3 (policy.md V16). */
 #define RTT_ALPHA 0.3
+/* shm/event.h: an event of an lcore, not of one service. */
+#define SERVICE_OF_LCORE 255
 #define AUTH_TIMEOUT_DEFAULT_MS INT64_C(5000)
 /* Without auto_bans dataplane evidence alone stops this far above the ban threshold: one report of the node's decides. */
 #define NO_BAN_MARGIN 1.0
@@ -67,12 +69,17 @@ static void announce_flow(struct governor *governor, const char *name, const str
 	event_end(&text);
 }
 
-static void announce_flood(struct governor *governor, const struct event_record *event)
+/** A service under pressure, or an lcore in flood mode. */
+static void on_flood(struct governor *governor, const struct event_record *event)
 {
 	struct event_text text;
-	bool enter = event->kind == EVENT_FLOOD_ENTER;
+	bool enter = event->kind == EVENT_FLOOD_ENTER, of_lcore = event->service == SERVICE_OF_LCORE;
+	if (enter)
+		(*(of_lcore ? &governor->floods : &governor->pressures))++;
 	event_begin(&text, governor, enter ? "flood.enter" : "flood.leave");
-	event_number(&text, "service", event->service);
+	event_string(&text, "scope", of_lcore ? "lcore" : "service");
+	if (!of_lcore)
+		event_number(&text, "service", event->service);
 	event_number(&text, enter ? "rate_pps" : "seconds", event->detail);
 	event_end(&text);
 }
@@ -92,23 +99,39 @@ static void throttle(struct governor *governor, const struct peer_record *peer, 
 	(void)governor_ban_put(governor, &ban, /* automatic= */ true); /* full is counted as evicted */
 }
 
+static void rtt_take(struct peer_record *peer, const struct event_record *event)
+{
+	double sample_ms = event->rtt_us / 1000.0;
+	if (event->rtt_us != 0)
+		peer->rtt_ms = (float)(peer->rtt_ms < 0.0f ? sample_ms : peer->rtt_ms + RTT_ALPHA * (sample_ms - peer->rtt_ms));
+}
+
 static void on_proven(struct governor *governor, struct peer_record *peer, const struct event_record *event)
 {
 	governor_flows_event(governor, peer, event);
-	if (event->rtt_us != 0) {
-		double sample_ms = event->rtt_us / 1000.0;
-		peer->rtt_ms = (float)(peer->rtt_ms < 0.0f ? sample_ms : peer->rtt_ms + RTT_ALPHA * (sample_ms - peer->rtt_ms));
-	}
+	rtt_take(peer, event);
 	announce_flow(governor, "peer.connected", event);
 }
 
-static void on_closed(struct governor *governor, uint32_t index, struct peer_record *peer, const struct event_record *event)
+/** The node refused or was silent: the connection that the client was promised never was. Neutral (2.1): a node that is down must
+ * cost nobody anything, nor the client who gave up waiting for it. */
+static bool never_opened(const struct event_record *event)
+{
+	return event->closed_how == CLOSED_HOW_BACKEND_REFUSED || event->closed_how == CLOSED_HOW_BACKEND_SILENT;
+}
+
+static void on_closed(
+	struct governor *governor, uint32_t index, struct peer_record *peer, const struct event_record *event, bool is_evidence)
 {
 	int64_t auth_timeout_ms = governor->config.auth_timeout_ms;
 	if (auth_timeout_ms <= 0)
 		auth_timeout_ms = AUTH_TIMEOUT_DEFAULT_MS;
+	if (never_opened(event)) {
+		announce_flow(governor, "conn.failed", event);
+		return;
+	}
 	governor_flows_event(governor, peer, event);
-	bool inbound = (event->flags & EVENT_FLAG_OUTBOUND) == 0;
+	bool inbound = (event->flags & EVENT_FLAG_OUTBOUND) == 0 && is_evidence;
 	bool reset = event->closed_by == CLOSED_BY_CLIENT && event->closed_how == CLOSED_HOW_RST && event->bytes_in == 0;
 	/* After auth_timeout the silence was a failure already, told by its own event. All else is neutral (2.1). */
 	if (inbound && reset && event->duration_ms < auth_timeout_ms)
@@ -117,8 +140,12 @@ static void on_closed(struct governor *governor, uint32_t index, struct peer_rec
 		peer->early_resets = 0;
 		penalise(governor, index, event, PEER_ACTION_MID, "reset within a second of connecting, three times");
 	}
+	/* 2.3. Who sent something and then fell silent, or acknowledges nothing more, broke no rule: our own limit ended it. */
+	if (inbound && event->closed_how == CLOSED_HOW_IDLE && event->bytes_in == 0)
+		penalise(governor, index, event, PEER_ACTION_MID, "idle until it was cut, and sent nothing");
 	announce_flow(governor, "peer.disconnected", event);
-	throttle(governor, peer, event);
+	if (is_evidence)
+		throttle(governor, peer, event);
 }
 
 static void on_out_result(struct governor *governor, struct peer_record *peer, const struct event_record *event)
@@ -143,7 +170,7 @@ void governor_dataplane_event(struct governor *governor, const struct event_reco
 {
 	governor_clock(governor, now_ms);
 	if (event->kind == EVENT_FLOOD_ENTER || event->kind == EVENT_FLOOD_LEAVE) {
-		announce_flood(governor, event);
+		on_flood(governor, event);
 		return;
 	}
 	if (event->kind == EVENT_NONE || event->kind >= EVENT_KIND_COUNT)
@@ -162,6 +189,8 @@ void governor_dataplane_event(struct governor *governor, const struct event_reco
 	struct event_record seen = *event;
 	if (is_protected)
 		seen.flags &= (uint8_t)~EVENT_FLAG_EVIDENCE;
+	/* A flow whose cookie may have been guessed is perhaps a spoofer's: not even a failure is held against its address. */
+	bool is_evidence = (event->flags & EVENT_FLAG_EVIDENCE) != 0;
 	switch (event->kind) {
 	case EVENT_FLOW_PROVEN:
 		on_proven(governor, peer, &seen);
@@ -169,15 +198,20 @@ void governor_dataplane_event(struct governor *governor, const struct event_reco
 	case EVENT_FLOW_PAYLOAD:
 		outcome_ok(peer);
 		break;
+	case EVENT_FLOW_RTT:
+		rtt_take(peer, &seen);
+		break;
 	case EVENT_FLOW_SILENT:
-		outcome_fail(peer);
+		if (is_evidence)
+			outcome_fail(peer);
 		penalise(governor, index, &seen, PEER_ACTION_MID, "connected and sent nothing");
 		break;
 	case EVENT_FLOW_CLOSED:
-		on_closed(governor, index, peer, &seen);
+		on_closed(governor, index, peer, &seen, is_evidence);
 		break;
 	case EVENT_SOURCE_OVER_RATE:
-		on_over_rate(governor, index, peer, &seen);
+		if (is_evidence)
+			on_over_rate(governor, index, peer, &seen);
 		break;
 	case EVENT_FLOW_OUT_RESULT:
 		on_out_result(governor, peer, &seen);

@@ -42,6 +42,7 @@ struct governor {
 	struct prefix_tree groups;
 	struct record_pool group_records;
 	uint64_t evicted, unproven_refused;
+	uint64_t floods, pressures; /* times that an lcore, a service was announced to be under a flood */
 	/* flow dumps: each has a number, and the last whole one begins an epoch */
 	uint32_t flow_epoch, dump_epoch;
 	bool dumping;

@@ -74,6 +74,27 @@ static void test_counts(void)
 	governor_destroy(governor);
 }
 
+/* A proxied connection that the node refused or never answered ends without having begun. */
+static void test_never_opened(void)
+{
+	static const uint8_t hows[] = {CLOSED_HOW_BACKEND_REFUSED, CLOSED_HOW_BACKEND_SILENT};
+	struct address client = address_from_v4(0x0a000001);
+	world_open();
+	event(1, EVENT_FLOW_PROVEN, 5000, 10);
+	begin(ASKED_MS);
+	seen(1, 4990);
+	for (unsigned i = 0; i < 2; i++) {
+		struct event_record record = {.kind = EVENT_FLOW_CLOSED, .flags = EVENT_FLAG_PROVEN, .protocol = 6,
+			.time_ns = UINT64_C(11000000000), .duration_ms = 3, .closed_by = CLOSED_BY_NODE, .closed_how = hows[i]};
+		memcpy(record.client, client.bytes, sizeof(record.client));
+		governor_dataplane_event(governor, &record, WALL_MS);
+	}
+	CHECK_EQ("the source's other connection is still open", open_now(1), 1u);
+	governor_flows_end(governor, WALL_MS);
+	CHECK_EQ("and in the dump that ran meanwhile", open_now(1), 1u);
+	governor_destroy(governor);
+}
+
 static void test_during(void)
 {
 	world_open();
@@ -141,6 +162,7 @@ static void test_long_uptime(void)
 
 static const struct check_test tests[] = {
 	{"a dump replaces what events said", test_counts},
+	{"what never opened does not close", test_never_opened},
 	{"events that come while it runs", test_during},
 	{"a dump that was not finished", test_unfinished},
 	{"a long uptime", test_long_uptime},
