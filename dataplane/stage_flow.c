@@ -173,6 +173,9 @@ static void end_event(struct stage *stage, const struct moment *moment, const st
 {
 	if (flow->protocol != 6)
 		return;
+	/* Nobody was told that it is proven: whoever ends it, the node had not answered. */
+	if (flow->state == FLOW_STATE_PROXY_DIAL && how != CLOSED_HOW_BACKEND_REFUSED)
+		how = CLOSED_HOW_BACKEND_SILENT;
 	if (flow->flags & FLOW_FLAG_OUTBOUND) {
 		if (!(flow->flags & FLOW_FLAG_PROVEN))
 			flow_event(stage, moment, flow, EVENT_FLOW_OUT_RESULT, by, how, 0);

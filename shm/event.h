@@ -32,7 +32,9 @@ enum closed_how {
 	CLOSED_HOW_TIMEOUT,
 	CLOSED_HOW_BACKEND_REFUSED, /* the node answered the SYN with RST */
 	CLOSED_HOW_ESTABLISHED,
-	CLOSED_HOW_BACKEND_SILENT, /* the SYN proxy dialled the node and had no answer */
+	/* The SYN proxy dialled the node, and the flow ended before it answered, whoever ended it. After this one and
+	 * BACKEND_REFUSED of a proven flow there was no EVENT_FLOW_PROVEN. */
+	CLOSED_HOW_BACKEND_SILENT,
 	CLOSED_HOW_IDLE,           /* cut: no payload for payload_idle_timeout */
 	CLOSED_HOW_STRAGGLER,      /* cut: the client acknowledged nothing for straggler_timeout */
 };
