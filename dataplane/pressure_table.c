@@ -10,7 +10,6 @@
 #include "dataplane/pressure_table_private.h"
 
 enum {
-	PRESSURE_CAPACITY_MIN = 1 << 10,
 	PRESSURE_CAPACITY_MAX = 1 << 26,
 	PRESSURE_HALF_LIFE_MIN_MS = 100,
 	PRESSURE_HALF_LIFE_MAX_MS = 600000,
@@ -41,7 +40,7 @@ int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const
 	struct pressure_table *table;
 	bool complete;
 
-	if (hashed_capacity < PRESSURE_CAPACITY_MIN || hashed_capacity > PRESSURE_CAPACITY_MAX ||
+	if (hashed_capacity < PRESSURE_KEYS_MIN || hashed_capacity > PRESSURE_CAPACITY_MAX ||
 		half_life_ms < PRESSURE_HALF_LIFE_MIN_MS || half_life_ms > PRESSURE_HALF_LIFE_MAX_MS)
 		return -EINVAL;
 	table = memory->allocate(memory->context, sizeof(*table));
@@ -406,6 +405,15 @@ unsigned pressure_table_charge_priced(struct pressure_table *table, const struct
 			replaced += key_charge(table, handle, level, price, now_ms, &state);
 	}
 	return replaced;
+}
+
+uint32_t pressure_table_lost(const struct pressure_table *table, uint32_t elapsed_s, uint32_t random)
+{
+	uint32_t elapsed_ms = elapsed_s < UINT32_MAX / 1000 ? elapsed_s * 1000 : UINT32_MAX;
+	uint32_t whole = (uint32_t)PRESSURE_UNITS << 16;
+	uint32_t left = decay_apply(decay_factor_make(&table->decay, elapsed_ms), whole);
+
+	return (whole - left + (random & 0xffff)) >> 16;
 }
 
 unsigned pressure_table_charge(

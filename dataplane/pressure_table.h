@@ -14,8 +14,9 @@
 #include "shm/image.h"
 
 struct pressure_table;
+enum { PRESSURE_KEYS_MIN = 1 << 10 };
 
-/** hashed_capacity: keys of the hashed part, 2^10..2^26 (8 bytes each). half_life_ms 100..600000. */
+/** hashed_capacity: keys of the hashed part, PRESSURE_KEYS_MIN..2^26 (8 bytes each). half_life_ms 100..600000. */
 int pressure_table_create(uint64_t hashed_capacity, uint32_t half_life_ms, const struct hash_key *key,
 	const struct table_memory *memory, struct pressure_table **ret_table);
 void pressure_table_destroy(struct pressure_table *table);
@@ -60,6 +61,9 @@ enum { PRESSURE_PRICE_USUAL = 16, PRESSURE_PRICE_MAX = 256 * PRESSURE_PRICE_USUA
  * (0..4). */
 unsigned pressure_table_charge(
 	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random);
+/** What one attempt has lost after `elapsed_s` seconds, in sixteenths, rounded by 16 of the `random` bits: charged again, the
+ * prefix holds it once. */
+uint32_t pressure_table_lost(const struct pressure_table *table, uint32_t elapsed_s, uint32_t random);
 /** As charge, at a price of its own for each level, 0..PRESSURE_PRICE_MAX (higher ones are cut); a level at price 0
  * is left alone. */
 unsigned pressure_table_charge_priced(struct pressure_table *table, const struct pressure_handle *handle,

@@ -75,6 +75,7 @@ int ruleset_create(const struct image_view *image, const struct pressure_table *
 	rules->proven_v4.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->proven_v6.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->replies = rate_profile(rules->policy.replies_per_s);
+	rules->reply_prefix = rate_profile(rules->policy.replies_per_prefix_per_s);
 	rules->icmp = rate_profile(rules->policy.icmp_per_s);
 	rules->infrastructure = rate_profile(rules->policy.infrastructure_per_s);
 	rules->other = rate_profile(rules->policy.other_per_s);

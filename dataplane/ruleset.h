@@ -29,6 +29,7 @@ struct ruleset {
 	struct token_bucket_profile host_budget_v4,
 		host_budget_v6; /* proven_rate at IMAGE_LEVEL_HOST: exact */
 	struct pressure_limits unproven_v4, unproven_v6, proven_v4, proven_v6;
+	struct token_bucket_profile reply_prefix; /* replies to one prefix, all lcores */
 	struct token_bucket_profile replies, icmp, infrastructure, other, adopt;
 	/* Swapped together by the table thread when one grows; written in place otherwise. */
 	struct lists *lists;

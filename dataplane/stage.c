@@ -242,6 +242,11 @@ static bool refusal_is_silent(const struct ruleset *rules, const struct work *wo
 	return work->service != SERVICE_NONE && !rules->services[work->service].refuse_with_rst;
 }
 
+static bool refusal_fits_prefix(struct stage *stage, const struct moment *moment, const struct work *work)
+{
+	return work->arrival->side != SIDE_OUTSIDE || stage_reply_allowed(stage, moment, &work->client);
+}
+
 /* From the reason to what is done with the frame. */
 static void conclude(struct stage *stage, const struct moment *moment, struct work *work, enum reason reason,
 	struct decision *decision)
@@ -256,7 +261,7 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 	if (reason == REASON_BANNED && stage->heavy != NULL && work->has_key && heavy_bans_is_due(stage->heavy))
 		heavy_bans_sample(stage->heavy, &work->client, moment->now_s, stage_random(stage));
 	if (decision->action == WIRE_ACTION_RST &&
-		(refusal_is_silent(moment->rules, work) ||
+		(refusal_is_silent(moment->rules, work) || !refusal_fits_prefix(stage, moment, work) ||
 			!take(&moment->rules->replies, &stage->replies_tat_ns, moment)))
 		decision->action = WIRE_ACTION_NONE;
 	/* The node does not know yet what PROXY_WAITING holds back: that is no verdict about the client. */

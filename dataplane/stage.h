@@ -16,18 +16,22 @@
 #include "dataplane/pressure_table.h"
 #include "dataplane/proven_table.h"
 #include "dataplane/reply.h"
+#include "dataplane/reply_cap.h"
 #include "dataplane/ruleset.h"
 #include "dataplane/translate.h"
 #include "shm/counters.h"
 #include "shm/event.h"
 
 enum side { SIDE_OUTSIDE, SIDE_INSIDE };
-enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PROVEN_HALF_LIFE_MS = 60000 };
+enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PROVEN_HALF_LIFE_MS = 60000,
+	/* "Lately" for a network's clients: long beside a reconnection, short beside an address's lease. */
+	CLIENTS_HALF_LIFE_MS = 300000 };
 
 /** Tables that all lcores share. Created once at start. */
 struct stage_shared {
 	struct pressure_table *unproven; /* attempts of unproven sources, half-life UNPROVEN_HALF_LIFE_MS */
 	struct pressure_table *proven_opens; /* proven connections opened, half-life PROVEN_HALF_LIFE_MS */
+	struct pressure_table *clients; /* proven distinct IPv4 clients by prefix, half-life CLIENTS_HALF_LIFE_MS */
 	struct proven_table *proven; /* by full address and fingerprint: may skip the challenge; budget
 					spendable by spoofers */
 	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only
@@ -108,6 +112,7 @@ struct stage {
 	struct stage_shared *shared;
 	struct flow_table *flows;
 	struct fragment_table *fragments;
+	struct reply_cap *reply_cap;
 	struct counters *counters;
 	struct stage_output output;
 	uint64_t started_ns;

@@ -12,7 +12,10 @@
 struct source {
 	enum source_class class;
 	bool allowed;
+	bool crowded; /* its prefixes are over their limits by `excess` */
+	uint16_t price;
 	enum proven_answer proven;
+	struct pressure_excess excess;
 };
 
 static const struct token_bucket_profile *host_budget(
@@ -21,21 +24,33 @@ static const struct token_bucket_profile *host_budget(
 	return address_is_v4(client) ? &rules->host_budget_v4 : &rules->host_budget_v6;
 }
 
-/* Row 7: limits that only real connections have charged. */
-static enum reason check_opens(
-	const struct stage_shared *shared, const struct moment *moment, const struct work *work)
+/* Row 7: limits that only real connections have charged. A host beyond its own is refused; that its prefixes are beyond
+ * theirs is noted, for the answer depends on proof. */
+static enum reason check_opens(const struct stage_shared *shared, const struct moment *moment,
+	const struct work *work, struct source *source)
 {
-	const struct ruleset *rules = moment->rules;
-	const struct pressure_limits *limits =
-		address_is_v4(&work->client) ? &rules->proven_v4 : &rules->proven_v6;
-
-	if (proven_table_peek(shared->opened, work->opened_hash, 0, 0, host_budget(rules, &work->client),
+	if (proven_table_peek(shared->opened, work->opened_hash, 0, 0, host_budget(moment->rules, &work->client),
 		    moment->now_ns) == PROVEN_SPENT)
 		return REASON_RATE_SOURCE;
-	if (pressure_table_check(shared->proven_opens, &work->opens, limits, moment->now_ns) !=
-		IMAGE_LEVEL_COUNT)
-		return REASON_RATE_PREFIX;
+	source->crowded = shape_excess(shared, moment, &work->client, &work->opens, &source->excess);
 	return REASON_COUNT;
+}
+
+static bool has_challenge(const struct moment *moment, const struct work *work)
+{
+	const struct image_service *service = &moment->rules->services[work->service];
+
+	return service->protocol == 6 && service->challenge != IMAGE_CHALLENGE_OFF;
+}
+
+/* A proven attempt from a crowded prefix. Its source is within its own budget (check_opens), so whoever is dropped is
+ * dropped because of the others. */
+static enum reason shape_proven(struct stage *stage, const struct source *source)
+{
+	if (!source->crowded || !shape_drops(stage, &source->excess))
+		return REASON_COUNT;
+	counter_add(stage->counters, COUNTER_SHAPED_COLLATERAL, 1);
+	return REASON_SHAPED;
 }
 
 /* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no
@@ -47,7 +62,6 @@ static enum reason check_pressure(const struct stage_shared *shared, const struc
 	const struct image_service *service = &rules->services[work->service];
 	const struct pressure_limits *limits =
 		address_is_v4(&work->client) ? &rules->unproven_v4 : &rules->unproven_v6;
-	bool has_challenge = service->protocol == 6 && service->challenge != IMAGE_CHALLENGE_OFF;
 	bool pressure = service->challenge == IMAGE_CHALLENGE_ALWAYS ||
 			(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
 			pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) !=
@@ -55,7 +69,7 @@ static enum reason check_pressure(const struct stage_shared *shared, const struc
 
 	if (!pressure)
 		return REASON_COUNT;
-	return has_challenge ? REASON_CHALLENGED : REASON_PRESSURE;
+	return has_challenge(moment, work) ? REASON_CHALLENGED : REASON_PRESSURE;
 }
 
 /* Rows 9 and 10, and the hard limit of row 11. */
@@ -133,9 +147,22 @@ static void over_rate_event(struct stage *stage, const struct moment *moment, co
 	stage->output.event(stage->output.context, &event);
 }
 
-static enum reason challenge(
-	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+bool stage_reply_allowed(struct stage *stage, const struct moment *moment, const struct address *client)
 {
+	struct token_bucket_profile share = moment->rules->reply_prefix;
+
+	/* Addresses are spread over the lcores evenly, so each keeps lcores times the distance. */
+	share.interval_ns *= stage->lcores > 0 ? stage->lcores : 1;
+	return reply_cap_take(stage->reply_cap, &share, client, moment->now_ns);
+}
+
+/* The cap of a prefix does not hold for a source that has proven itself here: whoever floods in its name spends its
+ * budget and its prefix's replies, and it must still get its challenge. */
+static enum reason challenge(struct stage *stage, const struct moment *moment, struct work *work,
+	const struct source *source, struct decision *decision)
+{
+	if (source->proven == PROVEN_NO && !stage_reply_allowed(stage, moment, &work->client))
+		return REASON_REPLY_PREFIX_CAP;
 	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
 		return REASON_CHALLENGE_BUDGET;
 	counter_add(stage->counters, COUNTER_COOKIES_SENT, 1);
@@ -157,39 +184,87 @@ static bool name_is_unbounded(const struct stage *stage, const struct moment *mo
 	       stage->services[work->service].half_open >= most;
 }
 
+static void unproven_charge(
+	struct stage *stage, const struct moment *moment, const struct work *work, uint16_t price)
+{
+	const uint32_t prices[IMAGE_LEVEL_COUNT] = {price, price, price, price};
+
+	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
+		pressure_table_charge_priced(stage->shared->unproven, &work->unproven, prices, moment->now_ns,
+			stage_random(stage)));
+	service_pressure_attempt(stage, moment, work->service);
+}
+
+/* Row 8: an attempt that nothing proves. */
+static enum reason check_unproven(struct stage *stage, const struct moment *moment, struct work *work,
+	const struct source *source, struct decision *decision)
+{
+	enum reason reason;
+
+	unproven_charge(stage, moment, work, source->price);
+	reason = check_pressure(stage->shared, stage, moment, work);
+	if (reason == REASON_COUNT && (source->proven == PROVEN_SPENT || source->crowded) &&
+		has_challenge(moment, work))
+		reason = REASON_CHALLENGED;
+	/* Nothing can challenge it, so its handshakes charge the prefix like proven ones and are shaped like them. */
+	if (reason == REASON_COUNT && source->crowded && shape_drops(stage, &source->excess))
+		return REASON_SHAPED;
+	/* An allowed source is challenged, but where nothing can challenge it, it is not governed away. */
+	if (reason == REASON_PRESSURE && source->allowed)
+		return stage_in_flood(stage) ? REASON_ADMITTED_STATELESS : REASON_COUNT;
+	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, source, decision) : reason;
+}
+
+static enum reason check_source_rate(
+	struct stage *stage, const struct moment *moment, struct work *work, struct source *source)
+{
+	enum reason reason = REASON_COUNT;
+
+	if (!source->allowed)
+		reason = check_opens(stage->shared, moment, work, source);
+	if (reason == REASON_RATE_SOURCE)
+		over_rate_event(stage, moment, work);
+	return reason;
+}
+
 /* Rows 7 and 8. */
 static enum reason check_proof(struct stage *stage, const struct moment *moment, struct work *work,
 	struct source *source, struct decision *decision)
 {
-	struct stage_shared *shared = stage->shared;
+	const struct token_bucket_profile *budget = host_budget(moment->rules, &work->client);
 	uint8_t fingerprint = work->key.protocol == 6 ? work->arrival->packet.tcp_fingerprint : 0;
-	enum reason reason;
+	struct proven_table *proven = stage->shared->proven;
+	enum reason reason = check_source_rate(stage, moment, work, source);
 
-	source->proven = proven_table_charge(shared->proven, work->proven_hash, fingerprint,
-		work->key.client_port, host_budget(moment->rules, &work->client), moment->now_ns);
-	if (!source->allowed) {
-		reason = check_opens(shared, moment, work);
-		if (reason == REASON_RATE_SOURCE)
-			over_rate_event(stage, moment, work);
+	if (reason != REASON_COUNT)
+		return reason;
+	/* Shaped before it is charged: what is dropped costs neither budget nor ticket, for it comes again. */
+	if (source->crowded && proven_table_peek(proven, work->proven_hash, fingerprint, work->key.client_port, budget,
+				       moment->now_ns) >= PROVEN_YES) {
+		reason = shape_proven(stage, source);
 		if (reason != REASON_COUNT)
 			return reason;
 	}
+	source->proven = proven_table_charge(
+		proven, work->proven_hash, fingerprint, work->key.client_port, budget, moment->now_ns);
 	if (source->proven == PROVEN_YES && name_is_unbounded(stage, moment, work))
 		source->proven = PROVEN_SPENT;
-	if (source->proven == PROVEN_YES || source->proven == PROVEN_TICKET)
+	if (source->proven >= PROVEN_YES)
 		return REASON_COUNT;
-	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
-		pressure_table_charge(
-			shared->unproven, &work->unproven, moment->now_ns, stage_random(stage)));
-	service_pressure_attempt(stage, moment, work->service);
-	reason = check_pressure(shared, stage, moment, work);
-	if (source->proven == PROVEN_SPENT && reason == REASON_COUNT && work->key.protocol == 6 &&
-		moment->rules->services[work->service].challenge != IMAGE_CHALLENGE_OFF)
-		reason = REASON_CHALLENGED;
-	/* An allowed source is challenged, but where nothing can challenge it, it is not governed away. */
-	if (reason == REASON_PRESSURE && source->allowed)
-		return REASON_COUNT;
-	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, decision) : reason;
+	return check_unproven(stage, moment, work, source, decision);
+}
+
+/* Row 6. */
+static enum reason check_source(const struct moment *moment, const struct work *work, struct source *source)
+{
+	struct source_answer answer;
+	enum reason reason =
+		source_check(moment, &work->client, work->ban_hash, work->exact_hash, &answer);
+
+	source->class = answer.class;
+	source->allowed = answer.allowed;
+	source->price = answer.price;
+	return reason;
 }
 
 static enum reason judge(struct stage *stage, const struct moment *moment, struct work *work,
@@ -199,8 +274,7 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 
 	if (!moment->rules->policy.accept_inbound)
 		return REASON_NODE_CLOSED;
-	reason = source_check_bans(
-		moment, &work->client, work->ban_hash, work->exact_hash, &source->allowed, &source->class);
+	reason = check_source(moment, work, source);
 	if (reason == REASON_COUNT)
 		reason = check_proof(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
@@ -221,13 +295,11 @@ enum reason stage_judge_proven(struct stage *stage, const struct moment *moment,
 	if (!moment->rules->policy.accept_inbound)
 		reason = REASON_NODE_CLOSED;
 	if (reason == REASON_COUNT)
-		reason = source_check_bans(moment, &work->client, work->ban_hash, work->exact_hash,
-			&source.allowed, &source.class);
-	if (reason == REASON_COUNT && !source.allowed) {
-		reason = check_opens(stage->shared, moment, work);
-		if (reason == REASON_RATE_SOURCE)
-			over_rate_event(stage, moment, work);
-	}
+		reason = check_source(moment, work, &source);
+	if (reason == REASON_COUNT)
+		reason = check_source_rate(stage, moment, work, &source);
+	if (reason == REASON_COUNT)
+		reason = shape_proven(stage, &source);
 	if (reason == REASON_COUNT)
 		reason = check_slots(stage->shared, moment, work, &source);
 	if (reason == REASON_COUNT && !source.allowed && is_paced(stage, moment))
@@ -329,6 +401,7 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 	struct work work = {.client = *client, .service = service};
 	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false};
 	enum reason reason;
+	bool proven;
 
 	if (service >= rules->n_services)
 		return REASON_OTHER_SERVICE;
@@ -336,14 +409,16 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 		return REASON_NODE_CLOSED;
 	work.key.protocol = rules->services[service].protocol;
 	source_prefetch(shared, rules, &work);
-	reason = source_check_bans(
-		&moment, client, work.ban_hash, work.exact_hash, &source.allowed, &source.class);
+	reason = check_source(&moment, &work, &source);
 	if (reason == REASON_COUNT && !source.allowed)
-		reason = check_opens(shared, &moment, &work);
-	if (reason == REASON_COUNT && !proven_table_has(shared->proven, work.proven_hash, now_ns))
+		reason = check_opens(shared, &moment, &work, &source);
+	proven = proven_table_has(shared->proven, work.proven_hash, now_ns);
+	if (reason == REASON_COUNT && !proven)
 		reason = check_pressure(shared, stage_or_null, &moment, &work);
 	if (reason == REASON_PRESSURE && source.allowed)
 		reason = REASON_COUNT;
+	if (reason == REASON_COUNT && source.crowded)
+		return proven || !has_challenge(&moment, &work) ? REASON_SHAPED : REASON_CHALLENGED;
 	if (reason == REASON_COUNT)
 		reason = check_slots(shared, &moment, &work, &source);
 	return reason != REASON_COUNT ? reason : REASON_ADMITTED;

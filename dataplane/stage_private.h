@@ -104,11 +104,21 @@ void source_prefetch(const struct stage_shared *shared, const struct ruleset *ru
  * weaker entry in *ret_class. */
 enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
 	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class);
+/** The same, and what the source's attempts cost. */
+struct source_answer {
+	enum source_class class; /* of a ban or of a weaker entry */
+	bool allowed;
+	uint16_t price; /* in 1/16 */
+};
+enum reason source_check(const struct moment *moment, const struct address *client, uint64_t ban_hash,
+	uint64_t exact_hash, struct source_answer *ret_answer);
 /** A proof was seen for this flow's client: tables and counters. */
 void source_proven(
 	struct stage *stage, const struct moment *moment, const struct address *client, uint8_t fingerprint);
 
 /* stage_attempt.c: rows 6 to 12 */
+/** The reflection cap: may a challenge or a refusal still go to the prefix of this client? Takes this lcore's share. */
+bool stage_reply_allowed(struct stage *stage, const struct moment *moment, const struct address *client);
 enum reason stage_attempt(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 /** Rows 6, 7 and 9 to 11 for a source that a cookie has just proven; REASON_COUNT: it may come in. In monitor mode always that. */
@@ -119,6 +129,19 @@ enum reason stage_judge_proven(
 void stage_pace_charge(struct stage *stage, const struct moment *moment);
 /** A RST from outside without its flow: is it the answer to a challenge? */
 enum reason stage_challenge_answer(struct stage *stage, const struct moment *moment, struct work *work);
+
+/* stage_shape.c: row 7 for prefixes */
+/** Are prefixes of this client over their limits, weighted by their clients, and by how much? Changes nothing. *ret_excess
+ * only when true. */
+bool shape_excess(const struct stage_shared *shared, const struct moment *moment, const struct address *client,
+	const struct pressure_handle *opens, struct pressure_excess *ret_excess);
+/** Throw the dice: must this attempt be dropped? */
+bool shape_drops(struct stage *stage, const struct pressure_excess *excess);
+/** A connection of this client was proven: charge its prefixes. */
+void shape_charge(struct stage *stage, const struct moment *moment, const struct address *client);
+/** A client's proof, quiet_s after the one before it (PROVEN_QUIET_NEW: the first). */
+void shape_client_seen(
+	struct stage *stage, const struct moment *moment, const struct address *client, uint32_t quiet_s);
 
 /* stage_pressure.c */
 /** Count an unproven attempt; enter or leave pressure. */

@@ -21,6 +21,10 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	if (error == 0)
 		error = pressure_table_create(
 			sizes->pressure_keys, PROVEN_HALF_LIFE_MS, &keys[0], memory, &shared->proven_opens);
+	/* Only its IPv4 prefixes are used, which have places of their own: the fewest hashed ones will do. */
+	if (error == 0)
+		error = pressure_table_create(
+			PRESSURE_KEYS_MIN, CLIENTS_HALF_LIFE_MS, &keys[0], memory, &shared->clients);
 	if (error == 0)
 		error = proven_table_create(sizes->proven_sources, &keys[0], memory, &shared->proven);
 	if (error == 0)
@@ -53,6 +57,7 @@ void stage_shared_destroy(struct stage_shared *shared, const struct table_memory
 		return;
 	pressure_table_destroy(shared->unproven);
 	pressure_table_destroy(shared->proven_opens);
+	pressure_table_destroy(shared->clients);
 	proven_table_destroy(shared->proven);
 	proven_table_destroy(shared->opened);
 	concurrency_table_destroy(shared->concurrency);
@@ -69,8 +74,10 @@ int stage_create(struct stage_shared *shared, struct flow_table *flows, struct c
 	if (stage == NULL)
 		return -ENOMEM;
 	error = fragment_table_create(sizes->fragments, &shared->table_key, memory, &stage->fragments);
+	if (error == 0)
+		error = reply_cap_create(&shared->table_key, memory, &stage->reply_cap);
 	if (error != 0) {
-		memory->free(memory->context, stage, sizeof(*stage));
+		stage_destroy(stage, memory);
 		return error;
 	}
 	stage->shared = shared;
@@ -89,5 +96,6 @@ void stage_destroy(struct stage *stage, const struct table_memory *memory)
 	if (stage == NULL)
 		return;
 	fragment_table_destroy(stage->fragments);
+	reply_cap_destroy(stage->reply_cap);
 	memory->free(memory->context, stage, sizeof(*stage));
 }

@@ -44,8 +44,8 @@ void source_prefetch(const struct stage_shared *shared, const struct ruleset *ru
 	work->source_ready = true;
 }
 
-enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
-	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class)
+enum reason source_check(const struct moment *moment, const struct address *client, uint64_t ban_hash,
+	uint64_t exact_hash, struct source_answer *ret_answer)
 {
 	const struct ruleset *rules = moment->rules;
 	bool is_v4 = address_is_v4(client);
@@ -54,8 +54,8 @@ enum reason source_check_bans(const struct moment *moment, const struct address 
 	enum source_class prefix_class;
 
 	lists_lookup(rules->lists, client, moment->now_s, &lists);
-	*ret_allowed = lists.allowed;
-	*ret_class = SOURCE_CLASS_NONE;
+	*ret_answer = (struct source_answer){
+		.class = SOURCE_CLASS_NONE, .allowed = lists.allowed, .price = lists.price};
 	if (lists.allowed)
 		return REASON_COUNT;
 	if (lists.denied)
@@ -70,12 +70,32 @@ enum reason source_check_bans(const struct moment *moment, const struct address 
 	if (exact_class > class)
 		class = exact_class;
 	prefix_class = ban_meta_class_at(lists.ban_meta, moment->now_s);
-	*ret_class = class > prefix_class ? class : prefix_class;
+	ret_answer->class = class > prefix_class ? class : prefix_class;
 	if (class == SOURCE_CLASS_BANNED)
 		return REASON_BANNED;
 	if (prefix_class == SOURCE_CLASS_BANNED)
 		return REASON_BANNED_PREFIX;
 	return REASON_COUNT;
+}
+
+enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
+	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class)
+{
+	struct source_answer answer;
+	enum reason reason = source_check(moment, client, ban_hash, exact_hash, &answer);
+
+	*ret_allowed = answer.allowed;
+	*ret_class = answer.class;
+	return reason;
+}
+
+/* The exact budget's entry tells how long a client was quiet, so it must outlive what the client still weighs in its
+ * prefixes: a sixteenth after four half-lives. */
+static uint32_t opened_lifetime_ms(const struct image_policy *policy)
+{
+	uint32_t least_ms = 4 * CLIENTS_HALF_LIFE_MS;
+
+	return policy->proven_lifetime_ms > least_ms ? policy->proven_lifetime_ms : least_ms;
 }
 
 void source_proven(
@@ -87,21 +107,21 @@ void source_proven(
 	const struct token_bucket_profile *budget =
 		is_v4 ? &moment->rules->host_budget_v4 : &moment->rules->host_budget_v6;
 	struct address identity = host_identity(client);
-	struct pressure_handle opens;
 	uint64_t proven_hash, opened_hash;
+	uint32_t quiet_s;
 
 	proven_table_prefetch(shared->proven, client, &proven_hash);
 	proven_table_prefetch(shared->opened, &identity, &opened_hash);
-	pressure_table_prefetch(shared->proven_opens, client, &opens);
 	if (proven_table_add(
 		    shared->proven, proven_hash, fingerprint, 0, policy->proven_lifetime_ms, moment->now_ns))
 		counter_add(stage->counters, COUNTER_PROVEN_EVICTED, 1);
 	/* Only a real connection comes here, so this budget cannot be spent by somebody else in the client's
 	 * name. */
-	proven_table_add(shared->opened, opened_hash, 0, 0, policy->proven_lifetime_ms, moment->now_ns);
+	proven_table_add_timed(
+		shared->opened, opened_hash, 0, 0, opened_lifetime_ms(policy), moment->now_ns, &quiet_s);
 	(void)proven_table_charge(shared->opened, opened_hash, 0, 0, budget, moment->now_ns);
-	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
-		pressure_table_charge(shared->proven_opens, &opens, moment->now_ns, stage_random(stage)));
+	shape_charge(stage, moment, client);
+	shape_client_seen(stage, moment, client, quiet_s);
 }
 
 bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow)

@@ -47,16 +47,16 @@ MUTANTS = [
     ("the cookie's check", "dataplane/stage_attempt.c", "if (!cookie_check(", "if (0 && !cookie_check(", "test_stage_attempt"),
     ("the reply budget", "dataplane/stage_attempt.c", "if (!token_bucket_take(&moment->rules->replies,",
      "if (0 && !token_bucket_take(&moment->rules->replies,", "test_stage_attempt"),
-    ("the budget of a name", "dataplane/stage_attempt.c", "if (source->proven == PROVEN_SPENT && reason == REASON_COUNT", "if (0",
+    ("the budget of a name", "dataplane/stage_attempt.c", "(source->proven == PROVEN_SPENT || source->crowded)", "source->crowded",
      "test_stage_attempt"),
     ("the rate of a source", "dataplane/stage_attempt.c", "== PROVEN_SPENT)\n		return REASON_RATE_SOURCE;", "== PROVEN_SPENT && 0)\n		return REASON_RATE_SOURCE;",
      "test_stage_attempt"),
-    ("the rate of a prefix", "dataplane/stage_attempt.c", "if (pressure_table_check(shared->proven_opens,", "if (0 && pressure_table_check(shared->proven_opens,",
+    ("the rate of a prefix", "dataplane/stage_attempt.c", "source->crowded = shape_excess(", "source->crowded = 0 && shape_excess(",
      "test_stage_attempt"),
-    ("charging by proof only", "dataplane/stage_attempt.c", "reason = check_opens(shared, moment, work);\n		if (reason == REASON_RATE_SOURCE)",
-     "(void)proven_table_add(shared->opened, work->opened_hash, 0, 0, 60000, moment->now_ns);\n"
+    ("charging by proof only", "dataplane/stage_attempt.c", "reason = check_opens(stage->shared, moment, work, source);",
+     "{ struct stage_shared *shared = stage->shared; (void)proven_table_add(shared->opened, work->opened_hash, 0, 0, 60000, moment->now_ns);\n"
      "		(void)proven_table_charge(shared->opened, work->opened_hash, 0, 0, host_budget(moment->rules, &work->client), moment->now_ns);\n"
-     "		reason = check_opens(shared, moment, work);\n		if (reason == REASON_RATE_SOURCE)", "test_stage_attempt"),
+     "		reason = check_opens(shared, moment, work, source); }", "test_stage_attempt"),
     ("concurrency", "dataplane/stage_attempt.c", "if (concurrency_table_check(", "if (0 && concurrency_table_check(", "test_stage_attempt"),
     ("reputation", "dataplane/stage_attempt.c", "if (source->class == SOURCE_CLASS_REFUSED)", "if (0)", "test_stage_attempt"),
     ("the reconnect throttle", "dataplane/stage_attempt.c", "if (source->class == SOURCE_CLASS_THROTTLED)", "if (0)", "test_stage_attempt"),

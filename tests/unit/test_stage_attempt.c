@@ -313,7 +313,7 @@ static void test_rates(void)
 		snprintf(name, sizeof(name), "192.0.2.%u", i + 1);
 		(void)world_connect(world, 2000 + i * 10, name, 40000);
 	}
-	CHECK_EQ("a prefix has a rate", world_connect(world, 2400, "192.0.2.99", 40000), REASON_RATE_PREFIX);
+	CHECK_EQ("a prefix has a rate", world_connect(world, 2400, "192.0.2.99", 40000), REASON_CHALLENGED);
 	CHECK_EQ("the next prefix is free", world_connect(world, 2401, "192.0.3.99", 40000), REASON_ADMITTED);
 	world_destroy(world);
 }
