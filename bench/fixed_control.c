@@ -248,6 +248,7 @@ static bool dataplane_attach(struct fixed_control *control)
 		return false;
 	}
 	control->n_lcores = fixed.n_lcores;
+	control->payload->dataplane_instance = control->reader.header.instance; /* whose rings we empty */
 	control->attached = true;
 	return true;
 }

@@ -101,6 +101,8 @@ static int flood_start(struct flood *flood)
 		flood->responders[i] = (struct responder){.port_id = flood->respond_port_id, .queue_id = (uint16_t)i};
 		flood_client_prepare(&flood->clients[i], &flood->workers[i], options->respond_port != NULL ? &flood->responders[i] : NULL);
 	}
+	if (options->stream)
+		flood_stream_prepare(&flood->stream, &flood->clients[0]);
 	return 0;
 }
 
@@ -116,7 +118,9 @@ static void flood_run(struct flood *flood)
 		flood->workers[i].pool = flood->pool;
 		flood->workers[i].stop = &stop_asked;
 		flood->workers[i].start_tsc = start_tsc;
-		if (flood->options.connect)
+		if (flood->options.stream)
+			rte_eal_remote_launch(flood_stream_run, &flood->stream, i + 1);
+		else if (flood->options.connect)
 			rte_eal_remote_launch(flood_client_run, &flood->clients[i], i + 1);
 		else
 			rte_eal_remote_launch(flood_worker_run, &flood->workers[i], i + 1);

@@ -56,7 +56,16 @@ static void mbuf_lengths_set(struct rte_mbuf *mbuf, const struct flood_template 
 	mbuf->ol_flags = 0; /* of what was received in it */
 }
 
-static void attempts_start(struct flood_client *client, unsigned n)
+uint16_t flood_client_port(const struct flood_client *client, const struct address *source)
+{
+	const struct flood_options *options = client->worker->options;
+	uint32_t n_ports = 1u + options->source_port_high - options->source_port_low;
+	uint64_t draw = connect_sequence(client->plan.seed + 1, source, 0);
+
+	return (uint16_t)(options->source_port_low + (draw * n_ports >> 32));
+}
+
+void flood_client_open(struct flood_client *client, unsigned n)
 {
 	struct flood_worker *worker = client->worker;
 	const struct flood_options *options = worker->options;
@@ -71,7 +80,9 @@ static void attempts_start(struct flood_client *client, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct address source = traffic_model_next(worker->model);
 		const struct flood_template *template = &client->syn[address_is_v4(&source)];
-		uint16_t port = (uint16_t)(options->source_port_low + traffic_random_below(&worker->random_state, n_ports));
+		uint16_t port = client->one_port ?
+			flood_client_port(client, &source) :
+			(uint16_t)(options->source_port_low + traffic_random_below(&worker->random_state, n_ports));
 
 		flood_segment_write(template, &source, port, connect_sequence(client->plan.seed, &source, port), 0,
 			rte_pktmbuf_mtod(mbufs[i], uint8_t *));
@@ -156,7 +167,7 @@ static unsigned replies_take(struct flood_client *client)
 			rte_pktmbuf_free(mbufs[i]);
 			continue;
 		}
-		connect_answer_find(&client->plan, &reply, &answer);
+		connect_answer_find(&client->plan, &client->memory, &reply, &answer);
 		events[answer.event]++;
 		finished += answer.finished;
 		n_answers = segments_write(client, &reply, &answer, mbufs[i], answers, n_answers);
@@ -174,7 +185,7 @@ static unsigned replies_take(struct flood_client *client)
 }
 
 /* The node's side first: what it owes holds up the clients. */
-static void turn_answers(struct flood_client *client)
+void flood_client_poll(struct flood_client *client)
 {
 	for (unsigned bursts = 0; client->responder != NULL && bursts < RECEIVE_BURSTS_MAX; bursts++) {
 		if (responder_poll(client->responder) == 0)
@@ -204,9 +215,9 @@ static void turn_attempts(struct flood_client *client, uint64_t debt)
 	while (debt > 0) {
 		unsigned n = debt < BURST_MAX ? (unsigned)debt : BURST_MAX;
 
-		attempts_start(client, n);
+		flood_client_open(client, n);
 		debt -= n;
-		turn_answers(client);
+		flood_client_poll(client);
 	}
 }
 
@@ -232,7 +243,7 @@ int flood_client_run(void *argument)
 	traffic_arrivals_start(&arrivals, &worker->schedule, worker->options->sources.seed + worker->queue_id);
 	while (elapsed_ns < grace_ns && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		elapsed_ns = (uint64_t)((double)(rte_rdtsc() - worker->start_tsc) * ns_per_cycle);
-		turn_answers(client);
+		flood_client_poll(client);
 		if (elapsed_ns >= end_ns)
 			continue;
 

@@ -22,12 +22,19 @@ struct flood_client {
 	struct responder *responder;	 /* NULL: somebody else is the node */
 	struct connect_plan plan;
 	struct flood_template syn[2], segments[2][CONNECT_SEGMENTS]; /* by family */
+	struct connect_memory memory;
 	uint64_t in_flight, heard_tsc;
+	bool one_port; /* each source always uses the same port */
 	_Alignas(64) struct flood_client_counts counts;
 };
 
 /** After flood_worker_prepare. `responder` may be NULL. */
 void flood_client_prepare(struct flood_client *client, struct flood_worker *worker, struct responder *responder);
+/** On the lcore: send `n` SYNs, at most 32; answer what has come, on both sides. */
+void flood_client_open(struct flood_client *client, unsigned n);
+void flood_client_poll(struct flood_client *client);
+/** The port of a source that always uses the same. */
+uint16_t flood_client_port(const struct flood_client *client, const struct address *source);
 /** The lcore's function: a struct flood_client; always returns 0. */
 int flood_client_run(void *client);
 

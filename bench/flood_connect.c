@@ -86,8 +86,43 @@ static void fin_answer(uint32_t progress, uint32_t closed, const struct flood_re
 	answer->segments[0] = progress == closed ? CONNECT_SEND_ACK : CONNECT_SEND_FIN;
 }
 
-void connect_answer_find(
-	const struct connect_plan *plan, const struct flood_reply *reply, struct connect_answer *ret_answer)
+/* place: hash in the upper 31 bits, then the flag, then the number */
+enum { MEMORY_ASKED_BIT = 32, MEMORY_HASH_BIT = 33 };
+
+static uint64_t *memory_place(struct connect_memory *memory, uint64_t mix)
+{
+	return &memory->places[mix >> (64 - CONNECT_MEMORY_LOG2)];
+}
+
+static void memory_keep(struct connect_memory *memory, uint64_t mix, uint32_t sequence)
+{
+	*memory_place(memory, mix) = mix >> 33 << MEMORY_HASH_BIT | sequence;
+}
+
+/* A segment without data that acknowledges the handshake and no more. */
+static void bare_answer(struct connect_memory *memory, enum connect_behaviour behaviour, uint64_t mix,
+	const struct flood_reply *reply, struct connect_answer *answer)
+{
+	uint64_t *place = memory_place(memory, mix);
+	bool known = *place >> MEMORY_HASH_BIT == mix >> 33;
+
+	if (known && (uint32_t)*place != reply->sequence) {
+		answer->event = CONNECT_PROBED;
+		answer->acknowledgement = (uint32_t)*place;
+		if (behaviour != CONNECT_SYN_ONLY && behaviour != CONNECT_RESET)
+			answer->segments[0] = CONNECT_SEND_ACK;
+		return;
+	}
+	if (reply->window == 0 || (known && (*place >> MEMORY_ASKED_BIT & 1)))
+		return;
+	if (known)
+		*place |= UINT64_C(1) << MEMORY_ASKED_BIT;
+	answer->event = CONNECT_OPENED;
+	handshake_answer(behaviour, false, answer);
+}
+
+void connect_answer_find(const struct connect_plan *plan, struct connect_memory *memory, const struct flood_reply *reply,
+	struct connect_answer *ret_answer)
 {
 	uint64_t mix = tuple_mix(plan->seed, &reply->to, reply->to_port);
 	enum connect_behaviour behaviour = behaviour_of(plan, mix);
@@ -102,15 +137,16 @@ void connect_answer_find(
 		answer.event = CONNECT_STRAY;
 	} else if ((reply->flags & FLOOD_REPLY_SYN) && progress == 1) {
 		syn_ack_answer(behaviour, reply, &answer);
+		if (answer.event == CONNECT_SHAKEN_CLOSED)
+			memory_keep(memory, mix, reply->sequence + 1);
 	} else if (reply->flags & FLOOD_REPLY_SYN) {
 		answer.event = CONNECT_STRAY;
 	} else if (reply->flags & FLOOD_REPLY_FIN) {
 		fin_answer(progress, asked + 1, reply, &answer);
 	} else if (reply->payload_bytes != 0 && progress == asked) {
 		data_answer(behaviour, reply, &answer);
-	} else if (reply->payload_bytes == 0 && progress == 1 && reply->window != 0) {
-		answer.event = CONNECT_OPENED;
-		handshake_answer(behaviour, false, &answer);
+	} else if (reply->payload_bytes == 0 && progress == 1) {
+		bare_answer(memory, behaviour, mix, reply, &answer);
 	}
 	*ret_answer = answer;
 }
@@ -134,6 +170,7 @@ static const char *const event_names[CONNECT_EVENTS] = {
 	[CONNECT_SERVED] = "served",
 	[CONNECT_ENDED] = "ended",
 	[CONNECT_REFUSED] = "refused",
+	[CONNECT_PROBED] = "probed",
 	[CONNECT_STRAY] = "stray",
 };
 

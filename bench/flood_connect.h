@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Connections without state: the client's first sequence number is a function of its address and port, so whatever comes
+ * Connections almost without state: the client's first sequence number is a function of its address and port, so whatever comes
  * back says how far its connection has got and what to answer. Misbehaves on purpose where told to. Pure, any thread.
  */
 #ifndef WEIR_BENCH_FLOOD_CONNECT_H
@@ -29,6 +29,7 @@ enum connect_event {
 	CONNECT_SERVED,	       /* the node's answer */
 	CONNECT_ENDED,	       /* FIN from the node's side */
 	CONNECT_REFUSED,       /* RST */
+	CONNECT_PROBED,	       /* a segment from before the window, which every stack answers with an ACK */
 	CONNECT_STRAY,	       /* no segment of ours asked for this */
 	CONNECT_EVENTS,
 };
@@ -50,6 +51,15 @@ struct connect_plan {
 	uint16_t request_bytes; /* 2..FLOOD_PAYLOAD_MAX */
 };
 
+enum { CONNECT_MEMORY_LOG2 = 16 };
+
+/** Where the node's side begins, of the clients whose window is closed: a window that opens and a segment from before the
+ * window differ in nothing else. A forgotten client takes everything for an opening; 2^16 places for some 1000 that wait
+ * at once forget one in a hundred. */
+struct connect_memory {
+	uint64_t places[1 << CONNECT_MEMORY_LOG2]; /* upper bits of the client's hash, "has asked", next sequence number */
+};
+
 struct connect_answer {
 	enum connect_event event;
 	enum connect_segment segments[2]; /* CONNECT_SEND_NONE: none */
@@ -60,8 +70,8 @@ struct connect_answer {
 /** The first sequence number of a client. */
 uint32_t connect_sequence(uint64_t seed, const struct address *client, uint16_t port);
 /** What the client does about a segment that it got. */
-void connect_answer_find(
-	const struct connect_plan *plan, const struct flood_reply *reply, struct connect_answer *ret_answer);
+void connect_answer_find(const struct connect_plan *plan, struct connect_memory *memory, const struct flood_reply *reply,
+	struct connect_answer *ret_answer);
 
 /** "complete", "syn-only", ... */
 const char *connect_behaviour_name(enum connect_behaviour behaviour);

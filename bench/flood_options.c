@@ -31,6 +31,8 @@ static const char usage[] =
 	"  --connect B         clients that go on when they are answered: complete | syn-only | silent | reset |\n"
 	"                      never-ack | never-close | half | mixed; --payload: their request (default 64)\n"
 	"  --in-flight N       at most N of them wait for an answer, per lcore; what is due beyond is not sent\n"
+	"  --stream            open a connection of each source, then send data of all in turn and count what arrives at\n"
+	"                      --respond; needs --model slow; --imix: of 40, 576 and 1500 bytes, 7 : 4 : 1\n"
 	"  --respond VDEV      be the node behind this device too, on the same lcores\n"
 	"  --lcores N          sending threads, one queue each (default 1); --cpu C: on CPUs C, C+1, ...\n"
 	"  --poll              spin between bursts instead of sleeping; --huge: use huge pages\n"
@@ -186,6 +188,10 @@ static bool *flag_of(struct flood_options *options, int letter)
 		return &options->huge;
 	case 'O':
 		return &options->owned;
+	case 'a':
+		return &options->stream;
+	case 'I':
+		return &options->imix;
 	default:
 		return NULL;
 	}
@@ -196,12 +202,15 @@ static const char *connect_fault(const struct flood_options *options)
 {
 	unsigned n_of[2] = {0, 0};
 
-	if (!options->connect)
-		return options->respond_port != NULL || options->in_flight != 0 ? "--respond and --in-flight belong to --connect" : NULL;
+	if (options->stream && (options->connect || options->respond_port == NULL || options->sources.kind != TRAFFIC_SLOW ||
+				       options->n_lcores != 1))
+		return "--stream needs --respond, --model slow and one lcore, and no --connect";
+	if (!options->connect && !options->stream)
+		return options->respond_port != NULL || options->in_flight != 0 ? "--respond and --in-flight belong to --connect and --stream" : NULL;
 	for (unsigned i = 0; i < options->n_targets; i++)
 		n_of[address_is_v4(&options->targets[i].address)]++;
 	if (n_of[0] > 1 || n_of[1] > 1)
-		return "--connect takes one target of each family";
+		return "--connect and --stream take one target of each family";
 	if (options->payload_bytes < 2)
 		return "a request needs --payload of at least 2 bytes";
 	if (options->n_kinds > 1 || (options->n_kinds == 1 && options->kinds[0] != FLOOD_SYN && options->kinds[0] != FLOOD_SYN_BARE))
@@ -257,7 +266,8 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 		{"lcores", required_argument, NULL, 'l'}, {"cpu", required_argument, NULL, 'c'},
 		{"connect", required_argument, NULL, 'C'}, {"in-flight", required_argument, NULL, 'i'},
 		{"respond", required_argument, NULL, 'b'}, {"csv", required_argument, NULL, 'V'},
-		{"eal", required_argument, NULL, 'E'}, {"poisson", no_argument, NULL, 'q'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
+		{"eal", required_argument, NULL, 'E'}, {"poisson", no_argument, NULL, 'q'}, {"stream", no_argument, NULL, 'a'},
+		{"imix", no_argument, NULL, 'I'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
 		{"json", no_argument, NULL, 'j'}, {"live", no_argument, NULL, 'v'},
 		{"i-own-this-target", no_argument, NULL, 'O'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	static struct flood_options options; /* large */

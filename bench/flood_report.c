@@ -115,6 +115,17 @@ static void connect_print(const struct flood *flood, const struct totals *totals
 			totals->node_answered, totals->node_not_sent);
 }
 
+static void stream_print(const struct flood *flood)
+{
+	const struct flood_stream_counts *counts = &flood->stream.counts;
+	double seconds = (double)counts->nanoseconds * 1e-9;
+
+	printf(", \"stream\": {\"flows\": %u, \"sent\": %lu, \"arrived\": %lu, \"not_sent\": %lu, \"seconds\": %.3f, "
+	       "\"arrived_pps\": %.0f, \"arrived_bits_per_s\": %.0f}",
+		flood->options.sources.population, counts->sent, counts->arrived, counts->not_sent, seconds,
+		(double)counts->arrived / seconds, (double)counts->arrived_bytes * 8 / seconds);
+}
+
 static void json_print(const struct flood *flood, const struct totals *totals, double seconds, int argc, char *const argv[])
 {
 	const struct flood_options *options = &flood->options;
@@ -133,8 +144,10 @@ static void json_print(const struct flood *flood, const struct totals *totals, d
 	for (unsigned i = 0; i < flood->n_series; i++)
 		printf("%s%lu", i == 0 ? "" : ", ", flood->series[i]);
 	printf("]");
-	if (options->connect)
+	if (options->connect || options->stream)
 		connect_print(flood, totals);
+	if (options->stream)
+		stream_print(flood);
 	printf("}\n");
 }
 
@@ -152,6 +165,10 @@ void flood_report_result(const struct flood *flood, int argc, char *const argv[]
 	printf("%s: %lu packets sent in %.1f s (%.0f a second), %lu not sent, bottleneck: %s\n",
 		traffic_kind_name(options->sources.kind), totals.sent, seconds, (double)totals.sent / seconds,
 		totals.late + totals.port + totals.not_sent_open, bottleneck_of(&totals));
+	if (options->stream)
+		printf("%u connections: %lu segments sent, %lu arrived (%.0f a second)\n", options->sources.population,
+			flood->stream.counts.sent, flood->stream.counts.arrived,
+			(double)flood->stream.counts.arrived * 1e9 / (double)flood->stream.counts.nanoseconds);
 	if (options->connect)
 		printf("%s: %lu handshakes, %lu opened later, %lu served (%.0f a second), %lu refused\n",
 			connect_behaviour_name(options->behaviour), totals.events[CONNECT_SHAKEN] + totals.events[CONNECT_SHAKEN_CLOSED],

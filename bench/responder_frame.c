@@ -61,10 +61,9 @@ static void timestamps_blank(uint8_t *options, unsigned bytes)
 	}
 }
 
-/* A first sequence number that the same client gets again: a resent SYN must not be answered differently. */
-static uint32_t node_sequence(const uint8_t *tcp, uint32_t client_sequence)
+uint32_t responder_frame_sequence(uint16_t client_port, uint16_t node_port, uint32_t client_sequence)
 {
-	uint64_t state = (uint64_t)flood_reply_32(tcp) << 32 | client_sequence;
+	uint64_t state = (uint64_t)client_port << 48 | (uint64_t)node_port << 32 | client_sequence;
 
 	return (uint32_t)traffic_random_next(&state);
 }
@@ -92,7 +91,7 @@ static bool tcp_answer(uint8_t *tcp, uint32_t bytes)
 	before = sum_of(tcp + 4, 12) + sum_of(tcp + TCP_BYTES, header - TCP_BYTES);
 	if (flags & FLOOD_REPLY_SYN) {
 		answer |= FLOOD_REPLY_SYN;
-		acknowledgement = node_sequence(tcp, sequence);
+		acknowledgement = responder_frame_sequence(flood_reply_16(tcp), flood_reply_16(tcp + 2), sequence);
 		timestamps_blank(tcp + TCP_BYTES, header - TCP_BYTES);
 	}
 	answer |= (flags & FLOOD_REPLY_FIN) | (payload != 0 ? TCP_FLAG_PSH : 0);

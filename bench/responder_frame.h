@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** The first sequence number that a client's SYN is answered with: a function, so that a resent SYN gets the same answer and
+ * a generator can speak for connections that it does not remember. */
+uint32_t responder_frame_sequence(uint16_t client_port, uint16_t node_port, uint32_t client_sequence);
 /** True: `frame` is now the answer, of the same length. False: nothing is to be said; the frame is spoilt. */
 bool responder_frame_answer(uint8_t *frame, uint32_t bytes);
 

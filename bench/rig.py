@@ -95,6 +95,10 @@ class Process:
             _die_with_parent()
             if self.rig.nice:
                 os.setpriority(os.PRIO_PROCESS, 0, self.rig.nice)
+                # where sessions are scheduled as groups, a process's own priority counts only within its session
+                os.setsid()
+                with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as file:
+                    file.write(str(self.rig.nice))
 
         # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
         self.popen = subprocess.Popen(self.command, stdin=subprocess.PIPE if self.wants_input else subprocess.DEVNULL,

@@ -16,6 +16,7 @@ enum { REQUEST = 64, STEPS_MAX = 8 };
 struct talk {
 	struct flood_template templates[CONNECT_SEGMENTS + 1]; /* the last: SYN */
 	struct connect_plan plan;
+	struct connect_memory memory;
 	struct address client;
 	uint16_t port;
 	unsigned events[CONNECT_EVENTS], frames, malformed;
@@ -55,7 +56,7 @@ static bool talk_step(struct talk *talk, uint8_t *frame, unsigned bytes, struct 
 	frame_check(talk, frame, bytes);
 	CHECK_TRUE("a reply is read", flood_reply_parse(frame, bytes, &reply));
 	CHECK_EQ("it goes to the client", address_compare(&reply.to, &talk->client), 0);
-	connect_answer_find(&talk->plan, &reply, ret_answer);
+	connect_answer_find(&talk->plan, &talk->memory, &reply, ret_answer);
 	talk->events[ret_answer->event]++;
 	talk->finished |= ret_answer->finished;
 	return true;
@@ -155,15 +156,17 @@ static void test_single_segments(void)
 		{"the answer", CONNECT_COMPLETE, ACK, REQUEST + 1, 9, 30, CONNECT_SERVED, {CONNECT_SEND_FIN, CONNECT_SEND_NONE}, 30, false},
 	};
 	struct address client = address_from_v4(0x0a010203);
+	static struct connect_memory memory;
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		memset(&memory, 0, sizeof(memory));
 		struct connect_plan plan = {.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
 		struct flood_reply reply = {.to = client, .to_port = 99, .flags = cases[i].flags, .window = cases[i].window,
 			.sequence = 0xfffffff0, .payload_bytes = cases[i].payload_bytes,
 			.acknowledgement = connect_sequence(9, &client, 99) + cases[i].progress};
 		struct connect_answer answer;
 
-		connect_answer_find(&plan, &reply, &answer);
+		connect_answer_find(&plan, &memory, &reply, &answer);
 		CHECK_EQ(cases[i].name, answer.event, cases[i].event);
 		CHECK_EQ(cases[i].name, answer.segments[0], cases[i].segments[0]);
 		CHECK_EQ(cases[i].name, answer.segments[1], cases[i].segments[1]);
@@ -171,6 +174,47 @@ static void test_single_segments(void)
 		if (answer.segments[0] != CONNECT_SEND_NONE) {
 			CHECK_EQ(cases[i].name, answer.sequence, reply.acknowledgement);
 			CHECK_EQ(cases[i].name, answer.acknowledgement, reply.sequence + cases[i].acknowledged);
+		}
+	}
+}
+
+/* A governor's opening: cookie, then in any order a segment from before the window and the window itself. */
+static void test_openings(void)
+{
+	static const struct {
+		const char *name;
+		enum connect_behaviour behaviour;
+		uint32_t ahead[3]; /* sequence numbers of three bare segments, beyond the cookie */
+		enum connect_event events[3];
+		enum connect_segment segments[3];
+	} cases[] = {
+		{"probe, window, window again", CONNECT_COMPLETE, {0, 1, 1}, {CONNECT_PROBED, CONNECT_OPENED, CONNECT_NOTHING},
+			{CONNECT_SEND_ACK, CONNECT_SEND_REQUEST, CONNECT_SEND_NONE}},
+		{"window, probe, probe", CONNECT_COMPLETE, {1, 0, 0}, {CONNECT_OPENED, CONNECT_PROBED, CONNECT_PROBED},
+			{CONNECT_SEND_REQUEST, CONNECT_SEND_ACK, CONNECT_SEND_ACK}},
+		{"who answers nothing answers no probe", CONNECT_SYN_ONLY, {0, 1, 0}, {CONNECT_PROBED, CONNECT_OPENED, CONNECT_PROBED},
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE, CONNECT_SEND_NONE}},
+	};
+	struct address client = address_from_v4(0x0a010203);
+	static struct connect_memory memory;
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct connect_plan plan = {.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
+		struct flood_reply reply = {.to = client, .to_port = 99, .flags = FLOOD_REPLY_SYN | FLOOD_REPLY_ACK,
+			.sequence = 0xffffffff, .acknowledgement = connect_sequence(9, &client, 99) + 1};
+		struct connect_answer answer;
+
+		connect_answer_find(&plan, &memory, &reply, &answer);
+		CHECK_EQ(cases[i].name, answer.event, CONNECT_SHAKEN_CLOSED);
+		for (unsigned k = 0; k < 3; k++) {
+			reply.flags = FLOOD_REPLY_ACK;
+			reply.window = 1000;
+			reply.sequence = 0xffffffff + cases[i].ahead[k];
+			connect_answer_find(&plan, &memory, &reply, &answer);
+			CHECK_EQ(cases[i].name, answer.event, cases[i].events[k]);
+			CHECK_EQ(cases[i].name, answer.segments[0], cases[i].segments[k]);
+			if (answer.segments[0] != CONNECT_SEND_NONE)
+				CHECK_EQ(cases[i].name, answer.acknowledgement, 0);
 		}
 	}
 }
@@ -236,6 +280,7 @@ static void test_names(void)
 static const struct check_test tests[] = {
 	{"conversations run as their behaviour says", test_conversations},
 	{"a client answers single segments", test_single_segments},
+	{"a window that opens is told from a probe", test_openings},
 	{"the responder is silent where a node would be", test_responder_silence},
 	{"mixed clients are of all kinds", test_mixed},
 	{"behaviours have names", test_names},
