@@ -382,8 +382,10 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 	if (service->challenge == IMAGE_CHALLENGE_OFF)
 		return REASON_NO_FLOW;
 	if (!cookie_check(stage_cookie_secrets(stage->shared), &work->arrival->packet,
-		    stage_cookie_clock_ns(stage->shared, moment), &fingerprint))
+		    stage_cookie_clock_ns(stage->shared, moment), &fingerprint)) {
+		challenge_bad_count(stage, moment);
 		return REASON_CHALLENGE_BAD;
+	}
 	if (!work->source_ready)
 		source_prefetch(stage->shared, moment->rules, work);
 	if (proven_table_add(stage->shared->proven, work->proven_hash, fingerprint,
