@@ -136,6 +136,7 @@ struct config {
 	uint64_t queues; /* 0: as many as lcores */
 	uint64_t flows_log2, pressure_keys_log2, proven_log2; /* flows: of one lcore */
 	uint64_t idle_sleep_us;
+	uint64_t offload_bans;
 	uint64_t memory_huge;
 	uint64_t start_wait_ms, start_fail; /* enum config_start_fail */
 	struct config_word eal_args[CONFIG_ARGUMENTS_MAX];

@@ -164,6 +164,8 @@ int config_dataplane_args(const struct config *config, struct config_arguments *
 	number_add(&words, "--pressure-keys-log2", config->pressure_keys_log2);
 	number_add(&words, "--proven-log2", config->proven_log2);
 	number_add(&words, "--idle-sleep-us", config->idle_sleep_us);
+	if (config->offload_bans != 0)
+		number_add(&words, "--offload-bans", config->offload_bans);
 	option_add(&words, "--memory", config->memory_huge ? "huge" : "no-huge");
 	number_add(&words, "--start-wait", (config->start_wait_ms + 999) / 1000);
 	option_add(&words, "--start-fail", config->start_fail == CONFIG_START_FAIL_OPEN ? "open" : "closed");

@@ -449,6 +449,9 @@ const struct config_row config_rows[] = {
 	 */
 	COUNT("dataplane.idle_sleep_us", idle_sleep_us, 0, 10000, "1000",
 		"longest sleep of an idle lcore in microseconds; 0: never sleep"),
+	/* each takes two rules for each node address and outside port; devices have some thousand */
+	COUNT("dataplane.offload_bans", offload_bans, 0, 2048, "0",
+		"heaviest banned sources that the outside ports drop, where they can; 0: never"),
 	CHOICE("dataplane.memory", memory_huge, choices_memory, "huge", "huge pages, or ordinary memory"),
 	{.path = "dataplane.eal_args",
 		.type = CONFIG_TYPE_WORDS,

@@ -140,7 +140,8 @@ static const struct {
 	{"socket.output_bytes", true}, {"store.map_bytes", true}, {"store.backup_interval", true},
 	{"ban.peers", true}, {"ban.bans", true}, {"start.fail", false}, {"dataplane.queues", false},
 	{"dataplane.flows_log2", false}, {"dataplane.pressure_keys_log2", false},
-	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false}, {"dataplane.memory", false}};
+	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false}, {"dataplane.offload_bans", false},
+	{"dataplane.memory", false}};
 
 static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
 {

@@ -441,14 +441,14 @@ static void test_dataplane_args(void)
 	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
 		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
 		"3,4", "--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2",
-		"18", "--idle-sleep-us", "1000", "--memory", "no-huge", "--start-wait", "3", "--start-fail",
+		"18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge", "--start-wait", "3", "--start-fail",
 		"open", "--cookie-secret", "/etc/weir/secret", "--eal", "-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
 			"challenge: {secret_file: /etc/weir/secret}\n"
 			"dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"}],\n"
-			" lcores: [3, 4], memory: no-huge, eal_args: [-v]}\n"),
+			" lcores: [3, 4], memory: no-huge, offload_bans: 64, eal_args: [-v]}\n"),
 		0);
 	int n = config_dataplane_args(&config, &arguments);
 	CHECK_EQ("as many arguments", n, (int)CHECK_COUNT(expected));
