@@ -14,6 +14,7 @@ import time
 PR_SET_PDEATHSIG = 1
 HUGE_PAGES_FILE = "/proc/sys/vm/nr_hugepages"
 HUGE_PAGES = 1024  # 2 GiB: flow tables of the dataplane 0.3, tables and bans 0.6, mbufs of two processes 0.2, the rest is slack
+HUGE_TRIES = 10  # a run that has just ended gives its pages back with some delay
 GENERATOR_CPU, SUBJECT_CPU = 0, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -48,13 +49,18 @@ class Rig(contextlib.ExitStack):
         return self
 
     def _huge_pages_take(self):
-        with open(HUGE_PAGES_FILE, encoding="ascii") as file:
-            before = int(file.read())
-        free = _meminfo("HugePages_Free")
-        if free < HUGE_PAGES:
-            self.callback(_huge_pages_write, before)
-            _huge_pages_write(before + HUGE_PAGES - free)
-        if _meminfo("HugePages_Free") < HUGE_PAGES:
+        for _ in range(HUGE_TRIES):
+            missing = HUGE_PAGES - _meminfo("HugePages_Free")
+            if missing <= 0:
+                break
+            # what we add we take away again, whoever else adds or takes some meanwhile
+            added = _huge_pages_add(missing)
+            self.callback(_huge_pages_add, -added)
+            if added < missing:
+                with open("/proc/sys/vm/compact_memory", "w", encoding="ascii") as file:
+                    file.write("1")
+                time.sleep(1)
+        else:
             raise RigError(f"{HUGE_PAGES} free huge pages of 2 MiB are needed and the kernel gave "
                            f"{_meminfo('HugePages_Free')}: memory is short or fragmented")
         subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", self.huge_dir], check=True)
@@ -76,9 +82,14 @@ def _meminfo(key):
         return next(int(line.split()[1]) for line in file if line.startswith(key + ":"))
 
 
-def _huge_pages_write(number):
+def _huge_pages_add(number):
+    """How many more there are afterwards."""
+    with open(HUGE_PAGES_FILE, encoding="ascii") as file:
+        before = int(file.read())
     with open(HUGE_PAGES_FILE, "w", encoding="ascii") as file:
-        file.write(str(number))
+        file.write(str(max(before + number, 0)))
+    with open(HUGE_PAGES_FILE, encoding="ascii") as file:
+        return int(file.read()) - before
 
 
 class Process:
