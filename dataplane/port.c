@@ -54,14 +54,21 @@ __attribute__((format(printf, 2, 3))) static void port_say(const char *device, c
 	fputc('\n', stderr);
 }
 
-/* The kernel interface behind "auto:IFACE" or "driver,iface=IFACE,..."; "" when there is none. */
+static bool port_is_packet(const char *device)
+{
+	return strncmp(device, "net_af_packet", 13) == 0 || strncmp(device, "eth_af_packet", 13) == 0;
+}
+
+/* The kernel interface behind "auto:IFACE" or "driver,iface=IFACE,..."; "" when there is none. Of other drivers' iface= (net_tap,
+ * net_vhost) the device itself makes the interface or socket. */
 static void port_interface_find(const char *device, char ret_interface[PORT_KERNEL_NAME_BYTES])
 {
 	const char *name = strncmp(device, "auto:", 5) == 0 ? device + 5 : strstr(device, "iface=");
+	bool known = strncmp(device, "auto:", 5) == 0 || strncmp(device, "net_af_xdp", 10) == 0 || port_is_packet(device);
 	size_t length;
 
 	ret_interface[0] = '\0';
-	if (!name)
+	if (!known || !name)
 		return;
 	if (strncmp(name, "iface=", 6) == 0)
 		name += 6;
@@ -341,7 +348,7 @@ static int port_named_open(struct port *port, struct rte_mempool *pool, const ui
 		name[length] = '\0';
 		if (strncmp(name, "net_af_xdp", 10) == 0)
 			port->driver = PORT_DRIVER_XDP;
-		else if (strncmp(name, "net_af_packet", 13) == 0 || strncmp(name, "eth_af_packet", 13) == 0)
+		else if (port_is_packet(name))
 			port->driver = PORT_DRIVER_PACKET;
 		rc = port_virtual_attach(port, name, port->device[length] ? port->device + length + 1 : "", &device);
 		if (rc != 0)
