@@ -54,6 +54,9 @@ class ProxyWeir(Weir):
     def begin(self):
         """Both processes and the node's."""
         self.start()
+        self.serve()
+
+    def serve(self):
         self.spawn("server", "node", sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "transfer.py"), "serve",
                    str(TCP_PORT), f"{FIRST_PORT}:first", str(PLAIN_PORT))
         if not wait_for(lambda: "serving" in self.words("server"), 10):

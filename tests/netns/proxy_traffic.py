@@ -254,6 +254,50 @@ def web(suite, weir):
     weir.end("web")
 
 
+def devices(suite):
+    """Ports that are no network interfaces of the kernel."""
+    vhost(suite)
+    tap(suite)
+
+
+def vhost(suite):
+    """Both ports are vhost-user; weir-delay carries frames between them and the kernels, in buffers of 16 kB, which Weir receives in
+    chains of 2 kB each."""
+    with ProxyWeir(line=True, mtu=9000) as weir:
+        sockets = [f"{weir.run_dir}/{side}.sock" for side in ("outside", "inside")]
+        weir.ports = [f"net_vhost{number},iface={path}" for number, path in enumerate(sockets)]
+        weir.start()
+        for name, part, interface, path in (("line", "line", "d0", sockets[0]), ("line2", "governor", "g1", sockets[1])):
+            weir.spawn(name, part, weir.tools["delay"], "--a", f"auto:{interface}", "--b", f"net_virtio_user0,path={path},queues=1")
+        wait_for(lambda: all("the line is up" in weir.words(name) for name in ("line", "line2")), 20)
+        weir.serve()
+        for family, most in ((4, 8960), (6, 8940)):
+            whys = [echoes(weir, family, 3_000_000) for _ in range(2)]
+            with weir.dial(family) as connection:
+                node_mss = transfer.exchange(connection, 1000, 1000)
+                client_mss = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+            suite.check(f"IPv{family}, vhost-user: segments of {most} bytes both ways, checksums match",
+                        whys == [None, None] and (node_mss, client_mss) == (most, most), whys if any(whys) else f"{node_mss}, {client_mss}")
+
+
+def tap(suite):
+    """TAP devices that Weir makes, given to the client and the node. DPDK 22.11's driver takes an MTU of 1504 at most."""
+    with ProxyWeir() as weir:
+        for part, device in (("client", "c0"), ("node", "n0")):
+            weir.inside(part, "ip", "link", "del", device)
+        weir.ports = ["net_tap0,iface=c0", "net_tap1,iface=n0"]
+        weir.start()
+        for part, device in (("client", "c0"), ("node", "n0")):
+            weir.inside("governor", "ip", "link", "set", device, "netns", weir.namespaces[part])
+            weir.inside(part, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+            weir.inside(part, "ip", "link", "set", device, "up")
+        weir.addresses()
+        weir.serve()
+        for family in FAMILIES:
+            why = echoes(weir, family, 3_000_000)
+            suite.check(f"IPv{family}: the proxy between two TAP devices carries 3 MB each way", why is None, why or "")
+
+
 def lcores(suite):
     """Two lcores with a queue each: a cookie, its ACK and both directions of the flow must meet on one of them."""
     with ProxyWeir(queues=2, options=["--lcores", "0,1"]) as weir:
@@ -292,7 +336,7 @@ def monero(suite):
 
 
 SHARED = {"bulk": bulk, "restart": restart, "web": web, "throughput": throughput}  # on one Weir
-OWN = {"sizes": sizes, "faults": faults, "lcores": lcores, "monero": monero}
+OWN = {"sizes": sizes, "devices": devices, "faults": faults, "lcores": lcores, "monero": monero}
 
 
 def main():

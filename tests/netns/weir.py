@@ -122,6 +122,7 @@ class Weir:
         self.run_dir, self.shm_dir, self.state_dir = f"/run/{self.tag}", f"/dev/shm/{self.tag}", f"/var/tmp/{self.tag}"
         self.options, self.line, self.mtu, self.queues = list(options), line, mtu, queues
         self.processes = {}
+        self.ports = ["auto:g0", "auto:g1"]  # outside and inside, as weir-dataplane takes them
         self.config = {
             "instance": "live", "run_dir": self.run_dir, "shm_dir": self.shm_dir, "state_dir": f"{self.state_dir}/state",
             "node": {"addresses": [NODE_V4, NODE_V6]},
@@ -184,16 +185,20 @@ class Weir:
                 self.inside(place, "ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
                             check=False)
                 self.inside(place, "ip", "link", "set", device, "mtu", str(self.mtu), "up")
+        self.addresses()
+
+    def addresses(self):
+        """Of c0 and n0."""
         for part, device, v4, v6, via4, via6 in (("client", "c0", CLIENT_V4, CLIENT_V6, NODE_V4, NODE_V6),
                                                  ("node", "n0", NODE_V4, NODE_V6, CLIENT_V4, CLIENT_V6)):
             self.inside(part, "ip", "addr", "add", f"{v4}/24", "dev", device)
             self.inside(part, "ip", "-6", "addr", "add", f"{v6}/64", "dev", device, "nodad")
             if part == "node":  # whatever source it hears of lives behind the client
-                self.inside(part, "ip", "route", "add", "default", "via", via4)
-                self.inside(part, "ip", "-6", "route", "add", "default", "via", via6)
+                self.inside(part, "ip", "route", "replace", "default", "via", via4)
+                self.inside(part, "ip", "-6", "route", "replace", "default", "via", via6)
             else:  # answers to spoofed sources end here in silence, as most do on the Internet
-                self.inside(part, "ip", "route", "add", "blackhole", "default")
-                self.inside(part, "ip", "-6", "route", "add", "blackhole", "default")
+                self.inside(part, "ip", "route", "replace", "blackhole", "default")
+                self.inside(part, "ip", "-6", "route", "replace", "blackhole", "default")
 
     def client_prefix(self, prefix):
         """Every address of the prefix becomes the client's own."""
@@ -264,7 +269,7 @@ class Weir:
 
     def dataplane_command(self):
         return [self.tools["dataplane"], "--instance", "live", "--run-dir", self.run_dir, "--shm-dir", self.shm_dir, "--outside",
-                "auto:g0", "--inside", "auto:g1", "--memory", "no-huge", *self.options]
+                self.ports[0], "--inside", self.ports[1], "--memory", "no-huge", *self.options]
 
     def start_control(self):
         self.spawn("control", "governor", *self.control_command())
