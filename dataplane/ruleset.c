@@ -35,21 +35,6 @@ static void services_index(struct ruleset *rules)
 }
 _Static_assert(IMAGE_SERVICES_MAX * 2 <= SERVICE_PORT_SLOTS, "probing needs free slots to end");
 
-/* A plain rate of packets a second, with a burst of a tenth of a second: long enough for a batch, short
- * enough to be a limit. */
-static struct token_bucket_profile rate_profile(uint32_t per_s)
-{
-	struct image_rate rate = {.burst = 0, .per_1000_s = 0};
-
-	if (per_s != 0) {
-		rate.burst = per_s / 10 > 0 ? per_s / 10 : 1;
-		if (rate.burst > 1000000)
-			rate.burst = 1000000;
-		rate.per_1000_s = per_s > 1000000 ? 1000000000u : per_s * 1000;
-	}
-	return token_bucket_profile_make(rate);
-}
-
 int ruleset_create(const struct image_view *image, const struct pressure_table *unproven,
 	const struct pressure_table *proven, struct ruleset **ret_rules)
 {
@@ -74,12 +59,12 @@ int ruleset_create(const struct image_view *image, const struct pressure_table *
 	 * earlier. */
 	rules->proven_v4.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->proven_v6.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
-	rules->replies = rate_profile(rules->policy.replies_per_s);
-	rules->reply_prefix = rate_profile(rules->policy.replies_per_prefix_per_s);
-	rules->icmp = rate_profile(rules->policy.icmp_per_s);
-	rules->infrastructure = rate_profile(rules->policy.infrastructure_per_s);
-	rules->other = rate_profile(rules->policy.other_per_s);
-	rules->adopt = rate_profile(rules->policy.adopt_per_s);
+	rules->replies = token_bucket_profile_per_s(rules->policy.replies_per_s);
+	rules->reply_prefix = token_bucket_profile_per_s(rules->policy.replies_per_prefix_per_s);
+	rules->icmp = token_bucket_profile_per_s(rules->policy.icmp_per_s);
+	rules->infrastructure = token_bucket_profile_per_s(rules->policy.infrastructure_per_s);
+	rules->other = token_bucket_profile_per_s(rules->policy.other_per_s);
+	rules->adopt = token_bucket_profile_per_s(rules->policy.adopt_per_s);
 	rules->generation = image->header->generation;
 	*ret_rules = rules;
 	return 0;

@@ -6,6 +6,7 @@
 #include "dataplane/token_bucket.h"
 
 enum { TOKEN_BURST_MAX = 1000000 };
+static const uint64_t TOKEN_SECOND_NS = UINT64_C(1000000000);
 static const uint64_t TOKEN_INTERVAL_MAX_NS = UINT64_C(1000000000000); /* 1 attempt per 1000 s */
 _Static_assert(
 	UINT64_C(1000000000000) * TOKEN_BURST_MAX < UINT64_C(1) << 60, "tolerance + clock never overflow");
@@ -23,6 +24,21 @@ struct token_bucket_profile token_bucket_profile_make(struct image_rate rate)
 	if (profile.interval_ns == 0)
 		profile.interval_ns = 1;
 	profile.tolerance_ns = (burst - 1) * profile.interval_ns;
+	return profile;
+}
+
+struct token_bucket_profile token_bucket_profile_per_s(uint32_t per_s)
+{
+	struct token_bucket_profile profile = {0, 0};
+
+	if (per_s == 0)
+		return profile;
+	profile.interval_ns = TOKEN_SECOND_NS / per_s;
+	if (profile.interval_ns == 0)
+		profile.interval_ns = 1;
+	/* (burst - 1) * interval, with a burst of at least one */
+	if (profile.interval_ns < TOKEN_SECOND_NS / 10)
+		profile.tolerance_ns = TOKEN_SECOND_NS / 10 - profile.interval_ns;
 	return profile;
 }
 

@@ -19,6 +19,9 @@ struct token_bucket_profile {
 /** burst 0 gives a profile without limit. Overflow: burst <= 1e6 and interval <= 1e12 ns, so tolerance <
  * 2^60. */
 struct token_bucket_profile token_bucket_profile_make(struct image_rate rate);
+/** A plain rate of packets a second, up to 10^9, with a burst of a tenth of a second: long enough for a batch, short enough to be a
+ * limit. 0 gives a profile without limit. */
+struct token_bucket_profile token_bucket_profile_per_s(uint32_t per_s);
 /** Take one token if there is one. `state_ns` 0 = a full bucket. */
 bool token_bucket_take(const struct token_bucket_profile *profile, uint64_t *state_ns, uint64_t now_ns);
 /** Would one be there? Takes nothing. */
