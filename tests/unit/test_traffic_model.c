@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Tests of bench/traffic_model.h: every draw lies inside its sources, distributions are what they are called, the same
- * seed draws the same; and of the schedules.
+ * seed draws the same.
  */
 #include <errno.h>
 #include <math.h>
@@ -183,6 +183,14 @@ static void test_refusals(void)
 		{"an exponent of 0", "10.0.0.0/8", "", TRAFFIC_ZIPF, 10, 0, 0},
 		{"an exponent that is no number", "10.0.0.0/8", "", TRAFFIC_ZIPF, 10, NAN, 0},
 		{"a share above 1", "10.0.0.0/8", "", TRAFFIC_SPOOF, 1, 1, 1.5},
+		{"a botnet's spread that is no number", "10.0.0.0/8", "", TRAFFIC_BOTNET, 10, NAN, 0},
+		{"cycling through IPv4", "10.0.0.0/8 fd00::/8", "", TRAFFIC_V6_64, 1, 1, 0},
+		{"cycling through less than a /48", "2001:db8::/56", "", TRAFFIC_V6_48, 1, 1, 0},
+		{"runs of nothing", "10.0.0.0/8", "", TRAFFIC_RECONNECT, 1, 1, 0},
+		{"no patience", "10.0.0.0/8", "", TRAFFIC_ROTATE, 1, 1, 0},
+		{"collisions without a hash", "10.0.0.0/8", "", TRAFFIC_COLLIDE, 1, 1, 0},
+		{"a prefix as a victim", "192.0.2.0/31", "", TRAFFIC_VICTIM, 1, 1, 0},
+		{"no such model", "10.0.0.0/8", "", TRAFFIC_KINDS, 1, 1, 0},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -199,28 +207,213 @@ static void test_refusals(void)
 	}
 }
 
-static void test_schedules(void)
+static struct traffic_model *model_create(const char *name, struct traffic_config config, const char *sources)
 {
-	static const uint64_t s = 1000000000;
+	struct traffic_model *model = NULL;
+	const char *why = "";
+
+	prefixes_add(config.prefixes, &config.n_prefixes, sources);
+	CHECK_EQ(name, traffic_model_create(&config, &model, &why), 0);
+	return model;
+}
+
+/* Rates that differ as they should: the spread of ln(rate), seen through the counts of 100 draws an address on average. */
+static void test_botnet(void)
+{
 	static const struct {
 		const char *name;
-		struct traffic_schedule schedule;
-		uint64_t elapsed_ns, due;
+		double exponent, lowest, highest;
 	} cases[] = {
-		{"constant: nothing at the start", {TRAFFIC_CONSTANT, 1000, 0, 0, 0}, 0, 0},
-		{"constant: half a second", {TRAFFIC_CONSTANT, 1000, 0, 0, 0}, 500000000, 500},
-		{"constant: a slow rate waits for its first", {TRAFFIC_CONSTANT, 0.5, 0, 0, 0}, 1999999999, 0},
-		{"constant: and then sends", {TRAFFIC_CONSTANT, 0.5, 0, 0, 0}, 2000000000, 1},
-		{"ramp: half the rate over its length", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 4 * s, 2000},
-		{"ramp: an eighth of it at half the way", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 2 * s, 500},
-		{"ramp: constant after it", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 5 * s, 3000},
-		{"on-off: on", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 500000000, 500},
-		{"on-off: off stands still", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 2500000000, 1000},
-		{"on-off: the second turn", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 3500000000, 1500},
+		/* the noise of counting alone: 1 / sqrt(100) */
+		{"equal rates", 0, 0.05, 0.2},
+		{"lognormal rates", 1, 0.8, 1.2},
 	};
 
-	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
-		CHECK_EQ(cases[i].name, traffic_schedule_due(&cases[i].schedule, cases[i].elapsed_ns), cases[i].due);
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct traffic_model *model = model_create(cases[i].name,
+			(struct traffic_config){.kind = TRAFFIC_BOTNET, .population = 200, .exponent = cases[i].exponent, .seed = 3},
+			"10.0.0.0/8");
+		struct address seen[200];
+		double counts[200] = {0}, sum = 0, squares = 0;
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < 20000; k++) {
+			struct address address = traffic_model_next(model);
+			unsigned at = 0;
+
+			while (at < n && address_compare(&seen[at], &address) != 0)
+				at++;
+			if (at == n && n < CHECK_COUNT(seen))
+				seen[n++] = address;
+			counts[at]++;
+		}
+		for (unsigned k = 0; k < n; k++) {
+			sum += log(counts[k]);
+			squares += log(counts[k]) * log(counts[k]);
+		}
+		double spread = sqrt(squares / n - sum / n * sum / n);
+		CHECK_TRUE(cases[i].name, n > 190);
+		CHECK_TRUE(cases[i].name, spread > cases[i].lowest && spread < cases[i].highest);
+		traffic_model_destroy(model);
+	}
+}
+
+/* Which subnet the k-th draw comes from. */
+static void test_cycles(void)
+{
+	static const struct {
+		const char *name, *sources;
+		enum traffic_kind kind;
+		uint32_t worker, n_workers;
+		const char *subnets[4];
+		uint8_t length;
+	} cases[] = {
+		{"a /64 after another", "2001:db8::/32", TRAFFIC_V6_64, 0, 1,
+			{"2001:db8::", "2001:db8:0:1::", "2001:db8:0:2::", "2001:db8:0:3::"}, 64},
+		{"two prefixes in turn", "2001:db8::/48 fd00::/16", TRAFFIC_V6_64, 0, 1,
+			{"2001:db8::", "fd00::", "2001:db8:0:1::", "fd00:0:0:1::"}, 64},
+		{"a prefix begins again", "2001:db8::/63", TRAFFIC_V6_64, 0, 1,
+			{"2001:db8::", "2001:db8:0:1::", "2001:db8::", "2001:db8:0:1::"}, 64},
+		{"a /48 after another", "2001:db8::/32", TRAFFIC_V6_48, 0, 1,
+			{"2001:db8::", "2001:db8:1::", "2001:db8:2::", "2001:db8:3::"}, 48},
+		{"the second of two lcores", "2001:db8::/32", TRAFFIC_V6_48, 1, 2,
+			{"2001:db8:1::", "2001:db8:3::", "2001:db8:5::", "2001:db8:7::"}, 48},
+	};
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct traffic_model *model = model_create(cases[i].name,
+			(struct traffic_config){.kind = cases[i].kind, .worker = cases[i].worker, .n_workers = cases[i].n_workers},
+			cases[i].sources);
+
+		for (unsigned k = 0; k < 4; k++) {
+			struct address address = traffic_model_next(model), subnet;
+			struct prefix prefix = {.length = cases[i].length};
+
+			CHECK_EQ(cases[i].name, address_parse(cases[i].subnets[k], &subnet), 0);
+			prefix.address = subnet;
+			CHECK_TRUE(cases[i].name, prefix_contains(&prefix, &address));
+		}
+		traffic_model_destroy(model);
+	}
+}
+
+static void test_turns(void)
+{
+	struct traffic_model *model = model_create("slow",
+		(struct traffic_config){.kind = TRAFFIC_SLOW, .population = 5, .seed = 4}, "10.0.0.0/8");
+	struct address first[5];
+
+	for (unsigned i = 0; i < 5; i++)
+		first[i] = traffic_model_next(model);
+	for (unsigned i = 0; i < 20; i++) {
+		struct address address = traffic_model_next(model);
+
+		CHECK_EQ("each source in its turn", address_compare(&address, &first[i % 5]), 0);
+	}
+	traffic_model_destroy(model);
+
+	model = model_create("reconnect",
+		(struct traffic_config){.kind = TRAFFIC_RECONNECT, .population = 1000, .run = 4, .seed = 4}, "10.0.0.0/8");
+	unsigned same = 0;
+	for (unsigned i = 0; i < 25; i++) {
+		struct address run = traffic_model_next(model);
+
+		for (unsigned k = 1; k < 4; k++) {
+			struct address address = traffic_model_next(model);
+
+			same += address_compare(&address, &run) == 0;
+		}
+	}
+	CHECK_EQ("runs of four", same, 75);
+	traffic_model_destroy(model);
+
+	model = model_create("victim", (struct traffic_config){.kind = TRAFFIC_VICTIM}, "192.0.2.7 2001:db8::7");
+	unsigned v4 = 0, others = 0;
+	for (unsigned i = 0; i < 10; i++) {
+		struct address address = traffic_model_next(model);
+
+		v4 += address_is_v4(&address);
+		others += !any_contains("192.0.2.7 2001:db8::7", &address);
+	}
+	CHECK_EQ("both victims in turn", v4, 5);
+	CHECK_EQ("and nobody else", others, 0);
+	traffic_model_destroy(model);
+}
+
+static uint64_t hash_of_last_byte(const struct address *address)
+{
+	return (uint64_t)(address->bytes[15] & 0x0f) << 52;
+}
+
+static void test_collisions(void)
+{
+	struct traffic_model *model = model_create("collide",
+		(struct traffic_config){.kind = TRAFFIC_COLLIDE, .population = 50, .seed = 4, .hash = hash_of_last_byte}, "10.0.0.0/8");
+	unsigned elsewhere = 0;
+
+	for (unsigned i = 0; i < 1000; i++)
+		elsewhere += (traffic_model_next(model).bytes[15] & 0x0f) != 0;
+	CHECK_EQ("every source falls into the one place", elsewhere, 0);
+	traffic_model_destroy(model);
+}
+
+/* Sources that are answered stay; those that are not move on after `run` packets. */
+static void test_rotation(void)
+{
+	struct traffic_model *model = model_create("rotate",
+		(struct traffic_config){.kind = TRAFFIC_ROTATE, .population = 2, .run = 3, .seed = 4}, "10.0.0.0/8");
+	struct address stays = traffic_model_next(model), moves = traffic_model_next(model);
+	unsigned stayed = 0, moved = 0;
+
+	CHECK_TRUE("it listens", traffic_model_listens(model));
+	for (unsigned i = 1; i < 30; i++) {
+		traffic_model_answered(model, &stays);
+		struct address first = traffic_model_next(model), second = traffic_model_next(model);
+
+		stayed += address_compare(&first, &stays) == 0;
+		if (address_compare(&second, &moves) != 0) {
+			moved++;
+			moves = second;
+		}
+	}
+	CHECK_EQ("who is answered stays", stayed, 29);
+	CHECK_EQ("who is not moves after three packets", moved, 9);
+	traffic_model_destroy(model);
+}
+
+/* Several lcores: the same population, other draws. */
+static void test_workers(void)
+{
+	struct traffic_config config = {.kind = TRAFFIC_CGNAT, .population = 16, .seed = 4, .n_workers = 2};
+	struct traffic_model *a = model_create("first", config, "10.0.0.0/8");
+	config.worker = 1;
+	struct traffic_model *b = model_create("second", config, "10.0.0.0/8");
+	struct address population[16];
+	unsigned n = 0, strangers = 0, equal = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct address address = traffic_model_next(a), other = traffic_model_next(b);
+		unsigned at = 0;
+
+		equal += address_compare(&address, &other) == 0;
+		while (at < n && address_compare(&population[at], &address) != 0)
+			at++;
+		if (at == n && n < CHECK_COUNT(population))
+			population[n++] = address;
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		struct address address = traffic_model_next(b);
+		unsigned at = 0;
+
+		while (at < n && address_compare(&population[at], &address) != 0)
+			at++;
+		strangers += at == n;
+	}
+	CHECK_EQ("the population is shared", strangers, 0);
+	/* one in 16: 62; 5 standard deviations are 38 */
+	CHECK_NEAR("the draws are not", equal, 62, 38);
+	traffic_model_destroy(a);
+	traffic_model_destroy(b);
 }
 
 static const struct check_test tests[] = {
@@ -229,6 +422,11 @@ static const struct check_test tests[] = {
 	{"zipf favours the first rank as it should", test_zipf},
 	{"a seed repeats itself", test_seed},
 	{"what cannot be drawn is refused", test_refusals},
-	{"schedules are functions of time", test_schedules},
+	{"a botnet's rates are spread", test_botnet},
+	{"IPv6 subnets come one after another", test_cycles},
+	{"turns, runs and victims", test_turns},
+	{"colliding sources collide", test_collisions},
+	{"unanswered sources move on", test_rotation},
+	{"lcores share populations", test_workers},
 };
 CHECK_MAIN("traffic_model", tests)
