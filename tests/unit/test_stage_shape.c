@@ -152,6 +152,7 @@ static void test_distinct(void)
 	struct address client;
 
 	world->policy.clients_per_limit = 100;
+	world->policy.proven_lifetime_ms = 1000; /* even where proofs are forgotten at once */
 	world_start(world);
 	for (unsigned round = 0; round < 2000; round++) {
 		now_ns += UINT64_C(1000000000);
@@ -382,7 +383,11 @@ static void test_budget_is_kept(void)
 static void test_monitor(void)
 {
 	struct world *world = world_create();
+	struct pressure_handle handle;
+	struct address client;
+	struct moment moment;
 	unsigned forwarded = 0;
+	uint32_t load;
 
 	world->policy.mode = IMAGE_MODE_MONITOR;
 	world->policy.proven_rate_v4[IMAGE_LEVEL_NEAR] = (struct image_rate){100, 1};
@@ -395,6 +400,13 @@ static void test_monitor(void)
 	}
 	CHECK_EQ("monitor mode drops nobody", forwarded, 100u);
 	CHECK_TRUE("but says whom it would", world_reason(world, REASON_SHAPED) > 50);
+	CHECK_EQ("address", address_parse("203.0.113.8", &client), 0);
+	moment = moment_make(world->shared, world->rules, world->now_ns);
+	pressure_table_prefetch(world->shared->proven_opens, &client, &handle);
+	load = pressure_table_load(world->shared->proven_opens, &handle, IMAGE_LEVEL_NEAR, world->now_ns);
+	source_proven(world->stage, &moment, &client, 0);
+	CHECK_NEAR("and a connection stands for itself alone",
+		pressure_table_load(world->shared->proven_opens, &handle, IMAGE_LEVEL_NEAR, world->now_ns) - load, 16, 2);
 	world_destroy(world);
 }
 
