@@ -111,6 +111,7 @@ struct config {
 	size_t n_prices;
 
 	uint64_t limit_hard, limit_soft, soft_mode, soft_delay_max_ms, reserved_slots;
+	uint64_t disconnects_per_s;
 	uint64_t concurrency_v4[IMAGE_LEVEL_COUNT], concurrency_v6[IMAGE_LEVEL_COUNT];
 	struct config_rate proven_v4[IMAGE_LEVEL_COUNT], proven_v6[IMAGE_LEVEL_COUNT];
 	struct config_rate unproven_v4[IMAGE_LEVEL_COUNT], unproven_v6[IMAGE_LEVEL_COUNT];

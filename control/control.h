@@ -37,6 +37,7 @@ struct control {
 	int64_t started_ms;
 	uint64_t flows_dumped, flows_proven_dumped; /* of the running or last flow dump */
 	uint64_t next_second_ns;
+	uint64_t disconnect_full_ns; /* when all of limits.disconnects_per_s is free again */
 	bool lists_changed; /* the publisher's copy is old */
 	bool resyncing;
 	bool places_lost; /* said already */

@@ -141,7 +141,7 @@ static const struct {
 	{"ban.peers", true}, {"ban.bans", true}, {"start.fail", false}, {"dataplane.queues", false},
 	{"dataplane.flows_log2", false}, {"dataplane.pressure_keys_log2", false},
 	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false}, {"dataplane.offload_bans", false},
-	{"dataplane.memory", false}};
+	{"challenge.secret_file", false}, {"dataplane.memory", false}};
 
 static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
 {

@@ -169,6 +169,10 @@ int governor_report(struct governor *governor, const struct peer_name *peer, enu
 	const char *evidence, bool proven, int64_t now_ms, struct peer_report_result *ret_result);
 /** Bind an id to an address (from peer.bind). -ENOSPC. */
 int governor_bind(struct governor *governor, const char *id, const struct address *address, uint16_t port, const char *agent, int64_t now_ms);
+/** The node or an operator wants a peer's connections closed: RST to both sides. ret_closed: how many of them are known to be open, which
+ * may be too few. -ENOENT: nobody is bound to this id. */
+int governor_disconnect(
+	struct governor *governor, const struct peer_name *peer, const char *reason, int64_t now_ms, uint32_t *ret_closed);
 int governor_tag_trusted(struct governor *governor, const struct peer_name *peer, bool trusted, int64_t now_ms);
 /** An event from the dataplane (policy.md 2.3 table). Unproven ones change nothing. */
 void governor_dataplane_event(struct governor *governor, const struct event_record *event, int64_t now_ms);

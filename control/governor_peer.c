@@ -164,6 +164,42 @@ int governor_bind(struct governor *governor, const char *id, const struct addres
 	return 0;
 }
 
+int governor_disconnect(
+	struct governor *governor, const struct peer_name *name, const char *reason, int64_t now_ms, uint32_t *ret_closed)
+{
+	struct address address = name->address;
+	uint16_t port = name->port;
+	uint32_t open = 0;
+	governor_clock(governor, now_ms);
+	if (name->id[0] != '\0') {
+		uint32_t index = governor_peer_named(governor, name);
+		const struct peer_record *peer = index != RECORD_NONE ? peer_table_at(&governor->peers, index) : NULL;
+		if (peer == NULL || !peer->bound)
+			return -ENOENT;
+		address = peer->address;
+		port = peer->port;
+	}
+	uint32_t host = peer_table_find_host(&governor->peers, &address); /* who counts connections */
+	if (host != RECORD_NONE) {
+		struct peer_record *peer = peer_table_at(&governor->peers, host);
+		governor_flows_settle(governor, peer);
+		open = port != 0 && peer->connections > 1 ? 1 : peer->connections;
+	}
+	if (governor->effects.cut != NULL)
+		governor->effects.cut(governor->effects.context, &address, port);
+	struct event_text text;
+	struct prefix prefix = prefix_of(&address, PREFIX_HOST_LENGTH);
+	event_begin(&text, governor, "governor.disconnect");
+	event_string(&text, "id", name->id);
+	event_prefix(&text, &prefix);
+	if (port != 0)
+		event_number(&text, "port", port);
+	event_string(&text, "reason", reason);
+	event_end(&text);
+	*ret_closed = open;
+	return 0;
+}
+
 int governor_tag_trusted(struct governor *governor, const struct peer_name *name, bool trusted, int64_t now_ms)
 {
 	governor_clock(governor, now_ms);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * peer.bind, peer.report, peer.get, peer.tag.
+ * peer.bind, peer.report, peer.get, peer.disconnect, peer.tag.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "control/rpc_private.h"
+
+#define SECOND_NS UINT64_C(1000000000)
 
 static const char *const states[] = {"healthy", "disconnect", "banned"};
 
@@ -205,6 +207,41 @@ void rpc_peer_get(struct rpc_request *request)
 		json_object_set_new(request->result, "client", client_json(info.agent));
 	if (request->result != NULL && info.name.port != 0)
 		json_object_set_new(request->result, "port", json_integer(info.name.port));
+}
+
+/* One of limits.disconnects_per_s, which all may be used at once. */
+static bool disconnect_take(struct control *control)
+{
+	uint64_t per_s = control->config.disconnects_per_s, now_ns = control->clock.mono_ns;
+	uint64_t full_ns = control->disconnect_full_ns > now_ns ? control->disconnect_full_ns : now_ns;
+	if (per_s == 0)
+		return true;
+	full_ns += SECOND_NS / per_s;
+	if (full_ns > now_ns + SECOND_NS)
+		return false;
+	control->disconnect_full_ns = full_ns;
+	return true;
+}
+
+void rpc_peer_disconnect(struct rpc_request *request)
+{
+	struct control *control = request->control;
+	const char *reason = rpc_text(request, "reason");
+	struct peer_name name;
+	uint32_t closed = 0;
+	if (!rpc_peer(request, &name))
+		return;
+	if (!disconnect_take(control)) {
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "rate", "more than %llu peers a second: try again in a second",
+			(unsigned long long)control->config.disconnects_per_s);
+		return;
+	}
+	int error = governor_disconnect(
+		control->governor, &name, reason != NULL ? reason : "", control->clock.wall_ms, &closed);
+	if (error != 0)
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
+	else
+		request->result = json_pack("{s:I}", "closed", (json_int_t)closed);
 }
 
 void rpc_peer_tag(struct rpc_request *request)

@@ -36,6 +36,25 @@ static json_t *bans_json(struct control *control)
 	return bans;
 }
 
+static uint64_t counter_of(const struct dataplane_status *status, enum counter counter)
+{
+	return atomic_load_explicit(&status->total.values[counter], memory_order_relaxed);
+}
+
+/* How often and how long: of lcores in flood mode and of services under pressure, summed over lcores. Times are the running dataplane's,
+ * counts are those that this control was told. */
+static json_t *flood_json(const struct dataplane_status *dataplane, const struct governor_stats *stats)
+{
+	json_t *flood = json_object();
+	put_u64(flood, "lcores", counter_of(dataplane, COUNTER_FLOOD_MODE));
+	put_u64(flood, "floods", stats->floods);
+	json_object_set_new(flood, "flood_s", json_real((double)counter_of(dataplane, COUNTER_FLOOD_MODE_MS) / 1000.0));
+	put_u64(flood, "services", counter_of(dataplane, COUNTER_UNDER_PRESSURE));
+	put_u64(flood, "pressures", stats->pressures);
+	json_object_set_new(flood, "pressure_s", json_real((double)counter_of(dataplane, COUNTER_PRESSURE_MS) / 1000.0));
+	return flood;
+}
+
 void rpc_governor_status(struct rpc_request *request)
 {
 	struct control *control = request->control;
@@ -43,14 +62,12 @@ void rpc_governor_status(struct rpc_request *request)
 	struct governor_stats stats;
 	dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
 	governor_stats(control->governor, &stats);
-	const _Atomic uint64_t *values = dataplane.total.values;
-	request->result = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "profile",
+	request->result = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "profile",
 		control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap", "mode",
 		control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "connected",
-		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_PROVEN], memory_order_relaxed)),
-		"pending",
-		json_u64(atomic_load_explicit(&values[COUNTER_FLOWS_HALF_OPEN], memory_order_relaxed)),
-		"known", json_u64(stats.peers), "bans", bans_json(control));
+		json_u64(counter_of(&dataplane, COUNTER_FLOWS_PROVEN)), "pending",
+		json_u64(counter_of(&dataplane, COUNTER_FLOWS_HALF_OPEN)), "known", json_u64(stats.peers), "bans",
+		bans_json(control), "flood", flood_json(&dataplane, &stats));
 }
 
 static json_t *control_json(struct rpc_request *request)

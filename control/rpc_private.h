@@ -135,6 +135,7 @@ void rpc_why(struct rpc_request *request);
 void rpc_peer_bind(struct rpc_request *request);
 void rpc_peer_report(struct rpc_request *request);
 void rpc_peer_get(struct rpc_request *request);
+void rpc_peer_disconnect(struct rpc_request *request);
 void rpc_peer_tag(struct rpc_request *request);
 void rpc_governor_status(struct rpc_request *request);
 void rpc_status(struct rpc_request *request);

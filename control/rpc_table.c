@@ -76,6 +76,8 @@ static const struct rpc_parameter peer_report[] = {PEER,
 	{"reason", RPC_TYPE_TEXT, true, 0, GOVERNOR_TEXT_MAX - 1, NULL},
 	TEXT("evidence", 0, GOVERNOR_TEXT_MAX - 1), FLAG("proven"), END};
 static const struct rpc_parameter peer_get[] = {PEER, END};
+static const struct rpc_parameter peer_disconnect[] = {PEER, TEXT("reason", 0, GOVERNOR_TEXT_MAX - 1),
+	{"code", RPC_TYPE_INTEGER, false, 0, UINT32_MAX, NULL}, END};
 static const struct rpc_parameter peer_tag[] = {PEER, {"trusted", RPC_TYPE_FLAG, true, 0, 0, NULL}, END};
 static const struct rpc_parameter subscribe[] = {
 	{"names", RPC_TYPE_TEXTS, false, 0, RPC_EVENT_NAMES, NULL}, END};
@@ -122,8 +124,13 @@ const struct rpc_method rpc_methods[] = {
 		"in,"
 		"rtt_ms,bans[],history[],client{kind,version,os}?,port?",
 		"What is known of a peer.", rpc_peer_get},
+	{"peer.disconnect", true, peer_disconnect, "closed",
+		"Close a peer's connections with a RST to both sides: of an id those of its address and port, of an address with port "
+		"that one, of an address all. closed is how many are known to be open. At most limits.disconnects_per_s: busy beyond.",
+		rpc_peer_disconnect},
 	{"peer.tag", true, peer_tag, "tags{trusted}", "A trusted peer is never penalised.", rpc_peer_tag},
-	{"governor.status", false, NULL, "profile,mode,connected,pending,known,bans{}",
+	{"governor.status", false, NULL,
+		"profile,mode,connected,pending,known,bans{},flood{lcores,floods,flood_s,services,pressures,pressure_s}",
 		"The governor in short.", rpc_governor_status},
 	{"status", false, NULL, "version,control{},dataplane{},counters{},reasons{},bans{},image{},store{}",
 		"Everything that weirctl status shows.", rpc_status},

@@ -163,7 +163,107 @@ static void test_end_in_the_turn_of_a_command(void)
 	CHECK_EQ("nothing is left", system(command), 0);
 }
 
+static void tell(enum event_kind kind, uint8_t service, uint16_t port)
+{
+	struct event_record event = {.kind = (uint8_t)kind, .service = service, .client_port = port, .protocol = 6,
+		.flags = EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE};
+	struct address client;
+	CHECK_EQ("address", address_parse("203.0.113.9", &client), 0);
+	memcpy(event.client, client.bytes, sizeof(event.client));
+	governor_dataplane_event(control.governor, &event, control.clock.wall_ms);
+}
+
+/* The last command of the log. */
+static const struct command_record *last_command(void)
+{
+	struct control_payload *payload = publisher_payload(control.publisher);
+	return &payload->records[(payload->head_sequence - 1) % COMMAND_LOG_RECORDS];
+}
+
+static bool cuts(const struct command_record *record, const char *text, uint16_t port)
+{
+	struct address address;
+	return address_parse(text, &address) == 0 && record->kind == COMMAND_FLOW_CUT && record->port == port &&
+	       memcmp(record->address, address.bytes, sizeof(record->address)) == 0;
+}
+
+static void test_disconnect(void)
+{
+	if (!world_open())
+		return;
+	CHECK_CONTAINS("an operator listens",
+		call(reader, &reader_lines, CALL("events.subscribe", "{\"names\":[\"governor.disconnect\"]}")), "true");
+	for (uint16_t port = 4000; port < 4003; port++)
+		tell(EVENT_FLOW_PROVEN, 0, port);
+	CHECK_CONTAINS("an address and port is one connection",
+		call(admin, &admin_lines,
+			CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\",\"port\":4001,\"reason\":\"worst\"}")),
+		"\"closed\":1}");
+	CHECK_TRUE("it alone is cut", cuts(last_command(), "203.0.113.9", 4001));
+	CHECK_CONTAINS("the event says why", reader_lines.text, "\"event\":\"governor.disconnect\"");
+	CHECK_CONTAINS("the event says why", reader_lines.text, "\"port\":4001,\"reason\":\"worst\"");
+	CHECK_CONTAINS("an address is all of its connections",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "\"closed\":3}");
+	CHECK_TRUE("all are cut", cuts(last_command(), "203.0.113.9", 0));
+	CHECK_CONTAINS("an address that nothing is known of may have some all the same",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.77\"}")), "\"closed\":0}");
+	CHECK_TRUE("so they are cut", cuts(last_command(), "203.0.113.77", 0));
+	call(admin, &admin_lines, CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
+	CHECK_CONTAINS("an id is the connection that it is bound to",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\",\"code\":3}")), "\"closed\":1}");
+	CHECK_TRUE("it alone is cut", cuts(last_command(), "203.0.113.9", 4002));
+	CHECK_CONTAINS("nobody is behind another id",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-2\"}")), "no such peer");
+	CHECK_CONTAINS("a reader may not",
+		call(reader, &reader_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "error");
+	world_close();
+}
+
+static void test_disconnect_rate(void)
+{
+	unsigned closed = 0, busy = 0;
+	if (!world_open())
+		return;
+	uint64_t before = publisher_payload(control.publisher)->head_sequence;
+	uint64_t began_ns = control.clock.mono_ns;
+	for (unsigned i = 0; i < 30; i++) {
+		const char *answer = call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}"));
+		closed += strstr(answer, "\"closed\"") != NULL;
+		busy += strstr(answer, "\"code\":3") != NULL;
+	}
+	uint64_t allowed = 10 + (control.clock.mono_ns - began_ns) / 100000000 + 1;
+	CHECK_TRUE("ten at once, then one each tenth of a second", closed >= 10 && closed <= allowed);
+	CHECK_EQ("the others are told to wait", busy, 30 - closed);
+	CHECK_EQ("and cut nobody", publisher_payload(control.publisher)->head_sequence - before, closed);
+	control.disconnect_full_ns = 0;
+	CHECK_CONTAINS("after a second it goes on",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "\"closed\"");
+	world_close();
+}
+
+static void test_floods(void)
+{
+	if (!world_open())
+		return;
+	call(reader, &reader_lines, CALL("events.subscribe", "{\"names\":[\"flood.enter\",\"flood.leave\"]}"));
+	forget(&reader_lines);
+	tell(EVENT_FLOOD_ENTER, 255, 0);
+	CHECK_CONTAINS("an lcore's flood mode", reader_lines.text, "\"event\":\"flood.enter\",\"scope\":\"lcore\",\"rate_pps\":0}");
+	forget(&reader_lines);
+	tell(EVENT_FLOOD_LEAVE, 1, 0);
+	CHECK_CONTAINS("a service's pressure", reader_lines.text,
+		"\"event\":\"flood.leave\",\"scope\":\"service\",\"service\":1,\"seconds\":0}");
+	tell(EVENT_FLOOD_ENTER, 1, 0);
+	tell(EVENT_FLOOD_ENTER, 0, 0);
+	CHECK_CONTAINS("both are counted", call(reader, &reader_lines, CALL("governor.status", "{}")),
+		"\"flood\":{\"lcores\":0,\"floods\":1,\"flood_s\":0.0,\"services\":0,\"pressures\":2,\"pressure_s\":0.0}");
+	world_close();
+}
+
 static const struct check_test tests[] = {
+	{"peers are disconnected", test_disconnect},
+	{"so many a second", test_disconnect_rate},
+	{"floods are told and counted", test_floods},
 	{"an answer tells what is in force", test_bans_in_force},
 	{"a banned id is refused when it is bound", test_banned_ids},
 	{"a wall clock that is set back", test_clock_set_back},
