@@ -306,6 +306,46 @@ static void test_pressure(void)
 	pressure_table_destroy(table);
 }
 
+/* Prices so high that each charge nearly fills a counter: what all threads add at once must not wrap it. */
+static void *price_work(void *argument)
+{
+	struct worker *worker = argument;
+	const uint32_t prices[IMAGE_LEVEL_COUNT] = {
+		PRESSURE_PRICE_MAX, PRESSURE_PRICE_MAX, PRESSURE_PRICE_MAX, PRESSURE_PRICE_MAX};
+	struct address address = address_from_v4(0xc0000201);
+	struct pressure_handle handle;
+
+	for (int i = 0; i < CHARGES * 20; i++) {
+		pressure_table_prefetch(worker->table, &address, &handle);
+		pressure_table_charge_priced(
+			worker->table, &handle, prices, SECOND_NS, (uint32_t)random_next(&worker->seed));
+	}
+	return NULL;
+}
+
+static void test_prices(void)
+{
+	struct pressure_table *table = NULL;
+	struct address address = address_from_v4(0xc0000201), neighbour = address_from_v4(0xc0000301);
+	struct pressure_handle handle;
+	uint32_t before = 0;
+
+	CHECK_EQ("a table is made", pressure_table_create(1024, 60000, &test_key, &table_memory_heap, &table),
+		0);
+	workers_run(price_work, table);
+	pressure_table_prefetch(table, &address, &handle);
+	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
+		uint32_t load = pressure_table_load(table, &handle, (enum image_level)level, SECOND_NS);
+
+		CHECK_TRUE("full, and no less full than the level below", load >= 50000 && load >= before);
+		before = load;
+	}
+	pressure_table_prefetch(table, &neighbour, &handle);
+	CHECK_EQ("nothing ran over into the neighbour",
+		pressure_table_load(table, &handle, IMAGE_LEVEL_NEAR, SECOND_NS), 0u);
+	pressure_table_destroy(table);
+}
+
 enum { BURST = 1000 };
 static const struct token_bucket_profile burst_only = {
 	.interval_ns = SECOND_NS, .tolerance_ns = (BURST - 1) * SECOND_NS};
@@ -365,6 +405,7 @@ static const struct check_test tests[] = {
 	{"readers of lists see what a command said", test_lists},
 	{"concurrency is exact under threads", test_concurrency},
 	{"pressure counts the attempts of all lcores", test_pressure},
+	{"prices of all lcores do not wrap a counter", test_prices},
 	{"proofs are not mixed up", test_proven},
 };
 CHECK_MAIN("tables_threads", tests)
