@@ -204,7 +204,7 @@ bool dataplane_link_tick(struct dataplane_link *link, uint64_t mono_ns)
 	}
 	uint64_t lost = link->events.lost;
 	bool more = dataplane_events_read(&link->events, &link->callbacks);
-	if (link->events.lost != lost)
+	if (link->events.lost != lost || (link->dump_running && mono_ns >= link->next_dump_ns + DUMP_LOST_NS))
 		link->dump_wanted = true;
 	if (link->dump_wanted)
 		dump_ask(link, mono_ns);

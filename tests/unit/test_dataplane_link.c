@@ -243,6 +243,73 @@ static void test_socket(void)
 	world_close();
 }
 
+/* The number of dumps that were asked for since the last look; ret_cookie is the last one's. */
+static unsigned dumps_asked(uint64_t *ret_cookie)
+{
+	struct link_message message;
+	unsigned n = 0;
+	while (recv(peer, &message, sizeof(message), MSG_DONTWAIT) == sizeof(message)) {
+		if (message.kind != LINK_FLOW_DUMP)
+			continue;
+		*ret_cookie = message.cookie;
+		n++;
+	}
+	return n;
+}
+
+static void dump_end(uint64_t cookie, uint64_t mono_ns)
+{
+	struct link_flows end = {.message = {LINK_VERSION, LINK_FLOWS, cookie}};
+	CHECK_TRUE("the end of a dump", send(peer, &end, offsetof(struct link_flows, flows), 0) > 0);
+	dataplane_link_on_input(link_, mono_ns);
+}
+
+/* Fill a ring beyond its end, then read it: `lost` events less came than happened. */
+static void lose(unsigned lost, uint64_t mono_ns)
+{
+	push(0, EVENT_RING_RECORDS + lost);
+	while (dataplane_link_tick(link_, mono_ns))
+		;
+	(void)dataplane_link_tick(link_, mono_ns);
+}
+
+static void test_lost_events(void)
+{
+	uint64_t cookie = 0;
+	world_open();
+	segment_make(1);
+	(void)dataplane_link_tick(link_, SECOND);
+	peer = accept(listener, NULL, NULL);
+	CHECK_EQ("the flows are asked for at the start", dumps_asked(&cookie), 1u);
+	dump_end(cookie, SECOND);
+	push(0, EVENT_RING_RECORDS);
+	while (dataplane_link_tick(link_, 3 * SECOND))
+		;
+	CHECK_EQ("a full ring of which nothing was lost needs no dump", dumps_asked(&cookie), 0u);
+	lose(1, 4 * SECOND);
+	CHECK_EQ("one lost event asks for the flows", dumps_asked(&cookie), 1u);
+	(void)dataplane_link_tick(link_, 5 * SECOND);
+	CHECK_EQ("once", dumps_asked(&cookie), 0u);
+	lose(10, 6 * SECOND);
+	CHECK_EQ("while a dump runs no other begins", dumps_asked(&cookie), 0u);
+	dump_end(cookie, 6 * SECOND);
+	(void)dataplane_link_tick(link_, 6 * SECOND);
+	CHECK_EQ("but what was lost meanwhile is not forgotten", dumps_asked(&cookie), 1u);
+	dump_end(cookie, 6 * SECOND);
+	for (uint64_t ns = 6 * SECOND; ns < 7 * SECOND; ns += SECOND / 10) {
+		lose(3, ns);
+		CHECK_EQ("at most one a second", dumps_asked(&cookie), 0u);
+	}
+	(void)dataplane_link_tick(link_, 7 * SECOND);
+	CHECK_EQ("the next one after it", dumps_asked(&cookie), 1u);
+	(void)dataplane_link_tick(link_, 17 * SECOND);
+	CHECK_EQ("it has ten seconds to end", dumps_asked(&cookie), 0u);
+	(void)dataplane_link_tick(link_, 18 * SECOND);
+	CHECK_EQ("a dump that never ends is asked for again, or the counts would stay wrong", dumps_asked(&cookie), 1u);
+	CHECK_EQ("three dumps ended", n_dumps, 3u);
+	world_close();
+}
+
 static void test_removed_file(void)
 {
 	struct dataplane_status status;
@@ -268,6 +335,7 @@ static const struct check_test tests[] = {
 	{"without a dataplane nothing is wrong", test_absent},
 	{"every event is read once", test_events},
 	{"the socket is believed as far as it makes sense", test_socket},
+	{"lost events ask for the flows", test_lost_events},
 	{"a segment whose file was removed", test_removed_file},
 };
 CHECK_MAIN("dataplane_link", tests)
