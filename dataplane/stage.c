@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * THE decision: a burst of parsed frames in, one decision each out. Start reading here, then stage_tcp.c and
- * stage_attempt.c. Three phases over the whole burst, so that memory of one packet is fetched while another
+ * stage_attempt.c. Four phases over the whole burst, so that memory of one packet is fetched while another
  * is decided. Thread: owning lcore, RCU online. No clock, lock, allocation or system call.
  */
 #include "dataplane/stage_private.h"
@@ -63,7 +63,7 @@ static void find_quoted(const struct ruleset *rules, const struct arrival *arriv
 	work->has_key = true;
 }
 
-/* Phase 1 of 3: classify, hash the flow and prefetch its index. */
+/* Phase 1 of 4: classify, hash the flow and prefetch its index. */
 static void phase_classify(struct stage *stage, const struct moment *moment, struct arrival *const arrivals[],
 	unsigned n, struct work works[])
 {
@@ -88,7 +88,15 @@ static void phase_classify(struct stage *stage, const struct moment *moment, str
 	}
 }
 
-/* Phase 2 of 3: find the flow; what looks like an attempt gets its source's lines prefetched. */
+static bool is_attempt(const struct work *work)
+{
+	const struct packet *packet = &work->arrival->packet;
+
+	return work->flow == NULL && work->service != SERVICE_NONE && work->arrival->side == SIDE_OUTSIDE &&
+	       (packet->kind == PACKET_KIND_UDP || packet_is_attempt_tcp(packet));
+}
+
+/* Phase 2 of 4: find the flow; for attempts, the lines that say who the source is. */
 static void phase_lookup(struct stage *stage, const struct moment *moment, struct work works[], unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -99,10 +107,17 @@ static void phase_lookup(struct stage *stage, const struct moment *moment, struc
 		work->flow = flow_table_lookup(stage->flows, &work->key, work->flow_hash);
 		work->flow_changes = stage->flow_changes;
 		activity_prefetch(stage, work->flow);
-		if (work->flow == NULL && work->service != SERVICE_NONE &&
-			work->arrival->side == SIDE_OUTSIDE)
-			source_prefetch(stage->shared, moment->rules, work);
+		if (is_attempt(work))
+			source_prefetch_identity(stage->shared, moment->rules, work);
 	}
+}
+
+/* Phase 3 of 4: the banned and the strangers of a flood need no more lines; the others' counters are fetched. */
+static void phase_look(struct stage *stage, const struct moment *moment, struct work works[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (works[i].identity_ready)
+			stage_attempt_look(stage, moment, &works[i]);
 }
 
 /* RFC 5927: it must quote data in flight, which a blind sender does not know. Half-open flows have none to check. */
@@ -279,7 +294,7 @@ static void conclude(struct stage *stage, const struct moment *moment, struct wo
 	}
 }
 
-/* Phase 3 of 3: decide in order of arrival and update. */
+/* Phase 4 of 4: decide in order of arrival and update. */
 static void phase_decide(struct stage *stage, const struct moment *moment, struct work works[], unsigned n,
 	struct decision decisions[])
 {
@@ -306,5 +321,6 @@ void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct
 		n = STAGE_BURST_MAX;
 	phase_classify(stage, &moment, arrivals, n, works);
 	phase_lookup(stage, &moment, works, n);
+	phase_look(stage, &moment, works, n);
 	phase_decide(stage, &moment, works, n, decisions);
 }

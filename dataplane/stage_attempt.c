@@ -254,17 +254,53 @@ static enum reason check_proof(struct stage *stage, const struct moment *moment,
 	return check_unproven(stage, moment, work, source, decision);
 }
 
-/* Row 6. */
-static enum reason check_source(const struct moment *moment, const struct work *work, struct source *source)
+/* Row 8 for a service that challenges every stranger now. Its SYN is asked for nothing but bans and proof, and charges no
+ * prefix: who comes back with a proof meets all of it, and who does not leaves nothing behind. */
+static bool challenges_strangers(const struct stage *stage, const struct moment *moment, const struct work *work)
 {
-	struct source_answer answer;
-	enum reason reason =
-		source_check(moment, &work->client, work->ban_hash, work->exact_hash, &answer);
+	return has_challenge(moment, work) &&
+	       (moment->rules->services[work->service].challenge == IMAGE_CHALLENGE_ALWAYS ||
+		       service_under_pressure(stage, work->service) || stage_in_flood(stage));
+}
 
-	source->class = answer.class;
-	source->allowed = answer.allowed;
-	source->price = answer.price;
-	return reason;
+void stage_attempt_look(struct stage *stage, const struct moment *moment, struct work *work)
+{
+	const struct packet *packet = &work->arrival->packet;
+
+	if (!work->identity_ready)
+		source_prefetch_identity(stage->shared, moment->rules, work);
+	work->source_looked = true;
+	work->source_reason =
+		source_check(moment, &work->client, work->ban_hash, work->exact_hash, &work->answer);
+	if (work->source_reason != REASON_COUNT)
+		return;
+	if (challenges_strangers(stage, moment, work)) {
+		work->proven = proven_table_peek(stage->shared->proven, work->proven_hash, packet->tcp_fingerprint,
+			work->key.client_port, host_budget(moment->rules, &work->client), moment->now_ns);
+		work->is_stranger = work->proven < PROVEN_YES;
+	}
+	if (!work->is_stranger)
+		source_prefetch(stage->shared, moment->rules, work);
+}
+
+/* Row 6. */
+static enum reason check_source(
+	struct stage *stage, const struct moment *moment, struct work *work, struct source *source)
+{
+	if (!work->source_looked)
+		stage_attempt_look(stage, moment, work);
+	source->class = work->answer.class;
+	source->allowed = work->answer.allowed;
+	source->price = work->answer.price;
+	return work->source_reason;
+}
+
+static enum reason challenge_stranger(struct stage *stage, const struct moment *moment, struct work *work,
+	struct source *source, struct decision *decision)
+{
+	source->proven = work->proven;
+	service_pressure_attempt(stage, moment, work->service);
+	return challenge(stage, moment, work, source, decision);
 }
 
 static enum reason judge(struct stage *stage, const struct moment *moment, struct work *work,
@@ -274,7 +310,9 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 
 	if (!moment->rules->policy.accept_inbound)
 		return REASON_NODE_CLOSED;
-	reason = check_source(moment, work, source);
+	reason = check_source(stage, moment, work, source);
+	if (reason == REASON_COUNT && work->is_stranger)
+		return challenge_stranger(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
 		reason = check_proof(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
@@ -290,12 +328,13 @@ enum reason stage_judge_proven(struct stage *stage, const struct moment *moment,
 	enum reason reason = REASON_COUNT;
 
 	counter_add(stage->counters, COUNTER_ATTEMPTS, 1);
-	if (!work->source_ready)
-		source_prefetch(stage->shared, moment->rules, work);
 	if (!moment->rules->policy.accept_inbound)
 		reason = REASON_NODE_CLOSED;
 	if (reason == REASON_COUNT)
-		reason = check_source(moment, work, &source);
+		reason = check_source(stage, moment, work, &source);
+	/* It was looked at as what it is not any more, a stranger. */
+	if (reason == REASON_COUNT && !work->source_ready)
+		source_prefetch(stage->shared, moment->rules, work);
 	if (reason == REASON_COUNT)
 		reason = check_source_rate(stage, moment, work, &source);
 	if (reason == REASON_COUNT)
@@ -342,8 +381,6 @@ enum reason stage_attempt(
 	enum reason reason;
 
 	counter_add(stage->counters, COUNTER_ATTEMPTS, 1);
-	if (!work->source_ready)
-		source_prefetch(stage->shared, moment->rules, work);
 	reason = judge(stage, moment, work, &source, decision);
 	if (reason != REASON_COUNT && moment->rules->policy.mode != IMAGE_MODE_MONITOR)
 		return reason;
@@ -411,7 +448,9 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 		return REASON_NODE_CLOSED;
 	work.key.protocol = rules->services[service].protocol;
 	source_prefetch(shared, rules, &work);
-	reason = check_source(&moment, &work, &source);
+	reason = source_check(&moment, client, work.ban_hash, work.exact_hash, &work.answer);
+	source.class = work.answer.class;
+	source.allowed = work.answer.allowed;
 	if (reason == REASON_COUNT && !source.allowed)
 		reason = check_opens(shared, &moment, &work, &source);
 	proven = proven_table_has(shared->proven, work.proven_hash, now_ns);

@@ -8,6 +8,13 @@
 
 #include "dataplane/stage.h"
 
+/** What lists and bans say of a source, and what its attempts cost. */
+struct source_answer {
+	enum source_class class; /* of a ban or of a weaker entry */
+	bool allowed;
+	uint16_t price; /* in 1/16 */
+};
+
 /** One packet on its way through the phases of a burst. */
 struct work {
 	struct arrival *arrival;
@@ -18,8 +25,14 @@ struct work {
 	struct address client;
 	uint8_t service;     /* SERVICE_NONE: none */
 	bool has_key;        /* TCP or UDP between a client and the node */
-	bool source_ready;   /* the tables of the source were hashed and prefetched */
+	bool identity_ready; /* bans and proofs of the source were hashed and prefetched: source_prefetch_identity */
+	bool source_ready;   /* and all its counters: source_prefetch */
+	bool source_looked;  /* stage_attempt_look has filled source_reason, answer and proven */
+	bool is_stranger;    /* without proof, before a service that now challenges every stranger */
 	enum reason settled; /* decided in phase 1; REASON_COUNT: go on */
+	enum reason source_reason; /* row 6 */
+	struct source_answer answer;
+	enum proven_answer proven; /* of a stranger: NO or SPENT */
 	/* of the source; see source_prefetch */
 	uint64_t ban_hash, exact_hash, proven_hash, opened_hash;
 	struct pressure_handle unproven, opens;
@@ -99,17 +112,14 @@ static inline void gauge_add(struct stage *stage, enum counter counter, int64_t 
 }
 
 /* stage_source.c: what the tables say of a source */
+/** Hash and prefetch what decides whether a source is banned or proven; then, where that is not the end, the rest. */
+void source_prefetch_identity(const struct stage_shared *shared, const struct ruleset *rules, struct work *work);
 void source_prefetch(const struct stage_shared *shared, const struct ruleset *rules, struct work *work);
 /** Row 6 for an address: REASON_DENIED, REASON_BANNED, REASON_BANNED_PREFIX or REASON_COUNT; the class of a
  * weaker entry in *ret_class. */
 enum reason source_check_bans(const struct moment *moment, const struct address *client, uint64_t ban_hash,
 	uint64_t exact_hash, bool *ret_allowed, enum source_class *ret_class);
 /** The same, and what the source's attempts cost. */
-struct source_answer {
-	enum source_class class; /* of a ban or of a weaker entry */
-	bool allowed;
-	uint16_t price; /* in 1/16 */
-};
 enum reason source_check(const struct moment *moment, const struct address *client, uint64_t ban_hash,
 	uint64_t exact_hash, struct source_answer *ret_answer);
 /** A proof was seen for this flow's client: tables and counters. */
@@ -119,6 +129,9 @@ void source_proven(
 /* stage_attempt.c: rows 6 to 12 */
 /** The reflection cap: may a challenge or a refusal still go to the prefix of this client? Takes this lcore's share. */
 bool stage_reply_allowed(struct stage *stage, const struct moment *moment, const struct address *client);
+/** Phase 3 for an attempt whose identity was prefetched: is it banned, is it a stranger to be challenged? Else its counters are
+ * prefetched. */
+void stage_attempt_look(struct stage *stage, const struct moment *moment, struct work *work);
 enum reason stage_attempt(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 /** Rows 6, 7 and 9 to 11 for a source that a cookie has just proven; REASON_COUNT: it may come in. In monitor mode always that. */

@@ -32,14 +32,22 @@ static void bans_prefetch(const struct ruleset *rules, const struct address *cli
 	ban_table_prefetch(rules->bans_exact, source_exact_key(client), ret_exact_hash);
 }
 
+void source_prefetch_identity(
+	const struct stage_shared *shared, const struct ruleset *rules, struct work *work)
+{
+	bans_prefetch(rules, &work->client, &work->ban_hash, &work->exact_hash);
+	proven_table_prefetch(shared->proven, &work->client, &work->proven_hash);
+	work->identity_ready = true;
+}
+
 void source_prefetch(const struct stage_shared *shared, const struct ruleset *rules, struct work *work)
 {
 	struct address identity = host_identity(&work->client);
 
-	bans_prefetch(rules, &work->client, &work->ban_hash, &work->exact_hash);
+	if (!work->identity_ready)
+		source_prefetch_identity(shared, rules, work);
 	pressure_table_prefetch(shared->unproven, &work->client, &work->unproven);
 	pressure_table_prefetch(shared->proven_opens, &work->client, &work->opens);
-	proven_table_prefetch(shared->proven, &work->client, &work->proven_hash);
 	proven_table_prefetch(shared->opened, &identity, &work->opened_hash);
 	work->source_ready = true;
 }
