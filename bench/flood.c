@@ -80,6 +80,22 @@ static int ports_start(struct flood *flood)
 	return result;
 }
 
+static int replay_start(struct flood *flood)
+{
+	struct flood_options *options = &flood->options;
+	uint8_t source_mac[FLOOD_MAC_BYTES];
+	char error_text[256];
+
+	flood_port_mac(flood->port_id, source_mac);
+	flood->workers[0].options = options;
+	flood->replay.worker = &flood->workers[0];
+	if (flood_replay_load(options->replay_path, options->time_scale, options->owned, source_mac, options->mac, &flood->replay.replay,
+		    error_text, sizeof(error_text)) == 0)
+		return 0;
+	fprintf(stderr, "weir-flood: --replay %s: %s\n", options->replay_path, error_text);
+	return -EINVAL;
+}
+
 static int flood_start(struct flood *flood)
 {
 	struct flood_options *options = &flood->options;
@@ -91,6 +107,8 @@ static int flood_start(struct flood *flood)
 	}
 	if (ports_start(flood) != 0)
 		return -EIO;
+	if (options->replay_path != NULL)
+		return replay_start(flood);
 	for (unsigned t = 0; t < options->n_targets; t++)
 		flood_port_mac(flood->port_id, options->targets[t].source_mac);
 	for (unsigned i = 0; i < options->n_lcores; i++) {
@@ -118,7 +136,9 @@ static void flood_run(struct flood *flood)
 		flood->workers[i].pool = flood->pool;
 		flood->workers[i].stop = &stop_asked;
 		flood->workers[i].start_tsc = start_tsc;
-		if (flood->options.stream)
+		if (flood->options.replay_path != NULL)
+			rte_eal_remote_launch(flood_replay_run, &flood->replay, i + 1);
+		else if (flood->options.stream)
 			rte_eal_remote_launch(flood_stream_run, &flood->stream, i + 1);
 		else if (flood->options.connect)
 			rte_eal_remote_launch(flood_client_run, &flood->clients[i], i + 1);
@@ -152,6 +172,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned i = 0; i < flood.options.n_lcores; i++)
 		flood_worker_done(&flood.workers[i]);
+	flood_replay_done(&flood.replay.replay);
 	if (flood.csv != NULL && fclose(flood.csv) != 0)
 		status = 1;
 	rte_eal_cleanup();

@@ -31,6 +31,7 @@ static const char usage[] =
 	"  --connect B         clients that go on when they are answered: complete | syn-only | silent | reset |\n"
 	"                      never-ack | never-close | half | mixed; --payload: their request (default 64)\n"
 	"  --in-flight N       at most N of them wait for an answer, per lcore; what is due beyond is not sent\n"
+	"  --replay FILE       send the frames of a capture at its times; --time-scale X: X times as fast (default 1)\n"
 	"  --stream            open a connection of each source, then send data of all in turn and count what arrives at\n"
 	"                      --respond; needs --model slow; --imix: of 40, 576 and 1500 bytes, 7 : 4 : 1\n"
 	"  --respond VDEV      be the node behind this device too, on the same lcores\n"
@@ -85,6 +86,8 @@ static bool number_take(struct flood_options *options, int letter, const char *t
 	switch (letter) {
 	case 'n':
 		return option_count_parse(text, 1, TRAFFIC_POPULATION_MAX, &value) && (options->sources.population = (uint32_t)value) > 0;
+	case 'T':
+		return option_real_parse(text, 0.001, 1000, &options->time_scale);
 	case 'i':
 		return option_count_parse(text, 1, 1 << 24, &options->in_flight);
 	case 'N':
@@ -162,6 +165,9 @@ static bool option_take(struct flood_options *options, int letter, const char *t
 	case 'b':
 		options->respond_port = text;
 		return strncmp(text, "net_", 4) == 0;
+	case 'F':
+		options->replay_path = text;
+		return true;
 	case 'V':
 		options->csv_path = text;
 		return true;
@@ -218,12 +224,24 @@ static const char *connect_fault(const struct flood_options *options)
 	return NULL;
 }
 
+/* A capture brings its own targets, which the guard sees when it is loaded, sources and times. */
+static int replay_check(const struct flood_options *options)
+{
+	if (options->port != NULL && options->have_mac && options->n_targets == 0 && options->sources.n_prefixes == 0 &&
+		options->n_kinds == 0 && !options->connect && !options->stream && options->respond_port == NULL && options->n_lcores == 1)
+		return -1;
+	fprintf(stderr, "weir-flood: --replay needs --port and --mac, and takes one lcore, no targets, sources, packets or clients\n");
+	return 2;
+}
+
 /* Each family with sources must have a target, or its packets would have no place to go; and the other way round. */
 static int options_check(struct flood_options *options)
 {
 	bool target_of[2] = {false, false}, source_of[2] = {false, false};
 	char why[256];
 
+	if (options->replay_path != NULL)
+		return replay_check(options);
 	if (options->port == NULL || options->n_targets == 0 || !options->have_mac || options->sources.n_prefixes == 0) {
 		fprintf(stderr, "weir-flood: --port, --target, --mac and --sources are needed; see --help\n");
 		return 2;
@@ -266,6 +284,7 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 		{"lcores", required_argument, NULL, 'l'}, {"cpu", required_argument, NULL, 'c'},
 		{"connect", required_argument, NULL, 'C'}, {"in-flight", required_argument, NULL, 'i'},
 		{"respond", required_argument, NULL, 'b'}, {"csv", required_argument, NULL, 'V'},
+		{"replay", required_argument, NULL, 'F'}, {"time-scale", required_argument, NULL, 'T'},
 		{"eal", required_argument, NULL, 'E'}, {"poisson", no_argument, NULL, 'q'}, {"stream", no_argument, NULL, 'a'},
 		{"imix", no_argument, NULL, 'I'}, {"poll", no_argument, NULL, 'y'}, {"huge", no_argument, NULL, 'u'},
 		{"json", no_argument, NULL, 'j'}, {"live", no_argument, NULL, 'v'},
@@ -273,7 +292,7 @@ int flood_options_parse(int argc, char **argv, struct flood_options *ret_options
 	static struct flood_options options; /* large */
 	int letter, index = 0;
 
-	options = (struct flood_options){.seconds = 10, .source_port_low = 1024, .source_port_high = 65535, .n_lcores = 1,
+	options = (struct flood_options){.seconds = 10, .source_port_low = 1024, .source_port_high = 65535, .n_lcores = 1, .time_scale = 1,
 		.label = "", .payload_bytes = 64, .schedule = {.pattern = TRAFFIC_CONSTANT, .rate_pps = 10000},
 		.sources = {.kind = TRAFFIC_SPOOF, .population = 256, .run = 8, .exponent = 1.1, .v6_share = 0.25, .seed = 1}};
 	while ((letter = getopt_long(argc, argv, "", known, &index)) != -1) {

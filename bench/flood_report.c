@@ -126,6 +126,11 @@ static void stream_print(const struct flood *flood)
 		(double)counts->arrived / seconds, (double)counts->arrived_bytes * 8 / seconds);
 }
 
+static const char *model_of(const struct flood_options *options)
+{
+	return options->replay_path != NULL ? "replay" : traffic_kind_name(options->sources.kind);
+}
+
 static void json_print(const struct flood *flood, const struct totals *totals, double seconds, int argc, char *const argv[])
 {
 	const struct flood_options *options = &flood->options;
@@ -135,7 +140,7 @@ static void json_print(const struct flood *flood, const struct totals *totals, d
 	printf(", \"seed\": %lu, \"model\": \"%s\", \"start_monotonic_ns\": %lu, \"seconds\": %.3f, \"sent\": %lu, "
 	       "\"bytes\": %lu, \"rate_pps\": %.0f, \"not_sent\": %lu, \"not_sent_late\": %lu, \"not_sent_port\": %lu, "
 	       "\"received\": %lu, \"bottleneck\": \"%s\", \"by_packet\": {",
-		options->sources.seed, traffic_kind_name(options->sources.kind), flood->start_monotonic_ns, seconds, totals->sent,
+		options->sources.seed, model_of(options), flood->start_monotonic_ns, seconds, totals->sent,
 		totals->bytes, (double)totals->sent / seconds, totals->late + totals->port + totals->not_sent_open, totals->late,
 		totals->port, totals->received, bottleneck_of(totals));
 	for (unsigned k = 0; k < FLOOD_KINDS; k++)
@@ -144,6 +149,9 @@ static void json_print(const struct flood *flood, const struct totals *totals, d
 	for (unsigned i = 0; i < flood->n_series; i++)
 		printf("%s%lu", i == 0 ? "" : ", ", flood->series[i]);
 	printf("]");
+	if (options->replay_path != NULL)
+		printf(", \"replay\": {\"frames\": %u, \"skipped\": %lu, \"time_scale\": %g}", flood->replay.replay.n,
+			flood->replay.replay.skipped, options->time_scale);
 	if (options->connect || options->stream)
 		connect_print(flood, totals);
 	if (options->stream)
@@ -163,7 +171,7 @@ void flood_report_result(const struct flood *flood, int argc, char *const argv[]
 		return;
 	}
 	printf("%s: %lu packets sent in %.1f s (%.0f a second), %lu not sent, bottleneck: %s\n",
-		traffic_kind_name(options->sources.kind), totals.sent, seconds, (double)totals.sent / seconds,
+		model_of(options), totals.sent, seconds, (double)totals.sent / seconds,
 		totals.late + totals.port + totals.not_sent_open, bottleneck_of(&totals));
 	if (options->stream)
 		printf("%u connections: %lu segments sent, %lu arrived (%.0f a second)\n", options->sources.population,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "bench/flood_client.h"
+#include "bench/flood_replay_run.h"
 #include "bench/flood_stream.h"
 #include "bench/flood_worker.h"
 
@@ -17,6 +18,7 @@ struct flood {
 	struct flood_worker workers[FLOOD_LCORES_MAX];
 	struct flood_client clients[FLOOD_LCORES_MAX];
 	struct flood_stream stream;
+	struct flood_replay_run replay;
 	struct responder responders[FLOOD_LCORES_MAX];
 	struct rte_mempool *pool;
 	uint16_t port_id, respond_port_id;
