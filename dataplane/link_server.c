@@ -80,7 +80,8 @@ static void link_client_probe(struct link_client *client, const struct link_prob
 		proven_table_prefetch(view->shared->proven, &source, &hash);
 		answer.proven = proven_table_has(view->shared->proven, hash, view->now_ns);
 		if (service < IMAGE_SERVICES_MAX)
-			answer.under_pressure = view->stage->services[service].under_pressure;
+			answer.under_pressure =
+				view->stage->flood.on || view->stage->services[service].under_pressure;
 		for (unsigned level = 0; level < IMAGE_LEVEL_COUNT; level++)
 			answer.concurrency[level] =
 				concurrency_table_count(view->shared->concurrency, &source, (enum image_level)level);
