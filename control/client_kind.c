@@ -58,8 +58,8 @@ static bool token_next(const char **at, const char **ret_token, size_t *ret_byte
 
 static void token_copy(const char **at, char text[CLIENT_TEXT_MAX])
 {
-	const char *token;
-	size_t bytes;
+	const char *token = "";
+	size_t bytes = 0;
 	if (!token_next(at, &token, &bytes))
 		return;
 	if (bytes >= CLIENT_TEXT_MAX)
@@ -70,8 +70,8 @@ static void token_copy(const char **at, char text[CLIENT_TEXT_MAX])
 
 void client_parse(const char *agent, struct client *ret_client)
 {
-	const char *at = agent, *token;
-	size_t bytes;
+	const char *at = agent, *token = "";
+	size_t bytes = 0;
 	*ret_client = (struct client){.kind = CLIENT_KIND_UNKNOWN};
 	(void)token_next(&at, &token, &bytes);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
