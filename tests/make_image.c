@@ -12,7 +12,7 @@
  *     probe ADDRESS   answers the reason
  *     flows           answers how many proven flows the dataplane dumps
  *   make_image state SHM_DIR NAME         exit 0 if the dataplane's state is NAME
- *   make_image counter SHM_DIR NAME       print a counter or reason, summed over lcores
+ *   make_image counter SHM_DIR NAME [INSTANCE]   print a counter or reason, summed over lcores (INSTANCE: weir)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,11 +58,11 @@ static void must(int rc, const char *what)
 	exit(1);
 }
 
-static int dataplane_open(const char *shm_dir, struct segment_reader *reader)
+static int dataplane_open(const char *shm_dir, const char *instance, struct segment_reader *reader)
 {
 	char path[PATHS_TEXT_MAX];
 
-	paths_dataplane_segment(shm_dir, "weir", path);
+	paths_dataplane_segment(shm_dir, instance, path);
 	return segment_reader_open(path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(), reader) == SEGMENT_OK ? 0 : -1;
 }
 
@@ -72,12 +72,12 @@ static int state_check(const char *shm_dir, const char *name)
 	struct segment_reader reader;
 	struct dataplane_payload fixed;
 
-	if (dataplane_open(shm_dir, &reader) < 0 || dataplane_payload_read(&reader, &fixed) != 0)
+	if (dataplane_open(shm_dir, "weir", &reader) < 0 || dataplane_payload_read(&reader, &fixed) != 0)
 		return 1;
 	return !(fixed.state < 6 && strcmp(names[fixed.state], name) == 0);
 }
 
-static int counter_print(const char *shm_dir, const char *name)
+static int counter_print(const char *shm_dir, const char *name, const char *instance)
 {
 	static struct counters counters;
 	struct segment_reader reader;
@@ -85,7 +85,7 @@ static int counter_print(const char *shm_dir, const char *name)
 	uint64_t sum = 0;
 	int found = 0;
 
-	if (dataplane_open(shm_dir, &reader) < 0 || dataplane_payload_read(&reader, &fixed) != 0)
+	if (dataplane_open(shm_dir, instance, &reader) < 0 || dataplane_payload_read(&reader, &fixed) != 0)
 		return 1;
 	for (unsigned lcore = 0; lcore < fixed.n_lcores; lcore++) {
 		must(dataplane_counters_read(&reader, lcore, &counters), "counters");
@@ -163,7 +163,7 @@ static long reached_us(struct served *served, size_t offset, uint64_t value)
 	uint64_t start = now_ns(), word = 0, instance = 0;
 	struct segment_reader reader = { .fd = -1 };
 
-	if (dataplane_open(served->shm_dir, &reader) < 0)
+	if (dataplane_open(served->shm_dir, "weir", &reader) < 0)
 		return -1;
 	do {
 		segment_reader_read(&reader, offset, &word, sizeof(word));
@@ -346,8 +346,8 @@ int main(int argc, char **argv)
 		return serve(argv[2], argv[3]);
 	if (argc == 4 && strcmp(argv[1], "state") == 0)
 		return state_check(argv[2], argv[3]);
-	if (argc == 4 && strcmp(argv[1], "counter") == 0)
-		return counter_print(argv[2], argv[3]);
-	fputs("usage: make_image serve SHM_DIR RUN_DIR | state SHM_DIR NAME | counter SHM_DIR NAME\n", stderr);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "counter") == 0)
+		return counter_print(argv[2], argv[3], argc > 4 ? argv[4] : "weir");
+	fputs("usage: make_image serve SHM_DIR RUN_DIR | state SHM_DIR NAME | counter SHM_DIR NAME [INSTANCE]\n", stderr);
 	return 2;
 }
