@@ -68,6 +68,37 @@ static void *corpus_bans(size_t *ret_bytes)
 	return corpus_finish(builder, ret_bytes);
 }
 
+/* Everything that the defence against floods is told: both methods, QUIC, paces, limits of flows, prices. */
+static void *corpus_defence(size_t *ret_bytes)
+{
+	struct image_policy policy = image_fixture_policy();
+	struct image_service proxied = image_fixture_service(80, 6), first = image_fixture_service(22, 6),
+			     quic = image_fixture_service(443, 17);
+	struct prefix dear = image_fixture_prefix("203.0.113.0/24"), cheap = image_fixture_prefix("203.0.113.128/25"),
+		      dear_v6 = image_fixture_prefix("2001:db8::/32");
+	struct image_builder *builder = image_fixture_builder();
+
+	policy.flood_per_s = 13107;
+	policy.challenge_bad_per_s = 12;
+	policy.replies_per_prefix_per_s = 1000;
+	policy.payload_idle_timeout_ms = 60000;
+	policy.straggler_timeout_ms = 120000;
+	policy.clients_per_limit = 32;
+	proxied.challenge_method = IMAGE_METHOD_PROXY;
+	first.challenge_method = IMAGE_METHOD_RESET;
+	first.server_first = 1;
+	quic.quic = 1;
+	quic.amplification_limit = 3;
+	quic.paced_per_s = 256;
+	if (image_builder_set_policy(builder, &policy) != 0 || image_builder_add_service(builder, &proxied) != 0 ||
+		image_builder_add_service(builder, &first) != 0 || image_builder_add_service(builder, &quic) != 0 ||
+		image_builder_add_list(builder, IMAGE_LIST_PRICE, &dear, 64) != 0 ||
+		image_builder_add_list(builder, IMAGE_LIST_PRICE, &cheap, 8) != 0 ||
+		image_builder_add_list(builder, IMAGE_LIST_PRICE, &dear_v6, IMAGE_PRICE_MAX) != 0)
+		abort();
+	return corpus_finish(builder, ret_bytes);
+}
+
 static bool corpus_file_is(const char *path, const void *block, size_t bytes)
 {
 	uint8_t *copy = malloc(bytes + 1);
@@ -99,6 +130,7 @@ int main(int argc, char **argv)
 		{"no_lists", corpus_no_lists},
 		{"nested", corpus_nested},
 		{"bans", corpus_bans},
+		{"defence", corpus_defence},
 	};
 	bool writing = argc == 3 && strcmp(argv[1], "--write") == 0;
 	unsigned passed = 0, failed = 0;
