@@ -229,8 +229,8 @@ static uint32_t level_ratio(const struct pressure_table *table, const struct pre
 		return PRESSURE_SATURATED;
 	if (load + PRESSURE_UNITS <= limits->load[level])
 		return PRESSURE_WITHIN;
-	/* Rounded up, so that over is more than PRESSURE_WITHIN; the load is below 2^20, so it fits. A limit is at
-	 * least one attempt (limit_make), but the caller's may be 0. */
+	/* Rounded up, so that over is more than PRESSURE_WITHIN; the load is below 2^20, so it fits. A limit
+	 * is at least one attempt (limit_make), but the caller's may be 0. */
 	return 1 + (load + PRESSURE_UNITS) * PRESSURE_WITHIN / (limits->load[level] + 1);
 }
 
@@ -245,8 +245,9 @@ enum image_level pressure_table_check(const struct pressure_table *table,
 	return IMAGE_LEVEL_COUNT;
 }
 
-enum image_level pressure_table_excess(const struct pressure_table *table, const struct pressure_handle *handle,
-	const struct pressure_limits *limits, uint64_t now_ns, struct pressure_excess *ret_excess)
+enum image_level pressure_table_excess(const struct pressure_table *table,
+	const struct pressure_handle *handle, const struct pressure_limits *limits, uint64_t now_ns,
+	struct pressure_excess *ret_excess)
 {
 	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
 	enum image_level first = IMAGE_LEVEL_COUNT;
@@ -265,8 +266,9 @@ uint32_t pressure_table_load(const struct pressure_table *table, const struct pr
 	return level_load(table, handle, (int)level, (uint32_t)(now_ns / UINT64_C(1000000)));
 }
 
-/* What is left of a high price under the highest load. The room above that load is for single attempts, which lcores
- * add without a look back; so higher prices are added by compare and swap, and the loser of all rounds adds one. */
+/* What is left of a high price under the highest load. The room above that load is for single attempts, which
+ * lcores add without a look back; so higher prices are added by compare and swap, and the loser of all rounds
+ * adds one. */
 enum { PRICE_BLIND_MAX = PRESSURE_UNITS + 1, PRICE_ROUNDS = 4 };
 
 static uint32_t price_fit(uint32_t price, uint32_t load)
@@ -281,12 +283,13 @@ static void key_add(_Atomic uint32_t *word, uint32_t value, uint32_t price)
 	for (unsigned i = 0; i < PRICE_ROUNDS && price > PRICE_BLIND_MAX; i++) {
 		if (value >> 16 != id || (value & 0xffff) >= PRESSURE_LOAD_MAX)
 			return;
-		if (atomic_compare_exchange_strong_explicit(word, &value, value + price_fit(price, value & 0xffff),
-			    memory_order_relaxed, memory_order_relaxed))
+		if (atomic_compare_exchange_strong_explicit(word, &value,
+			    value + price_fit(price, value & 0xffff), memory_order_relaxed,
+			    memory_order_relaxed))
 			return;
 	}
-	/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a limit's rounding
-	 * error. */
+	/* If another lcore replaces the key meanwhile, its newcomer gets one attempt too many: a limit's
+	 * rounding error. */
 	if ((value & 0xffff) < PRESSURE_LOAD_MAX)
 		atomic_fetch_add_explicit(
 			word, price < PRICE_BLIND_MAX ? price : PRICE_BLIND_MAX, memory_order_relaxed);
@@ -299,8 +302,9 @@ static void coarse_add(_Atomic uint16_t *word, uint32_t price)
 	for (unsigned i = 0; i < PRICE_ROUNDS && price > PRICE_BLIND_MAX; i++) {
 		if (load >= PRESSURE_LOAD_MAX)
 			return;
-		if (atomic_compare_exchange_strong_explicit(word, &load, (uint16_t)(load + price_fit(price, load)),
-			    memory_order_relaxed, memory_order_relaxed))
+		if (atomic_compare_exchange_strong_explicit(word, &load,
+			    (uint16_t)(load + price_fit(price, load)), memory_order_relaxed,
+			    memory_order_relaxed))
 			return;
 	}
 	if (load < PRESSURE_LOAD_MAX)
@@ -375,8 +379,8 @@ static void coarse_charge(struct pressure_table *table, const struct pressure_ha
 		pressure_price(table, price, elapsed_ms, pressure_random_next(random)));
 }
 
-/* A price in the level's units, which are coarser than sixteenths where the prefix is wide: the rest is paid by
- * chance. */
+/* A price in the level's units, which are coarser than sixteenths where the prefix is wide: the rest is paid
+ * by chance. */
 static uint32_t price_in_units(uint32_t price, uint32_t shift, uint64_t *random)
 {
 	if (price > PRESSURE_PRICE_MAX)
@@ -419,8 +423,8 @@ uint32_t pressure_table_lost(const struct pressure_table *table, uint32_t elapse
 unsigned pressure_table_charge(
 	struct pressure_table *table, const struct pressure_handle *handle, uint64_t now_ns, uint32_t random)
 {
-	static const uint32_t usual[IMAGE_LEVEL_COUNT] = {PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL,
-		PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL};
+	static const uint32_t usual[IMAGE_LEVEL_COUNT] = {
+		PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL, PRESSURE_PRICE_USUAL};
 
 	return pressure_table_charge_priced(table, handle, usual, now_ns, random);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Is a service under pressure, is the lcore in flood mode, are answers to challenges being guessed? Unproven
- * attempts a second and half-open flows, with hysteresis: entered at once, left only after the rate stayed below the
- * lower threshold for the hold time. Thread: owning lcore; each lcore judges services by its own share of their
- * thresholds, because clients are spread over lcores evenly by a keyed hash. Flood mode is about what one lcore can
- * bear, so its threshold is not shared.
+ * attempts a second and half-open flows, with hysteresis: entered at once, left only after the rate stayed
+ * below the lower threshold for the hold time. Thread: owning lcore; each lcore judges services by its own
+ * share of their thresholds, because clients are spread over lcores evenly by a keyed hash. Flood mode is
+ * about what one lcore can bear, so its threshold is not shared.
  */
 #include "dataplane/stage_private.h"
 
@@ -12,8 +12,8 @@
 #define PRESSURE_WINDOW_NS UINT64_C(100000000)
 enum { PRESSURE_WINDOWS_PER_S = 10, SERVICE_ALL = 255 };
 
-/* Flood mode is left when the rate stayed below half of what it was entered at for as long as the unproven counters need
- * to forget half of the flood: before that a prefix that took part would be let in at once. */
+/* Flood mode is left when the rate stayed below half of what it was entered at for as long as the unproven
+ * counters need to forget half of the flood: before that a prefix that took part would be let in at once. */
 #define FLOOD_HOLD_NS ((uint64_t)UNPROVEN_HALF_LIFE_MS * 1000000)
 /* Time spent is added to the counters in steps of this: at least once a second, not with every poll. */
 #define SPENT_STEP_NS UINT64_C(100000000)
@@ -66,7 +66,8 @@ static void pressure_enter(
 	pressure_event(stage, moment, service, EVENT_FLOOD_ENTER, rate_per_s);
 }
 
-static void pressure_leave(struct stage *stage, const struct moment *moment, struct service_pressure *pressure)
+static void pressure_leave(
+	struct stage *stage, const struct moment *moment, struct service_pressure *pressure)
 {
 	pressure->under_pressure = false;
 	gauge_add(stage, COUNTER_UNDER_PRESSURE, -1);
@@ -112,7 +113,8 @@ static void pressure_roll(struct stage *stage, const struct moment *moment, uint
 	if (moment->now_ns < pressure->hold_until_ns)
 		return;
 	pressure_leave(stage, moment, pressure);
-	pressure_event(stage, moment, service, EVENT_FLOOD_LEAVE, seconds_since(moment, pressure->entered_ns));
+	pressure_event(
+		stage, moment, service, EVENT_FLOOD_LEAVE, seconds_since(moment, pressure->entered_ns));
 }
 
 static void flood_hold(struct stage *stage, const struct moment *moment, uint32_t rate_per_s)
@@ -182,7 +184,8 @@ void service_pressure_step(struct stage *stage, const struct moment *moment)
 	if (stage->flood.on || stage->flood.attempts_in_window > 0)
 		flood_roll(stage, moment);
 	if (stage->flood.on)
-		spent_count(stage, COUNTER_FLOOD_MODE_MS, &stage->flood.counted_ns, moment->now_ns, SPENT_STEP_NS);
+		spent_count(stage, COUNTER_FLOOD_MODE_MS, &stage->flood.counted_ns, moment->now_ns,
+			SPENT_STEP_NS);
 	for (unsigned service = 0; service < IMAGE_SERVICES_MAX; service++) {
 		struct service_pressure *pressure = &stage->services[service];
 
@@ -195,7 +198,8 @@ void service_pressure_step(struct stage *stage, const struct moment *moment)
 		if (pressure->under_pressure || pressure->attempts_in_window > 0)
 			pressure_roll(stage, moment, (uint8_t)service);
 		if (pressure->under_pressure)
-			spent_count(stage, COUNTER_PRESSURE_MS, &pressure->counted_ns, moment->now_ns, SPENT_STEP_NS);
+			spent_count(stage, COUNTER_PRESSURE_MS, &pressure->counted_ns, moment->now_ns,
+				SPENT_STEP_NS);
 	}
 }
 
@@ -209,7 +213,8 @@ bool stage_in_flood(const struct stage *stage)
 	return stage->flood.on;
 }
 
-/* The window of bad answers and that of attempts are of different lengths: guesses are rare or a flood, and a second tells which. */
+/* The window of bad answers and that of attempts are of different lengths: guesses are rare or a flood, and a
+ * second tells which. */
 #define BAD_WINDOW_NS UINT64_C(1000000000)
 
 static void bad_roll(struct stage *stage, const struct moment *moment)

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Row 7 for aggregates: a prefix beyond its limit is shaped, not banned. Its proven sources get through with the
- * probability limit / rate at each level, the nearest first; what is dropped is resent by its client. Thread: owning
- * lcore; shape_excess also any thread that holds rules.
+/* Row 7 for aggregates: a prefix beyond its limit is shaped, not banned. Its proven sources get through with
+ * the probability limit / rate at each level, the nearest first; what is dropped is resent by its client.
+ * Thread: owning lcore; shape_excess also any thread that holds rules.
  *
- * How is the rate known, if only completed handshakes may charge (rule 1) and what was dropped completes none? A
- * handshake that got through with probability p stands for 1/p attempts, so that is what it charges: in the mean the
- * counters hold what was offered, not what was let through, and the rate that gets through is the limit itself.
+ * How is the rate known, if only completed handshakes may charge (rule 1) and what was dropped completes
+ * none? A handshake that got through with probability p stands for 1/p attempts, so that is what it charges:
+ * in the mean the counters hold what was offered, not what was let through, and the rate that gets through is
+ * the limit itself.
  */
 #include "dataplane/stage_private.h"
 
-/* Each prefix's limit, times 1 + clients / clients_per_limit. IPv4 only: there thousands of honest clients share a
- * prefix because addresses are scarce, and for the same reason nobody can have many clients at will. An IPv6 site has
- * a /56 or /48 of its own and addresses without number, so their number says nothing. */
+/* Each prefix's limit, times 1 + clients / clients_per_limit. IPv4 only: there thousands of honest clients
+ * share a prefix because addresses are scarce, and for the same reason nobody can have many clients at will.
+ * An IPv6 site has a /56 or /48 of its own and addresses without number, so their number says nothing. */
 static struct pressure_limits limits_weighted(const struct stage_shared *shared, const struct moment *moment,
 	const struct address *client, const struct pressure_limits *limits)
 {
@@ -27,15 +28,16 @@ static struct pressure_limits limits_weighted(const struct stage_shared *shared,
 
 		if (load == UINT32_MAX)
 			continue;
-		clients = pressure_table_load(shared->clients, &handle, (enum image_level)level, moment->now_ns);
+		clients = pressure_table_load(
+			shared->clients, &handle, (enum image_level)level, moment->now_ns);
 		load += load * clients / (PRESSURE_PRICE_USUAL * per_limit);
 		weighted.load[level] = load < UINT32_MAX ? (uint32_t)load : UINT32_MAX - 1;
 	}
 	return weighted;
 }
 
-bool shape_excess(const struct stage_shared *shared, const struct moment *moment, const struct address *client,
-	const struct pressure_handle *opens, struct pressure_excess *ret_excess)
+bool shape_excess(const struct stage_shared *shared, const struct moment *moment,
+	const struct address *client, const struct pressure_handle *opens, struct pressure_excess *ret_excess)
 {
 	const struct ruleset *rules = moment->rules;
 	const struct pressure_limits *limits = address_is_v4(client) ? &rules->proven_v4 : &rules->proven_v6;
@@ -56,14 +58,15 @@ bool shape_drops(struct stage *stage, const struct pressure_excess *excess)
 
 		if (ratio == PRESSURE_WITHIN)
 			continue;
-		if (ratio == PRESSURE_SATURATED || ((uint64_t)stage_random(stage) * ratio) >> 32 >= PRESSURE_WITHIN)
+		if (ratio == PRESSURE_SATURATED ||
+			((uint64_t)stage_random(stage) * ratio) >> 32 >= PRESSURE_WITHIN)
 			return true;
 	}
 	return false;
 }
 
-/* What an attempt that got through charges: 1/p at the level that it passed with p, and at the nearer ones, where it
- * stands for those that farther levels dropped as well. */
+/* What an attempt that got through charges: 1/p at the level that it passed with p, and at the nearer ones,
+ * where it stands for those that farther levels dropped as well. */
 static void prices_of(
 	const struct pressure_excess *excess, uint32_t price, uint32_t ret_prices[IMAGE_LEVEL_COUNT])
 {
@@ -72,7 +75,8 @@ static void prices_of(
 	/* A host's limit is exact, and another table's. */
 	ret_prices[IMAGE_LEVEL_HOST] = 0;
 	for (int level = IMAGE_LEVEL_COUNT - 1; level >= IMAGE_LEVEL_NEAR; level--) {
-		/* Below 2^32 * 2^12. A saturated level lets nothing through: it was over only after the SYN passed. */
+		/* Below 2^32 * 2^12. A saturated level lets nothing through: it was over only after the SYN
+		 * passed. */
 		if (excess->ratio[level] != PRESSURE_SATURATED)
 			whole = whole * excess->ratio[level] / PRESSURE_WITHIN;
 		if (whole > PRESSURE_PRICE_MAX)
@@ -103,8 +107,8 @@ void shape_charge(struct stage *stage, const struct moment *moment, const struct
 			shared->proven_opens, &opens, prices, moment->now_ns, stage_random(stage)));
 }
 
-/* A client weighs 1 in its prefixes when it proves itself, and half of that after each half-life: another proof adds
- * what it has lost since the last one, so however often it connects it is one client. */
+/* A client weighs 1 in its prefixes when it proves itself, and half of that after each half-life: another
+ * proof adds what it has lost since the last one, so however often it connects it is one client. */
 void shape_client_seen(
 	struct stage *stage, const struct moment *moment, const struct address *client, uint32_t quiet_s)
 {
@@ -120,5 +124,6 @@ void shape_client_seen(
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++)
 		prices[level] = price;
 	pressure_table_prefetch(shared->clients, client, &handle);
-	(void)pressure_table_charge_priced(shared->clients, &handle, prices, moment->now_ns, stage_random(stage));
+	(void)pressure_table_charge_priced(
+		shared->clients, &handle, prices, moment->now_ns, stage_random(stage));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/reply_cap.h: rates, the edges of prefixes, and who is forgotten when there are too many. */
+/* Tests of dataplane/reply_cap.h: rates, the edges of prefixes, and who is forgotten when there are too many.
+ */
 #include "dataplane/reply_cap.h"
 #include "tests/check.h"
 #include "tests/unit/table_support.h"
@@ -45,7 +46,8 @@ static void test_prefixes(void)
 		struct address flooded = parse(cases[i].flooded), asked = parse(cases[i].asked);
 
 		for (unsigned n = 0; n < 10; n++)
-			CHECK_TRUE("the burst is answered", reply_cap_take(cap, &profile, &flooded, SECOND_NS));
+			CHECK_TRUE(
+				"the burst is answered", reply_cap_take(cap, &profile, &flooded, SECOND_NS));
 		CHECK_FALSE("one more is not", reply_cap_take(cap, &profile, &flooded, SECOND_NS));
 		CHECK_EQ(cases[i].name, reply_cap_take(cap, &profile, &asked, SECOND_NS), !cases[i].silent);
 		reply_cap_destroy(cap);
@@ -61,7 +63,8 @@ static void test_rate(void)
 
 	for (unsigned i = 0; i < 100000; i++)
 		sent += reply_cap_take(cap, &profile, &address, SECOND_NS + i * (SECOND_NS / 10000));
-	CHECK_EQ("of 10,000 a second for 10 s a hundred a second are answered, and the burst", sent, 1000u + 9);
+	CHECK_EQ("of 10,000 a second for 10 s a hundred a second are answered, and the burst", sent,
+		1000u + 9);
 	for (unsigned i = 0; i < 1000; i++)
 		CHECK_TRUE("no cap, no silence", reply_cap_take(cap, &none, &address, SECOND_NS));
 	reply_cap_destroy(cap);

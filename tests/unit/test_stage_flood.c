@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Flood mode, the time spent in it and under pressure, the cap of replies to one prefix, and doubt about challenges:
- * dataplane/stage_pressure.c and the challenges of stage_attempt.c.
+/* Flood mode, the time spent in it and under pressure, the cap of replies to one prefix, and doubt about
+ * challenges: dataplane/stage_pressure.c and the challenges of stage_attempt.c.
  */
 #include <stdio.h>
 
@@ -31,8 +31,8 @@ static unsigned flood(struct world *world, uint64_t from_ms, unsigned per_s, uns
 
 	for (unsigned i = 0; i < per_s * ms / 1000; i++) {
 		world_numbered(source, number++);
-		admitted += world_send_syn(world, from_ms + i * 1000 / per_s, source, (uint16_t)(1024 + i), to_port) ==
-			    REASON_ADMITTED;
+		admitted += world_send_syn(world, from_ms + i * 1000 / per_s, source, (uint16_t)(1024 + i),
+				    to_port) == REASON_ADMITTED;
 	}
 	return admitted;
 }
@@ -45,7 +45,8 @@ static void test_enter(void)
 
 	world_list(world, IMAGE_LIST_ALLOW, "203.0.113.20");
 	world_start(world);
-	CHECK_EQ("an honest client connects in peace", world_connect(world, 1500, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("an honest client connects in peace", world_connect(world, 1500, "203.0.113.7", 40000),
+		REASON_ADMITTED);
 	CHECK_EQ("900 a second are no flood", flood(world, 2000, 900, 1000, 30303), 900u);
 	CHECK_EQ("no lcore is in flood mode", world_counter(world, COUNTER_FLOOD_MODE), (uint64_t)0);
 	/* Windows of 100 ms: the 101st of a window is above 1000 a second. */
@@ -57,8 +58,8 @@ static void test_enter(void)
 	CHECK_TRUE("with its rate", world->events[n_events - 1].detail > 1000);
 	CHECK_EQ("no service says so for itself", world_counter(world, COUNTER_UNDER_PRESSURE), (uint64_t)0);
 	flows = (unsigned)world_counter(world, COUNTER_FLOWS);
-	CHECK_EQ("strangers of every service are challenged", world_send_syn(world, 4200, "198.18.0.1", 1, 30303),
-		REASON_CHALLENGED);
+	CHECK_EQ("strangers of every service are challenged",
+		world_send_syn(world, 4200, "198.18.0.1", 1, 30303), REASON_CHALLENGED);
 	CHECK_EQ("or dropped where nothing challenges", world_send_syn(world, 4200, "198.18.0.1", 2, 30305),
 		REASON_PRESSURE);
 	CHECK_EQ("UDP as well", world_send_udp(world, 4200, "198.18.0.1", 3, 30303), REASON_PRESSURE);
@@ -66,10 +67,12 @@ static void test_enter(void)
 		world_send_syn(world, 4200, "203.0.113.20", 4, 30305), REASON_ADMITTED_STATELESS);
 	CHECK_EQ("and is forwarded", world->decision.verdict, (int)VERDICT_FORWARD);
 	CHECK_EQ("none of them made state", world_counter(world, COUNTER_FLOWS), (uint64_t)flows);
-	CHECK_EQ("a proven client passes", world_send_syn(world, 4200, "203.0.113.7", 40001, 30303), REASON_ADMITTED);
+	CHECK_EQ("a proven client passes", world_send_syn(world, 4200, "203.0.113.7", 40001, 30303),
+		REASON_ADMITTED);
 	CHECK_EQ("address", address_parse("198.18.0.1", &stranger), 0);
 	CHECK_EQ("why says so",
-		stage_probe(world->shared, world->stage, world->rules, &stranger, WORLD_SERVICE_PLAIN, world->now_ns),
+		stage_probe(world->shared, world->stage, world->rules, &stranger, WORLD_SERVICE_PLAIN,
+			world->now_ns),
 		REASON_PRESSURE);
 	world_destroy(world);
 }
@@ -131,12 +134,14 @@ static void test_off(void)
 	world->policy.flood_per_s = 0;
 	world_reload(world);
 	world_pass(world, 2400);
-	CHECK_EQ("a reload that takes the threshold away ends it", world_counter(world, COUNTER_FLOOD_MODE), (uint64_t)0);
+	CHECK_EQ("a reload that takes the threshold away ends it", world_counter(world, COUNTER_FLOOD_MODE),
+		(uint64_t)0);
 	world_destroy(world);
 }
 
 /* SYNs of so many addresses of one prefix within one second; how many were answered. */
-static unsigned reflect(struct world *world, uint64_t from_ms, const char *prefix, unsigned addresses, unsigned n)
+static unsigned reflect(
+	struct world *world, uint64_t from_ms, const char *prefix, unsigned addresses, unsigned n)
 {
 	unsigned answered = 0;
 	char source[64];
@@ -163,14 +168,17 @@ static void test_reply_cap(void)
 	world_start(world);
 	/* 200 a second and the burst of 20. */
 	CHECK_NEAR("a /24 gets what the cap allows", reflect(world, 2000, "203.0.113.", 200, 10000), 219, 2);
-	CHECK_EQ("the rest is silence", world_reason(world, REASON_REPLY_PREFIX_CAP) + world_reason(world, REASON_CHALLENGED),
+	CHECK_EQ("the rest is silence",
+		world_reason(world, REASON_REPLY_PREFIX_CAP) + world_reason(world, REASON_CHALLENGED),
 		(uint64_t)10000);
 	CHECK_EQ("no budget was spent on it", world_reason(world, REASON_CHALLENGE_BUDGET), (uint64_t)0);
 	CHECK_EQ("the next /24 has its own", reflect(world, 3100, "203.0.114.", 10, 10), 10u);
-	CHECK_NEAR("a /56 likewise, over all of its /64s", reflect(world, 5000, "2001:db8:5:1::", 200, 5000), 219, 2);
+	CHECK_NEAR("a /56 likewise, over all of its /64s", reflect(world, 5000, "2001:db8:5:1::", 200, 5000),
+		219, 2);
 	CHECK_EQ("the next /56", reflect(world, 6100, "2001:db8:5:100::", 10, 10), 10u);
 	world->stage->lcores = 4;
-	CHECK_NEAR("of four lcores each keeps a quarter", reflect(world, 9000, "198.18.7.", 200, 10000), 55, 3);
+	CHECK_NEAR(
+		"of four lcores each keeps a quarter", reflect(world, 9000, "198.18.7.", 200, 10000), 55, 3);
 	world->stage->lcores = 1;
 	world->policy.replies_per_prefix_per_s = 0;
 	world_reload(world);
@@ -178,7 +186,8 @@ static void test_reply_cap(void)
 	world_destroy(world);
 }
 
-/* Spoofers flood in the name of a proven source: they spend its budget and its prefix's replies, and lock nobody out. */
+/* Spoofers flood in the name of a proven source: they spend its budget and its prefix's replies, and lock
+ * nobody out. */
 static void test_cap_and_proof(void)
 {
 	struct world *world = world_create();
@@ -187,7 +196,8 @@ static void test_cap_and_proof(void)
 	world->policy.replies_per_prefix_per_s = 50;
 	world->policy.proven_rate_v4[IMAGE_LEVEL_HOST] = (struct image_rate){4, 1000};
 	world_start(world);
-	CHECK_EQ("the victim proves itself", world_connect(world, 1500, "203.0.113.7", 40000), REASON_ADMITTED);
+	CHECK_EQ("the victim proves itself", world_connect(world, 1500, "203.0.113.7", 40000),
+		REASON_ADMITTED);
 	CHECK_TRUE("its prefix is silenced", reflect(world, 2000, "203.0.113.1", 10, 2000) < 120);
 	for (unsigned i = 0; i < 1000; i++) {
 		enum reason reason = world_send_syn(world, 2999, "203.0.113.7", (uint16_t)(1024 + i), 30304);
@@ -249,9 +259,11 @@ static void test_doubt(void)
 		moment = moment_make(world->shared, world->rules, world->now_ns);
 		for (unsigned n = 0; n < cases[i].bad; n++)
 			challenge_bad_count(world->stage, &moment);
-		moment = moment_make(world->shared, world->rules, world->now_ns + cases[i].later_ms * 1000000);
+		moment =
+			moment_make(world->shared, world->rules, world->now_ns + cases[i].later_ms * 1000000);
 		CHECK_EQ(cases[i].name, challenge_is_doubtful(world->stage, &moment), cases[i].doubtful);
-		CHECK_EQ("each is counted", world_counter(world, COUNTER_COOKIES_BAD), (uint64_t)cases[i].bad);
+		CHECK_EQ(
+			"each is counted", world_counter(world, COUNTER_COOKIES_BAD), (uint64_t)cases[i].bad);
 		world_destroy(world);
 	}
 }
