@@ -20,6 +20,8 @@ enum {
 	SEND_TRIES = 2000,
 	/* With nothing heard for so long whoever is still waited for will not answer. */
 	SILENCE_MS = 5,
+	/* Who still waits at the end gets a moment: a reply on its way is not a failure. */
+	GRACE_MS = 50,
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -234,8 +236,7 @@ int flood_client_run(void *argument)
 	struct flood_worker *worker = client->worker;
 	double ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
 	uint64_t end_ns = (uint64_t)(worker->options->seconds * 1e9), elapsed_ns = 0;
-	/* who still waits at the end gets a moment: a reply on its way is not a failure */
-	uint64_t grace_ns = end_ns + (uint64_t)SILENCE_MS * 1000000;
+	uint64_t grace_ns = end_ns + (uint64_t)GRACE_MS * 1000000;
 	uint64_t debt_max = (uint64_t)(worker->schedule.rate_pps * DEBT_MS / 1000) + BURST_MAX;
 	struct traffic_arrivals arrivals;
 

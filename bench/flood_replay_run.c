@@ -12,6 +12,7 @@
 enum {
 	BURST_MAX = 32,
 	DEBT_MS = 10,
+	GRACE_MS = 50,
 	SLEEP_US = 100, /* a capture's gaps are shorter than those of a schedule that can be averaged */
 };
 
@@ -83,5 +84,7 @@ int flood_replay_run(void *argument)
 		frames_send(run, next, n);
 		next += n;
 	}
+	/* the port that closes behind us takes with it what the far side has not fetched */
+	rte_delay_us_sleep(GRACE_MS * 1000);
 	return 0;
 }

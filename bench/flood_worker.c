@@ -23,6 +23,8 @@ enum {
 	DEBT_MS = 10,
 	/* 0.5 ms between wake-ups is at most 10 packets at 20 kpps, and costs 2,000 wake-ups a second, not a core */
 	SLEEP_US = 500,
+	/* A port that is closed at once takes with it what the far side has not fetched, and its last answers. */
+	GRACE_MS = 50,
 };
 
 /* What an adversary computes who has read the source and guesses that the key is zero. */
@@ -194,5 +196,7 @@ int flood_worker_run(void *argument)
 			debt -= n;
 		}
 	}
+	for (uint64_t end_tsc = rte_rdtsc() + rte_get_tsc_hz() / 1000 * GRACE_MS; rte_rdtsc() < end_tsc; rte_delay_us_sleep(SLEEP_US / 10))
+		answers_take(worker);
 	return 0;
 }

@@ -28,11 +28,14 @@ def _die_with_parent():
 
 
 class Rig(contextlib.ExitStack):
-    """A private directory with sockets, segments and a hugetlbfs. Use as a context; leaves nothing behind."""
+    """A private directory with sockets, segments and a hugetlbfs. Use as a context; leaves nothing behind.
 
-    def __init__(self, build, nice=0):
+    Without huge pages only memif works between two processes, and no rate means anything: that is for tests.
+    """
+
+    def __init__(self, build, nice=0, huge=True):
         super().__init__()
-        self.build, self.nice = build, nice
+        self.build, self.nice, self.huge = build, nice, huge
         self.directory = tempfile.mkdtemp(prefix=f"weir-bench-{os.getpid()}-", dir="/dev/shm")
         self.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.huge_dir = f"{self.directory}/huge"
@@ -42,7 +45,8 @@ class Rig(contextlib.ExitStack):
     def __enter__(self):
         super().__enter__()
         try:
-            self._huge_pages_take()
+            if self.huge:
+                self._huge_pages_take()
         except BaseException:
             self.close()
             raise
@@ -285,7 +289,7 @@ class Dataplane:
             self.process = self.stack.enter_context(self.rig.spawn(
                 "dataplane", self.rig.tool("weir-dataplane"), "--instance", self.rig.instance, "--shm-dir", shm, "--run-dir", run,
                 "--outside", self.transport.subject(0), "--inside", self.inside, "--lcores", SUBJECT_CPU,
-                "--eal", f"--huge-dir={self.rig.huge_dir}", *self.options))
+                *(["--eal", f"--huge-dir={self.rig.huge_dir}"] if self.rig.huge else ["--memory", "no-huge"]), *self.options))
             until(lambda: not self.process.is_running() or self.counters()["state"] == 2, "governing", 60)
             if not self.process.is_running():
                 raise RigError(f"weir-dataplane does not start: {self.process.text()[-800:]}")
@@ -307,10 +311,10 @@ class Flood:
 
     def __init__(self, rig, device, seconds, *words):
         self.rig, self.seconds = rig, seconds
-        self.process = rig.spawn(
-            "flood", rig.tool("weir-flood"), "--port", device, "--mac", "02:00:00:00:00:02", "--seconds", seconds, "--poll", "--huge",
-            "--cpu", GENERATOR_CPU, "--eal", "--single-file-segments", "--eal", f"--huge-dir={rig.huge_dir}",
-            "--eal", f"--file-prefix=flood-{rig.instance}", "--json", *words)
+        huge = ["--huge", "--eal", "--single-file-segments", "--eal", f"--huge-dir={rig.huge_dir}", "--eal",
+                f"--file-prefix=flood-{rig.instance}", "--poll", "--cpu", GENERATOR_CPU] if rig.huge else []
+        self.process = rig.spawn("flood", rig.tool("weir-flood"), "--port", device, "--mac", "02:00:00:00:00:02", "--seconds", seconds,
+                                 "--json", *huge, *words)
 
     def __enter__(self):
         self.process.__enter__()
