@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Which bans are lent to the device (ban_offload.h). Pure: tables and time come in, places go out. Thread: the table thread, which
- * is also the tables' one writer, so that no answer is old.
+/* Which bans are lent to the device (ban_offload.h). Pure: tables and time come in, places go out. Thread:
+ * the table thread, which is also the tables' one writer, so that no answer is old.
  */
 #include "dataplane/ban_offload.h"
 
@@ -43,7 +43,8 @@ bool ban_offload_is_due(const struct ruleset *rules, uint64_t source, uint32_t n
 
 static int compare_weights(const void *a, const void *b)
 {
-	uint32_t first = ((const struct heavy_ban *)a)->weight, second = ((const struct heavy_ban *)b)->weight;
+	uint32_t first = ((const struct heavy_ban *)a)->weight,
+		 second = ((const struct heavy_ban *)b)->weight;
 
 	return first < second ? 1 : first > second ? -1 : 0;
 }
@@ -60,8 +61,8 @@ static bool is_held(const struct ban_offload *offload, uint64_t source)
 	return false;
 }
 
-void ban_offload_choose(
-	struct ban_offload *offload, const struct ruleset *rules, uint32_t now_s, struct heavy_ban *bans, unsigned n)
+void ban_offload_choose(struct ban_offload *offload, const struct ruleset *rules, uint32_t now_s,
+	struct heavy_ban *bans, unsigned n)
 {
 	uint32_t room = offload->max - offload->n;
 
@@ -80,7 +81,8 @@ void ban_offload_choose(
 	}
 }
 
-bool ban_offload_take(struct ban_offload *offload, const struct ruleset *rules, uint32_t now_s, unsigned *ret_place)
+bool ban_offload_take(
+	struct ban_offload *offload, const struct ruleset *rules, uint32_t now_s, unsigned *ret_place)
 {
 	while (offload->n_wanted > 0 && offload->n < offload->max) {
 		uint64_t source = offload->wanted[--offload->n_wanted];
@@ -90,8 +92,8 @@ bool ban_offload_take(struct ban_offload *offload, const struct ruleset *rules, 
 		for (uint32_t place = 0; place < offload->max; place++) {
 			if (offload->places[place].source != 0)
 				continue;
-			offload->places[place] =
-				(struct ban_offload_place){.source = source, .lease_end_s = now_s + OFFLOAD_LEASE_S};
+			offload->places[place] = (struct ban_offload_place){
+				.source = source, .lease_end_s = now_s + OFFLOAD_LEASE_S};
 			offload->n++;
 			*ret_place = place;
 			return true;
@@ -103,7 +105,8 @@ bool ban_offload_take(struct ban_offload *offload, const struct ruleset *rules, 
 bool ban_offload_ended(const struct ban_offload *offload, uint32_t now_s, unsigned *ret_place)
 {
 	for (uint32_t place = 0; place < offload->max; place++)
-		if (offload->places[place].source != 0 && (int32_t)(now_s - offload->places[place].lease_end_s) >= 0) {
+		if (offload->places[place].source != 0 &&
+			(int32_t)(now_s - offload->places[place].lease_end_s) >= 0) {
 			*ret_place = place;
 			return true;
 		}
@@ -119,8 +122,8 @@ static bool is_met(uint64_t source, enum command_kind kind, const struct prefix 
 	return prefix_compare(prefix, &held) == 0;
 }
 
-bool ban_offload_met(const struct ban_offload *offload, enum command_kind kind, const struct prefix *prefix, unsigned from,
-	unsigned *ret_place)
+bool ban_offload_met(const struct ban_offload *offload, enum command_kind kind, const struct prefix *prefix,
+	unsigned from, unsigned *ret_place)
 {
 	/* A new word on the same ban may be a weaker class or an earlier end. */
 	bool about_bans = kind == COMMAND_BAN_CLEAR || kind == COMMAND_BAN_SET;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The sketch of heavy banned sources (heavy_bans.h). Space-Saving: a newcomer takes the place of the lightest and inherits its
- * count as error, so count - error never says more than was counted. Thread: the owning lcore, but heavy_bans_read.
+/* The sketch of heavy banned sources (heavy_bans.h). Space-Saving: a newcomer takes the place of the lightest
+ * and inherits its count as error, so count - error never says more than was counted. Thread: the owning
+ * lcore, but heavy_bans_read.
  */
 #include "dataplane/heavy_bans.h"
 
@@ -18,7 +19,8 @@ struct prefix heavy_source_prefix(uint64_t source)
 	struct prefix prefix = {.length = PREFIX_V6_SITE_LENGTH};
 
 	if ((source & HEAVY_SOURCE_V4) == HEAVY_SOURCE_V4)
-		return (struct prefix){.address = address_from_v4((uint32_t)source), .length = PREFIX_HOST_LENGTH};
+		return (struct prefix){
+			.address = address_from_v4((uint32_t)source), .length = PREFIX_HOST_LENGTH};
 	for (unsigned i = 0; i < 8; i++)
 		prefix.address.bytes[i] = (uint8_t)(source >> (56 - 8 * i));
 	return prefix;
@@ -54,7 +56,8 @@ static void decay(struct heavy_bans *heavy, uint32_t now_s)
 	store(&heavy->decayed_s, now_s);
 }
 
-void heavy_bans_sample(struct heavy_bans *heavy, const struct address *client, uint32_t now_s, uint32_t random)
+void heavy_bans_sample(
+	struct heavy_bans *heavy, const struct address *client, uint32_t now_s, uint32_t random)
 {
 	uint64_t source = heavy_source_of(client);
 	struct heavy_place *lightest = &heavy->places[0];
@@ -77,7 +80,8 @@ void heavy_bans_sample(struct heavy_bans *heavy, const struct address *client, u
 	store(&lightest->count, load(&lightest->count) + 1);
 }
 
-unsigned heavy_bans_read(const struct heavy_bans *heavy, uint32_t now_s, struct heavy_ban ret_bans[HEAVY_BANS_PLACES])
+unsigned heavy_bans_read(
+	const struct heavy_bans *heavy, uint32_t now_s, struct heavy_ban ret_bans[HEAVY_BANS_PLACES])
 {
 	uint32_t elapsed_s = now_s - load(&heavy->decayed_s);
 	unsigned n = 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Limits on proven TCP flows that only hold their place: no payload either way (policy.md LO-12), or a client that
- * acknowledges nothing of what the node sent (HE-13). Keeps struct flow_activity while one of them is configured, and
- * cuts what is beyond it, so many a second. Thread: owning lcore. Must not touch flows of the allow list or flows that
- * the node opened, and never cuts early: times are rounded in the flow's favour.
+ * Limits on proven TCP flows that only hold their place: no payload either way (policy.md LO-12), or a client
+ * that acknowledges nothing of what the node sent (HE-13). Keeps struct flow_activity while one of them is
+ * configured, and cuts what is beyond it, so many a second. Thread: owning lcore. Must not touch flows of the
+ * allow list or flows that the node opened, and never cuts early: times are rounded in the flow's favour.
  */
 #include "dataplane/stage_private.h"
 
-/* 1000 a second and lcore, 100 at once. Each cut is an event and at most four RSTs: the ring of 16,384 events lasts
- * 16 s of an absent control, and the RSTs are 2 Mbit/s. Those cut come back, and a node accepts 1000 a second. A reload
- * that puts 100,000 flows beyond a new limit ends them within 100 s. */
-static const struct token_bucket_profile activity_cuts = {.interval_ns = 1000000, .tolerance_ns = 99 * 1000000};
+/* 1000 a second and lcore, 100 at once. Each cut is an event and at most four RSTs: the ring of 16,384 events
+ * lasts 16 s of an absent control, and the RSTs are 2 Mbit/s. Those cut come back, and a node accepts 1000 a
+ * second. A reload that puts 100,000 flows beyond a new limit ends them within 100 s. */
+static const struct token_bucket_profile activity_cuts = {
+	.interval_ns = 1000000, .tolerance_ns = 99 * 1000000};
 
 enum { ACTIVITY_UNIT_S = 2 };
 
@@ -41,7 +42,8 @@ void activity_begin_watched(struct stage *stage, const struct moment *moment, co
 {
 	uint16_t now = (uint16_t)now_units(moment);
 
-	*flow_table_activity(stage->flows, flow) = (struct flow_activity){.payload_at = now, .progress_at = now};
+	*flow_table_activity(stage->flows, flow) =
+		(struct flow_activity){.payload_at = now, .progress_at = now};
 }
 
 void activity_of_client_watched(struct stage *stage, const struct moment *moment, const struct flow *flow,
@@ -57,8 +59,8 @@ void activity_of_client_watched(struct stage *stage, const struct moment *moment
 		time_set(&activity->progress_at, moment);
 }
 
-/* While rtt_pending is set, node_acked is a time and the client has not spoken, so all that the node sent is unacknowledged:
- * since the unit after progress_at, when it is not payload_at. */
+/* While rtt_pending is set, node_acked is a time and the client has not spoken, so all that the node sent is
+ * unacknowledged: since the unit after progress_at, when it is not payload_at. */
 static bool pending_has_sent(const struct flow_activity *activity)
 {
 	return activity->payload_at != activity->progress_at;
@@ -85,7 +87,8 @@ void activity_of_node_watched(struct stage *stage, const struct moment *moment, 
 /* Certainly passed since `time`, or since activities are kept: what is older was not written. */
 static uint64_t passed_ms(const struct stage *stage, const struct moment *moment, uint16_t time)
 {
-	uint32_t age = (uint16_t)(now_units(moment) - time), watched = now_units(moment) - stage->activity.since;
+	uint32_t age = (uint16_t)(now_units(moment) - time),
+		 watched = now_units(moment) - stage->activity.since;
 
 	if (age > watched)
 		age = watched;
@@ -106,7 +109,8 @@ static bool is_straggling(const struct stage *stage, const struct moment *moment
 	return limit_ms != 0 && outstanding && passed_ms(stage, moment, since) >= limit_ms;
 }
 
-static bool is_idle(const struct stage *stage, const struct moment *moment, const struct flow_activity *activity)
+static bool is_idle(
+	const struct stage *stage, const struct moment *moment, const struct flow_activity *activity)
 {
 	uint64_t limit_ms = moment->rules->policy.payload_idle_timeout_ms;
 

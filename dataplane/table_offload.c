@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Bans between tables and devices (table_offload.h). Thread: the table thread, which is also the one that changes the tables: so a rule
- * never outlives its ban.
+/* Bans between tables and devices (table_offload.h). Thread: the table thread, which is also the one that
+ * changes the tables: so a rule never outlives its ban.
  */
 #include "dataplane/table_offload.h"
 
@@ -11,12 +11,13 @@
 
 enum {
 	OFFLOAD_CHOICE_MS = 1000,
-	/* 50 bans a second in and 50 out. A device takes 10 us to 1 ms for a rule, and between two bans waits whoever sends a
-	 * command: with two node addresses, 4 rules, at most 8 ms in the worst case. */
+	/* 50 bans a second in and 50 out. A device takes 10 us to 1 ms for a rule, and between two bans waits
+	 * whoever sends a command: with two node addresses, 4 rules, at most 8 ms in the worst case. */
 	OFFLOAD_CHANGE_MS = 20,
 };
 
-_Static_assert((int)OPTIONS_OFFLOAD_BANS_MAX == (int)OFFLOAD_BANS_MAX, "an option cannot ask for more than there are places");
+_Static_assert((int)OPTIONS_OFFLOAD_BANS_MAX == (int)OFFLOAD_BANS_MAX,
+	"an option cannot ask for more than there are places");
 
 struct table_offload {
 	struct ban_offload plan;
@@ -51,8 +52,8 @@ static int sketches_create(struct table_offload *offload, struct stage *const *s
 	return 0;
 }
 
-int table_offload_create(const struct options *options, const struct port (*pairs)[2], struct stage *const *stages,
-	struct dataplane_payload *payload, struct table_offload **ret_offload)
+int table_offload_create(const struct options *options, const struct port (*pairs)[2],
+	struct stage *const *stages, struct dataplane_payload *payload, struct table_offload **ret_offload)
 {
 	struct table_offload *offload;
 	int rc = 0;
@@ -71,7 +72,9 @@ int table_offload_create(const struct options *options, const struct port (*pair
 		table_offload_destroy(offload);
 		return rc;
 	}
-	fprintf(stderr, "weir-dataplane: up to %u bans of the heaviest sources are dropped by the outside ports.\n", offload->plan.max);
+	fprintf(stderr,
+		"weir-dataplane: up to %u bans of the heaviest sources are dropped by the outside ports.\n",
+		offload->plan.max);
 	*ret_offload = offload;
 	return 0;
 }
@@ -80,7 +83,8 @@ static void numbers_publish(const struct table_offload *offload)
 {
 	atomic_store_explicit(&offload->payload->offload_bans, offload->plan.n, memory_order_relaxed);
 	atomic_store_explicit(&offload->payload->offload_installed, offload->installed, memory_order_relaxed);
-	atomic_store_explicit(&offload->payload->offload_refused, offload->ports.refused, memory_order_relaxed);
+	atomic_store_explicit(
+		&offload->payload->offload_refused, offload->ports.refused, memory_order_relaxed);
 }
 
 static void places_forget(struct table_offload *offload)
@@ -100,7 +104,8 @@ static void place_remove(struct table_offload *offload, unsigned place)
 static void place_install(struct table_offload *offload, unsigned place, uint64_t now_ns)
 {
 	struct prefix source = heavy_source_prefix(offload->plan.places[place].source);
-	int rc = port_offload_install(&offload->ports, place, &source, offload->nodes, offload->n_nodes, now_ns);
+	int rc = port_offload_install(
+		&offload->ports, place, &source, offload->nodes, offload->n_nodes, now_ns);
 
 	if (rc == 0)
 		offload->installed++;
@@ -139,7 +144,7 @@ void table_offload_step(struct table_offload *offload, const struct ruleset *rul
 
 void table_offload_command(struct table_offload *offload, const struct command_record *record)
 {
-	struct prefix prefix = { .length = record->prefix_length };
+	struct prefix prefix = {.length = record->prefix_length};
 	unsigned place = 0;
 
 	if (!offload || prefix.length > PREFIX_HOST_LENGTH)
@@ -154,7 +159,8 @@ void table_offload_follow(struct table_offload *offload, const struct ruleset *r
 {
 	if (!offload)
 		return;
-	if (offload->n_nodes != rules->n_nodes || memcmp(offload->nodes, rules->nodes, rules->n_nodes * sizeof(rules->nodes[0])) != 0) {
+	if (offload->n_nodes != rules->n_nodes ||
+		memcmp(offload->nodes, rules->nodes, rules->n_nodes * sizeof(rules->nodes[0])) != 0) {
 		port_offload_flush(&offload->ports);
 		places_forget(offload);
 		offload->n_nodes = rules->n_nodes;

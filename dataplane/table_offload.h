@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The heaviest bans, lent to the devices: reads what the lcores dropped, lets ban_offload.h choose and port_offload.h do it, at a
- * bounded rate. The tables stay the truth: whatever lifts a ban goes by here first, and is in force only when the device has let
- * go. Table thread only, but for making and ending it. Every function does nothing for NULL, which is what --offload-bans 0 gives.
+ * The heaviest bans, lent to the devices: reads what the lcores dropped, lets ban_offload.h choose and
+ * port_offload.h do it, at a bounded rate. The tables stay the truth: whatever lifts a ban goes by here
+ * first, and is in force only when the device has let go. Table thread only, but for making and ending it.
+ * Every function does nothing for NULL, which is what --offload-bans 0 gives.
  */
 #ifndef WEIR_DATAPLANE_TABLE_OFFLOAD_H
 #define WEIR_DATAPLANE_TABLE_OFFLOAD_H
@@ -11,10 +12,10 @@
 
 struct table_offload;
 
-/** Main, before the lcores run. Gives each stage its sketch if at least one outside port takes rules, else *ret_offload is NULL after a
- * sentence for each port. `payload` gets the numbers. -ENOMEM. */
-int table_offload_create(const struct options *options, const struct port (*pairs)[2], struct stage *const *stages,
-	struct dataplane_payload *payload, struct table_offload **ret_offload);
+/** Main, before the lcores run. Gives each stage its sketch if at least one outside port takes rules, else
+ * *ret_offload is NULL after a sentence for each port. `payload` gets the numbers. -ENOMEM. */
+int table_offload_create(const struct options *options, const struct port (*pairs)[2],
+	struct stage *const *stages, struct dataplane_payload *payload, struct table_offload **ret_offload);
 /** Main, after the lcores and the table thread have ended, before the ports close: no rule stays. */
 void table_offload_destroy(struct table_offload *offload);
 /** A turn: one ban more and one ban less at most. `rules`: in force. */

@@ -50,7 +50,7 @@ MUTANTS += [
     ("a pause after a refusal", PORT, "if (!port->supported || now_ns < port->next_try_ns ||", "if (!port->supported ||", "test_table_offload"),
     ("no rules for a device that keeps them", PORT, "offload->ports[i].supported = false;", "", "test_table_offload"),
     ("the destination in a rule", PORT, ".src_addr = UINT32_MAX, .dst_addr = UINT32_MAX,", ".src_addr = UINT32_MAX,", "test_table_offload"),
-    ("the protocol in a rule", PORT, ".dst_addr = UINT32_MAX, .next_proto_id = UINT8_MAX };", ".dst_addr = UINT32_MAX };", "test_table_offload"),
+    ("the protocol in a rule", PORT, ".dst_addr = UINT32_MAX, .next_proto_id = UINT8_MAX};", ".dst_addr = UINT32_MAX};", "test_table_offload"),
     ("the length of a site in a rule", PORT, "memset(question->v6_mask.hdr.src_addr, 0xff, source->length / 8u);",
      "memset(question->v6_mask.hdr.src_addr, 0xff, 16);", "test_table_offload"),
 ]

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Which bans are lent to the device: who is due, who is chosen and in which order, when a place is given back, and
- * which commands meet it. Real tables and lists, injected clock.
+ * Which bans are lent to the device: who is due, who is chosen and in which order, when a place is given
+ * back, and which commands meet it. Real tables and lists, injected clock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,13 +94,17 @@ static void test_due(void)
 		CHECK_FALSE("in monitor mode nobody", ban_offload_is_right(monitor->rules, source, NOW_S));
 	}
 	world_command(world, COMMAND_ALLOW_SET, "2001:db8:2:1::77/128", 0);
-	CHECK_FALSE("a host allowed by command keeps its site out", ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
+	CHECK_FALSE("a host allowed by command keeps its site out",
+		ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
 	world_command(world, COMMAND_ALLOW_CLEAR, "2001:db8:2:1::77/128", 0);
-	CHECK_TRUE("until that is taken back", ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
+	CHECK_TRUE("until that is taken back",
+		ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
 	world_command(world, COMMAND_ALLOW_CLEAR, "2001:db8:2:2::5/128", 0);
-	CHECK_TRUE("as is one of the image", ban_offload_is_due(world->rules, source_of("2001:db8:2:2::9"), NOW_S));
+	CHECK_TRUE("as is one of the image",
+		ban_offload_is_due(world->rules, source_of("2001:db8:2:2::9"), NOW_S));
 	world_command(world, COMMAND_ALLOW_SET, "2001:db8::/32", 0);
-	CHECK_FALSE("a wide prefix allowed by command", ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
+	CHECK_FALSE("a wide prefix allowed by command",
+		ban_offload_is_due(world->rules, source_of("2001:db8:2:1::9"), NOW_S));
 	world_command(world, COMMAND_BAN_CLEAR, "203.0.113.1", 0);
 	CHECK_FALSE("an unbanned one", ban_offload_is_right(world->rules, source_of("203.0.113.1"), NOW_S));
 	world_destroy(world);
@@ -134,7 +138,8 @@ static void test_choice(void)
 	ban_offload_choose(offload, world->rules, NOW_S, bans, CHECK_COUNT(bans));
 	CHECK_EQ("as many are wanted as there are places", offload->n_wanted, 2u);
 	CHECK_TRUE("of those who are banned", ban_offload_take(offload, world->rules, NOW_S, &place));
-	CHECK_TRUE("the heaviest banned one is taken", offload->places[place].source == source_of("203.0.113.2"));
+	CHECK_TRUE("the heaviest banned one is taken",
+		offload->places[place].source == source_of("203.0.113.2"));
 	CHECK_EQ("for a lease", offload->places[place].lease_end_s, (uint32_t)(NOW_S + OFFLOAD_LEASE_S));
 	CHECK_EQ("the next waits for its turn", offload->n_wanted, 1u);
 	ban_offload_choose(offload, world->rules, NOW_S, bans, CHECK_COUNT(bans));
@@ -144,12 +149,15 @@ static void test_choice(void)
 		if (bans[i].source == source_of("203.0.113.1"))
 			bans[i].weight = 3000;
 	ban_offload_choose(offload, world->rules, NOW_S, bans, CHECK_COUNT(bans));
-	CHECK_TRUE("it goes to the heaviest that has none", ban_offload_take(offload, world->rules, NOW_S + 1, &other));
-	CHECK_TRUE("who is that", offload->places[other].source == source_of("203.0.113.1") && other != place);
+	CHECK_TRUE("it goes to the heaviest that has none",
+		ban_offload_take(offload, world->rules, NOW_S + 1, &other));
+	CHECK_TRUE(
+		"who is that", offload->places[other].source == source_of("203.0.113.1") && other != place);
 	ban_offload_choose(offload, world->rules, NOW_S, bans, CHECK_COUNT(bans));
 	CHECK_EQ("a full device wants nobody", offload->n_wanted, 0u);
 	CHECK_FALSE("leases run", ban_offload_ended(offload, NOW_S + OFFLOAD_LEASE_S - 1, &other));
-	CHECK_TRUE("the first ends first", ban_offload_ended(offload, NOW_S + OFFLOAD_LEASE_S, &other) && other == place);
+	CHECK_TRUE("the first ends first",
+		ban_offload_ended(offload, NOW_S + OFFLOAD_LEASE_S, &other) && other == place);
 	ban_offload_free(offload, place);
 	ban_offload_free(offload, place);
 	CHECK_EQ("a place is given back once", offload->n, 1u);
@@ -205,7 +213,8 @@ static void test_met(void)
 		CHECK_EQ(cases[i].name, met, cases[i].v4 || cases[i].v6);
 		CHECK_EQ(cases[i].name, place, cases[i].v4 ? 1u : cases[i].v6 ? 2u : 99u);
 		if (met)
-			CHECK_FALSE("once", ban_offload_met(offload, cases[i].kind, &prefix, place + 1, &place));
+			CHECK_FALSE(
+				"once", ban_offload_met(offload, cases[i].kind, &prefix, place + 1, &place));
 	}
 	free(offload);
 }

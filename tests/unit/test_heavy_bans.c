@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The sketch of heavy banned sources: who must be in it, what its weights may claim, that it forgets, and that the stage feeds
- * it with what it should. Deterministic randomness, injected clock.
+ * The sketch of heavy banned sources: who must be in it, what its weights may claim, that it forgets, and
+ * that the stage feeds it with what it should. Deterministic randomness, injected clock.
  */
 #include <string.h>
 
@@ -51,7 +51,8 @@ static void test_sources(void)
 }
 
 /* Packets as the stage sees them: each asks whether it is due. */
-static void packets(struct heavy_bans *heavy, const struct address *client, unsigned n, uint32_t now_s, uint64_t *random)
+static void packets(
+	struct heavy_bans *heavy, const struct address *client, unsigned n, uint32_t now_s, uint64_t *random)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (heavy_bans_is_due(heavy))
@@ -70,7 +71,8 @@ static void test_noise(void)
 
 	memset(&heavy, 0, sizeof(heavy));
 	for (unsigned i = 0; i < NOISE; i++) {
-		struct address light = address_from_v4(0x0a000000 + (uint32_t)(random_next(&random) % 100000));
+		struct address light =
+			address_from_v4(0x0a000000 + (uint32_t)(random_next(&random) % 100000));
 
 		packets(&heavy, &light, 1, 100, &random);
 		if (i % (NOISE / HEAVY) == 0) {
@@ -79,9 +81,12 @@ static void test_noise(void)
 		}
 	}
 	weight = weight_of(&heavy, 100, "203.0.113.7");
-	CHECK_TRUE("a source with a twelfth of the packets is found among 100,000 others", weight > HEAVY / HEAVY_BANS_SAMPLING / 2);
-	CHECK_TRUE("and not made heavier than it is by more than chance", weight < 2 * HEAVY / HEAVY_BANS_SAMPLING);
-	CHECK_TRUE("so is an IPv6 site", weight_of(&heavy, 100, "2001:db8::2") > HEAVY / HEAVY_BANS_SAMPLING / 2);
+	CHECK_TRUE("a source with a twelfth of the packets is found among 100,000 others",
+		weight > HEAVY / HEAVY_BANS_SAMPLING / 2);
+	CHECK_TRUE("and not made heavier than it is by more than chance",
+		weight < 2 * HEAVY / HEAVY_BANS_SAMPLING);
+	CHECK_TRUE("so is an IPv6 site",
+		weight_of(&heavy, 100, "2001:db8::2") > HEAVY / HEAVY_BANS_SAMPLING / 2);
 	n = heavy_bans_read(&heavy, 100, bans);
 	for (unsigned i = 0; i < n; i++)
 		light_sure += bans[i].weight > 8;
@@ -101,7 +106,8 @@ static void test_decay(void)
 	CHECK_EQ("a thousand samples weigh a thousand", before, 1000u);
 	CHECK_EQ("half a second later", weight_of(&heavy, 101, "203.0.113.7"), 500u);
 	CHECK_EQ("read by a clock that is a little behind", weight_of(&heavy, 99, "203.0.113.7"), 1000u);
-	CHECK_EQ("a source that fell silent is forgotten though nobody writes", weight_of(&heavy, 110, "203.0.113.7"), 0u);
+	CHECK_EQ("a source that fell silent is forgotten though nobody writes",
+		weight_of(&heavy, 110, "203.0.113.7"), 0u);
 	CHECK_EQ("also after a very long time", weight_of(&heavy, 100 + 40, "203.0.113.7"), 0u);
 	heavy_bans_sample(&heavy, &loud, 102, 0);
 	CHECK_EQ("the writer halves as the reader does", weight_of(&heavy, 102, "203.0.113.7"), 251u);
@@ -132,11 +138,15 @@ static void test_stage(void)
 	world_ban(world, "203.0.113.9", SOURCE_CLASS_BANNED, BAN_META_NEVER);
 	world_ban(world, "198.18.0.0/15", SOURCE_CLASS_BANNED, BAN_META_NEVER);
 	world_start(world);
-	CHECK_EQ("without a sketch a ban is a ban", world_send_syn(world, 2000, "203.0.113.7", 40000, 30303), REASON_BANNED);
+	CHECK_EQ("without a sketch a ban is a ban", world_send_syn(world, 2000, "203.0.113.7", 40000, 30303),
+		REASON_BANNED);
 	world->stage->heavy = &heavy;
 	for (unsigned i = 0; i < 6400; i++) {
-		CHECK_EQ("a banned SYN", world_send_syn(world, 2000, "203.0.113.7", (uint16_t)(1024 + i), 30303), REASON_BANNED);
-		CHECK_EQ("of a banned prefix", world_send_syn(world, 2000, "198.18.0.1", (uint16_t)(1024 + i), 30303),
+		CHECK_EQ("a banned SYN",
+			world_send_syn(world, 2000, "203.0.113.7", (uint16_t)(1024 + i), 30303),
+			REASON_BANNED);
+		CHECK_EQ("of a banned prefix",
+			world_send_syn(world, 2000, "198.18.0.1", (uint16_t)(1024 + i), 30303),
 			REASON_BANNED_PREFIX);
 		CHECK_EQ("a banned ping", world_send(world, 2000, SIDE_OUTSIDE, &ping), REASON_BANNED);
 	}

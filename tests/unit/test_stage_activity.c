@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Idle and straggling flows: what each script of segments is worth to the limits, by when a flow is cut and until when
- * it must live; who is exempt; reloads, restarts and the bound of cuts a second. Real frames, injected clock.
+ * Idle and straggling flows: what each script of segments is worth to the limits, by when a flow is cut and
+ * until when it must live; who is exempt; reloads, restarts and the bound of cuts a second. Real frames,
+ * injected clock.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,20 +16,20 @@ enum {
 	ACK = TCP_FLAG_ACK,
 	FIN = TCP_FLAG_FIN,
 	BEGIN_MS = 2000, /* of the connection */
-	/* A cut may come so much behind its limit: times are kept in units of 2 s, the table is walked every 400 ms, and the
-	 * world steps every 100 ms. */
+	/* A cut may come so much behind its limit: times are kept in units of 2 s, the table is walked every
+	 * 400 ms, and the world steps every 100 ms. */
 	LATE_MS = 2000 + 400 + 100 + 100,
 };
 
 enum act {
 	NOTHING,
-	CLIENT_DATA,       /* new bytes; acknowledges nothing new */
-	CLIENT_DATA_ACK,   /* new bytes; acknowledges all */
-	CLIENT_AGAIN,      /* the last byte once more, as a keep-alive probe does */
-	CLIENT_ACK,        /* acknowledges all */
-	CLIENT_ACK_SOME,   /* acknowledges one byte more */
-	CLIENT_FIN,        /* acknowledges all */
-	NODE_DATA,         /* new bytes; acknowledges all */
+	CLIENT_DATA,     /* new bytes; acknowledges nothing new */
+	CLIENT_DATA_ACK, /* new bytes; acknowledges all */
+	CLIENT_AGAIN,    /* the last byte once more, as a keep-alive probe does */
+	CLIENT_ACK,      /* acknowledges all */
+	CLIENT_ACK_SOME, /* acknowledges one byte more */
+	CLIENT_FIN,      /* acknowledges all */
+	NODE_DATA,       /* new bytes; acknowledges all */
 	NODE_AGAIN,
 	NODE_ACK,
 };
@@ -39,7 +40,8 @@ struct ends {
 	uint32_t client_next, node_next, client_has; /* client_has: what it has acknowledged */
 };
 
-static enum reason from_client(struct ends *ends, uint64_t at_ms, uint8_t flags, uint32_t sequence, uint16_t bytes)
+static enum reason from_client(
+	struct ends *ends, uint64_t at_ms, uint8_t flags, uint32_t sequence, uint16_t bytes)
 {
 	struct frame_spec spec = {.source = CLIENT,
 		.destination = NODE,
@@ -106,7 +108,8 @@ static enum reason act(struct ends *ends, uint64_t at_ms, enum act what)
 	return reason;
 }
 
-/* The world's clock begins at second 1000: with this much added, 2^16 units of 2 s are full 8 s into the tests' time. */
+/* The world's clock begins at second 1000: with this much added, 2^16 units of 2 s are full 8 s into the
+ * tests' time. */
 #define WRAP_MS UINT64_C(130064000)
 
 static struct world *world_limited(uint64_t base_ms, uint32_t idle_ms, uint32_t straggler_ms)
@@ -139,38 +142,46 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"a flow that says nothing is idle from its proof", 10000, 0, {{0}}, BEGIN_MS + 10000, CLOSED_HOW_IDLE},
+	{"a flow that says nothing is idle from its proof", 10000, 0, {{0}}, BEGIN_MS + 10000,
+		CLOSED_HOW_IDLE},
 	{"the client's data begins its time anew", 10000, 0, {{8700, CLIENT_DATA}}, 18700, CLOSED_HOW_IDLE},
-	{"the node's data does too", 10000, 0, {{8700, NODE_DATA}, {8710, CLIENT_ACK}}, 18700, CLOSED_HOW_IDLE},
+	{"the node's data does too", 10000, 0, {{8700, NODE_DATA}, {8710, CLIENT_ACK}}, 18700,
+		CLOSED_HOW_IDLE},
 	{"acknowledgements are no payload", 10000, 0,
-		{{5000, CLIENT_ACK}, {7000, NODE_ACK}, {9000, CLIENT_ACK}, {11000, CLIENT_ACK}}, BEGIN_MS + 10000, CLOSED_HOW_IDLE},
+		{{5000, CLIENT_ACK}, {7000, NODE_ACK}, {9000, CLIENT_ACK}, {11000, CLIENT_ACK}},
+		BEGIN_MS + 10000, CLOSED_HOW_IDLE},
 	{"nor is a keep-alive probe with an old byte", 10000, 0,
-		{{2100, CLIENT_DATA}, {5000, CLIENT_AGAIN}, {9000, CLIENT_AGAIN}, {11000, CLIENT_AGAIN}}, 12100, CLOSED_HOW_IDLE},
-	{"nor what the node sends again", 10000, 0, {{2100, NODE_DATA}, {5000, NODE_AGAIN}, {11000, NODE_AGAIN}}, 12100,
-		CLOSED_HOW_IDLE},
+		{{2100, CLIENT_DATA}, {5000, CLIENT_AGAIN}, {9000, CLIENT_AGAIN}, {11000, CLIENT_AGAIN}},
+		12100, CLOSED_HOW_IDLE},
+	{"nor what the node sends again", 10000, 0,
+		{{2100, NODE_DATA}, {5000, NODE_AGAIN}, {11000, NODE_AGAIN}}, 12100, CLOSED_HOW_IDLE},
 	{"who speaks in time is left alone", 10000, 0,
-		{{9000, CLIENT_DATA}, {17000, NODE_DATA}, {25000, CLIENT_DATA}, {33000, CLIENT_DATA}, {41000, CLIENT_DATA}}, 51000,
-		CLOSED_HOW_IDLE},
-	{"half closed is no excuse", 10000, 0, {{3000, CLIENT_FIN}, {3001, NODE_ACK}, {9000, CLIENT_ACK}}, BEGIN_MS + 10000,
-		CLOSED_HOW_IDLE},
+		{{9000, CLIENT_DATA}, {17000, NODE_DATA}, {25000, CLIENT_DATA}, {33000, CLIENT_DATA},
+			{41000, CLIENT_DATA}},
+		51000, CLOSED_HOW_IDLE},
+	{"half closed is no excuse", 10000, 0, {{3000, CLIENT_FIN}, {3001, NODE_ACK}, {9000, CLIENT_ACK}},
+		BEGIN_MS + 10000, CLOSED_HOW_IDLE},
 	{"no limits, no cut", 0, 0, {{3000, NODE_DATA}, {4000, NODE_AGAIN}}, 0, CLOSED_HOW_NONE},
 
 	{"what the client never acknowledges makes a straggler", 0, 10000,
-		{{4300, NODE_DATA}, {5000, NODE_AGAIN}, {8000, NODE_AGAIN}, {12000, NODE_AGAIN}}, 14300, CLOSED_HOW_STRAGGLER},
-	{"more of it does not begin its time anew", 0, 10000, {{4300, NODE_DATA}, {8000, NODE_DATA}, {12000, NODE_DATA}}, 14300,
+		{{4300, NODE_DATA}, {5000, NODE_AGAIN}, {8000, NODE_AGAIN}, {12000, NODE_AGAIN}}, 14300,
 		CLOSED_HOW_STRAGGLER},
-	{"nor does the client's own data", 0, 10000, {{4300, NODE_DATA}, {8000, CLIENT_DATA}, {13000, CLIENT_DATA}}, 14300,
+	{"more of it does not begin its time anew", 0, 10000,
+		{{4300, NODE_DATA}, {8000, NODE_DATA}, {12000, NODE_DATA}}, 14300, CLOSED_HOW_STRAGGLER},
+	{"nor does the client's own data", 0, 10000,
+		{{4300, NODE_DATA}, {8000, CLIENT_DATA}, {13000, CLIENT_DATA}}, 14300, CLOSED_HOW_STRAGGLER},
+	{"an acknowledgement of some of it does", 0, 10000, {{4300, NODE_DATA}, {12500, CLIENT_ACK_SOME}},
+		22500, CLOSED_HOW_STRAGGLER},
+	{"the same acknowledgement twice does it once", 0, 10000,
+		{{4300, NODE_DATA}, {9000, CLIENT_ACK_SOME}, {15000, CLIENT_DATA}}, 19000,
 		CLOSED_HOW_STRAGGLER},
-	{"an acknowledgement of some of it does", 0, 10000, {{4300, NODE_DATA}, {12500, CLIENT_ACK_SOME}}, 22500,
-		CLOSED_HOW_STRAGGLER},
-	{"the same acknowledgement twice does it once", 0, 10000, {{4300, NODE_DATA}, {9000, CLIENT_ACK_SOME}, {15000, CLIENT_DATA}},
-		19000, CLOSED_HOW_STRAGGLER},
-	{"who has acknowledged all is none, however long he is silent", 0, 10000, {{4000, NODE_DATA}, {4500, CLIENT_ACK}}, 0,
-		CLOSED_HOW_NONE},
-	{"and has his whole time when the node speaks again", 0, 10000, {{4000, NODE_DATA}, {4500, CLIENT_ACK}, {30600, NODE_DATA}},
-		40600, CLOSED_HOW_STRAGGLER},
+	{"who has acknowledged all is none, however long he is silent", 0, 10000,
+		{{4000, NODE_DATA}, {4500, CLIENT_ACK}}, 0, CLOSED_HOW_NONE},
+	{"and has his whole time when the node speaks again", 0, 10000,
+		{{4000, NODE_DATA}, {4500, CLIENT_ACK}, {30600, NODE_DATA}}, 40600, CLOSED_HOW_STRAGGLER},
 	{"where nothing was sent nobody straggles", 0, 10000, {{0}}, 0, CLOSED_HOW_NONE},
-	{"the shorter limit decides: straggler", 20000, 10000, {{4300, NODE_DATA}}, 14300, CLOSED_HOW_STRAGGLER},
+	{"the shorter limit decides: straggler", 20000, 10000, {{4300, NODE_DATA}}, 14300,
+		CLOSED_HOW_STRAGGLER},
 	{"the shorter limit decides: idle", 8000, 20000, {{4300, NODE_DATA}}, 12300, CLOSED_HOW_IDLE},
 };
 
@@ -195,8 +206,10 @@ static void play(const struct row *row, uint64_t base_ms)
 			return;
 		CHECK_EQ(row->name, event->closed_by, (uint8_t)CLOSED_BY_WEIR);
 		CHECK_EQ(row->name, event->closed_how, (uint8_t)row->how);
-		CHECK_EQ(row->name, world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)(row->how == CLOSED_HOW_IDLE));
-		CHECK_EQ(row->name, world_counter(world, COUNTER_FLOWS_STRAGGLING), (uint64_t)(row->how == CLOSED_HOW_STRAGGLER));
+		CHECK_EQ(row->name, world_counter(world, COUNTER_FLOWS_IDLE),
+			(uint64_t)(row->how == CLOSED_HOW_IDLE));
+		CHECK_EQ(row->name, world_counter(world, COUNTER_FLOWS_STRAGGLING),
+			(uint64_t)(row->how == CLOSED_HOW_STRAGGLER));
 		CHECK_EQ(row->name, world_counter(world, COUNTER_FLOWS_CUT), (uint64_t)0);
 		CHECK_TRUE(row->name, world->n_segments >= 2 && world->segment_sides[0] == SIDE_OUTSIDE);
 		CHECK_EQ(row->name, world->segment_sides[world->n_segments - 1], SIDE_INSIDE);
@@ -235,11 +248,14 @@ static void begin_exempt(struct world *world, enum exemption exemption)
 	answer.acknowledgement = 5001;
 	switch (exemption) {
 	case OUTBOUND:
-		CHECK_EQ("the node dials", world_send(world, BEGIN_MS, SIDE_INSIDE, &dial), REASON_FLOW_FROM_NODE);
-		CHECK_EQ("and is answered", world_send(world, BEGIN_MS + 1, SIDE_OUTSIDE, &answer), REASON_FLOW);
+		CHECK_EQ("the node dials", world_send(world, BEGIN_MS, SIDE_INSIDE, &dial),
+			REASON_FLOW_FROM_NODE);
+		CHECK_EQ("and is answered", world_send(world, BEGIN_MS + 1, SIDE_OUTSIDE, &answer),
+			REASON_FLOW);
 		return;
 	case UDP:
-		CHECK_EQ("a datagram", world_send_udp(world, BEGIN_MS, CLIENT, 40000, 30303), REASON_ADMITTED);
+		CHECK_EQ(
+			"a datagram", world_send_udp(world, BEGIN_MS, CLIENT, 40000, 30303), REASON_ADMITTED);
 		return;
 	case HALF_OPEN:
 		CHECK_EQ("a SYN", world_send_syn(world, BEGIN_MS, CLIENT, 40000, 30303), REASON_ADMITTED);
@@ -308,13 +324,15 @@ static void test_off(void)
 	act(&ends, 3000, NODE_DATA);
 	act(&ends, 3001, CLIENT_DATA_ACK);
 	activity = flow_table_activity(world->flows, only_flow(world));
-	CHECK_TRUE("without a limit no packet writes an activity", activity->payload_at == 0 && activity->progress_at == 0);
+	CHECK_TRUE("without a limit no packet writes an activity",
+		activity->payload_at == 0 && activity->progress_at == 0);
 	world_pass(world, 100000);
 	world->policy.payload_idle_timeout_ms = 10000;
 	world->policy.straggler_timeout_ms = 20000;
 	world_reload(world);
 	world_pass(world, 109900);
-	CHECK_EQ("a limit that comes by reload counts from the reload", world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)0);
+	CHECK_EQ("a limit that comes by reload counts from the reload",
+		world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)0);
 	world_pass(world, 110000 + LATE_MS);
 	CHECK_EQ("and then cuts", world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)1);
 	world_destroy(world);
@@ -322,7 +340,8 @@ static void test_off(void)
 	world = world_limited(0, 10000, 0);
 	ends = (struct ends){.world = world, .client_next = 1001, .node_next = 5001, .client_has = 5001};
 	world_start(world);
-	CHECK_EQ("a connection under a limit", world_connect(world, BEGIN_MS, CLIENT, 40000), REASON_ADMITTED);
+	CHECK_EQ(
+		"a connection under a limit", world_connect(world, BEGIN_MS, CLIENT, 40000), REASON_ADMITTED);
 	world_pass(world, 8000);
 	world->policy.payload_idle_timeout_ms = 0;
 	world_reload(world);
@@ -332,7 +351,8 @@ static void test_off(void)
 	world->policy.payload_idle_timeout_ms = 10000;
 	world_reload(world);
 	world_pass(world, 79900);
-	CHECK_EQ("and back, it does not know what it did not watch", world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)0);
+	CHECK_EQ("and back, it does not know what it did not watch", world_counter(world, COUNTER_FLOWS_IDLE),
+		(uint64_t)0);
 	world_pass(world, 80000 + LATE_MS);
 	CHECK_EQ("but counts from then", world_counter(world, COUNTER_FLOWS_IDLE), (uint64_t)1);
 	world_destroy(world);
@@ -379,9 +399,12 @@ static void restart(struct world *world)
 
 	stage_destroy(world->stage, &table_memory_heap);
 	flow_table_destroy(world->flows);
-	CHECK_EQ("another process", flow_table_create(world->storage, WORLD_FLOWS, &key, &table_memory_heap, &world->flows), 0);
-	CHECK_EQ("its stage", stage_create(world->shared, world->flows, &world->counters, &output, &sizes, &table_memory_heap, 42,
-		world->now_ns, &world->stage), 0);
+	CHECK_EQ("another process",
+		flow_table_create(world->storage, WORLD_FLOWS, &key, &table_memory_heap, &world->flows), 0);
+	CHECK_EQ("its stage",
+		stage_create(world->shared, world->flows, &world->counters, &output, &sizes,
+			&table_memory_heap, 42, world->now_ns, &world->stage),
+		0);
 	CHECK_TRUE("takes a flow over", flow_table_adopt_all(world->flows, NULL, NULL) > 0);
 	stage_recount(world->stage, world->rules);
 }
@@ -402,11 +425,14 @@ static void test_restart(void)
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct world *world = world_limited(cases[i].base_ms, cases[i].idle_ms, cases[i].straggler_ms);
-		struct ends ends = {.world = world, .client_next = 1001, .node_next = 5001, .client_has = 5001};
+		struct world *world =
+			world_limited(cases[i].base_ms, cases[i].idle_ms, cases[i].straggler_ms);
+		struct ends ends = {
+			.world = world, .client_next = 1001, .node_next = 5001, .client_has = 5001};
 
 		world_start(world);
-		CHECK_EQ("a connection", world_connect(world, cases[i].base_ms + BEGIN_MS, CLIENT, 40000), REASON_ADMITTED);
+		CHECK_EQ("a connection", world_connect(world, cases[i].base_ms + BEGIN_MS, CLIENT, 40000),
+			REASON_ADMITTED);
 		if (cases[i].node_speaks)
 			act(&ends, cases[i].base_ms + BEGIN_MS + 100, NODE_DATA);
 		world_pass(world, cases[i].base_ms + 9000);
@@ -419,7 +445,8 @@ static void test_restart(void)
 	}
 }
 
-/* Open a connection through the SYN proxy: the node answers at at_ms. Sequence numbers as the client sees them. */
+/* Open a connection through the SYN proxy: the node answers at at_ms. Sequence numbers as the client sees
+ * them. */
 static void connect_proxied(struct world *world, uint64_t at_ms, struct ends *ends)
 {
 	struct frame_spec syn = world_syn(CLIENT, 40000, 30303);
@@ -433,7 +460,9 @@ static void connect_proxied(struct world *world, uint64_t at_ms, struct ends *en
 		.tcp_flags = SYN | ACK};
 
 	CHECK_EQ("a SYN is challenged", world_send(world, at_ms, SIDE_OUTSIDE, &syn), REASON_CHALLENGED);
-	*ends = (struct ends){.world = world, .client_next = 1001, .node_next = 5001,
+	*ends = (struct ends){.world = world,
+		.client_next = 1001,
+		.node_next = 5001,
 		.client_has = world->decision.segment.sequence + 1};
 	CHECK_EQ("its cookie comes back", from_client(ends, at_ms, ACK, 1001, 0), REASON_PROXY_ACCEPTED);
 	CHECK_EQ("the node answers", world_send(world, at_ms, SIDE_INSIDE, &syn_ack), REASON_PROXY_OPENED);
@@ -448,10 +477,12 @@ static void test_proxied(void)
 		uint32_t due_ms; /* straggler, limit 10 s; 0: none */
 	} cases[] = {
 		{"a proxied client that never speaks although the node did", true, false, false, 4300, 14300},
-		{"the node spoke at the same time as it answered", true, false, false, BEGIN_MS + 50, BEGIN_MS + 10050},
+		{"the node spoke at the same time as it answered", true, false, false, BEGIN_MS + 50,
+			BEGIN_MS + 10050},
 		{"neither has spoken", false, false, false, 0, 0},
 		{"neither has spoken, and the process changed", false, true, false, 0, 0},
-		{"the process changed between the node's answer and its first word", true, true, false, 9000, 19000},
+		{"the process changed between the node's answer and its first word", true, true, false, 9000,
+			19000},
 		{"the client has acknowledged it", true, false, true, 4300, 0},
 	};
 
@@ -468,10 +499,12 @@ static void test_proxied(void)
 			restart(world);
 		}
 		if (cases[i].node_speaks)
-			CHECK_EQ(cases[i].name, from_node(&ends, cases[i].node_at_ms, 5001, 100), REASON_FLOW);
+			CHECK_EQ(
+				cases[i].name, from_node(&ends, cases[i].node_at_ms, 5001, 100), REASON_FLOW);
 		if (cases[i].client_speaks) {
 			ends.client_has += 100;
-			CHECK_EQ(cases[i].name, from_client(&ends, cases[i].node_at_ms + 300, ACK, 1001, 0), REASON_FLOW);
+			CHECK_EQ(cases[i].name, from_client(&ends, cases[i].node_at_ms + 300, ACK, 1001, 0),
+				REASON_FLOW);
 		}
 		world_pass(world, cases[i].due_ms != 0 ? cases[i].due_ms - 1 : 60000);
 		CHECK_EQ(cases[i].name, world_counter(world, COUNTER_FLOWS_STRAGGLING), (uint64_t)0);

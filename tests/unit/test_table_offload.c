@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Bans in the device, from a banned packet to a rule and back: the stage, the tables and the choice are the real ones; the device is a
- * model at the boundary of rte_flow, because no driver of the build machine has rules. It keeps what it was told and says which
- * packets it would drop, and it can refuse. Injected clock.
+ * Bans in the device, from a banned packet to a rule and back: the stage, the tables and the choice are the
+ * real ones; the device is a model at the boundary of rte_flow, because no driver of the build machine has
+ * rules. It keeps what it was told and says which packets it would drop, and it can refuse. Injected clock.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -36,8 +36,9 @@ static int refuse(struct rte_flow_error *error, const char *message, int code)
 	return -code;
 }
 
-int rte_flow_validate(uint16_t device, const struct rte_flow_attr *attributes, const struct rte_flow_item pattern[],
-	const struct rte_flow_action actions[], struct rte_flow_error *error)
+int rte_flow_validate(uint16_t device, const struct rte_flow_attr *attributes,
+	const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
+	struct rte_flow_error *error)
 {
 	(void)device;
 	if (model.unable || !attributes->ingress || pattern[0].type != RTE_FLOW_ITEM_TYPE_ETH ||
@@ -70,8 +71,9 @@ static void rule_read(struct rte_flow *rule, const struct rte_flow_item *item)
 	}
 }
 
-struct rte_flow *rte_flow_create(uint16_t device, const struct rte_flow_attr *attributes, const struct rte_flow_item pattern[],
-	const struct rte_flow_action actions[], struct rte_flow_error *error)
+struct rte_flow *rte_flow_create(uint16_t device, const struct rte_flow_attr *attributes,
+	const struct rte_flow_item pattern[], const struct rte_flow_action actions[],
+	struct rte_flow_error *error)
 {
 	model.creates++;
 	if (rte_flow_validate(device, attributes, pattern, actions, error) != 0)
@@ -136,7 +138,8 @@ static unsigned drops(const char *from, const char *to, uint8_t protocol)
 		const struct rte_flow *rule = &model.rules[i];
 
 		if (rule->used && rule->v4 == address_is_v4(&source) && bytes_match(rule, 0, &source) &&
-			bytes_match(rule, 1, &destination) && !((rule->protocol ^ protocol) & rule->protocol_mask))
+			bytes_match(rule, 1, &destination) &&
+			!((rule->protocol ^ protocol) & rule->protocol_mask))
 			by[rule->device] = true;
 	}
 	for (unsigned i = 0; i < DEVICES; i++)
@@ -144,9 +147,9 @@ static unsigned drops(const char *from, const char *to, uint8_t protocol)
 	return n;
 }
 
-#define NODE	"198.51.100.1"
+#define NODE    "198.51.100.1"
 #define NODE_V6 "2001:db8:1::1"
-#define BANNED	"203.0.113.1"
+#define BANNED  "203.0.113.1"
 
 struct rig {
 	struct world *world;
@@ -185,8 +188,10 @@ static void rig_make(struct rig *rig, unsigned n_pairs, unsigned max)
 			port->n_devices = 1;
 			port->devices[0].id = (uint16_t)(side == SIDE_OUTSIDE ? pair : 99);
 		}
-	CHECK_EQ("bans may go to the device", table_offload_create(&rig->options, (const struct port(*)[2])rig->pairs,
-		&rig->world->stage, &rig->payload, &rig->offload), 0);
+	CHECK_EQ("bans may go to the device",
+		table_offload_create(&rig->options, (const struct port(*)[2])rig->pairs, &rig->world->stage,
+			&rig->payload, &rig->offload),
+		0);
 	table_offload_follow(rig->offload, rig->world->rules, rig->world->now_ns);
 	rig->at_ms = 2000;
 }
@@ -202,7 +207,8 @@ static void rig_end(struct rig *rig)
 static void flood(struct rig *rig, const char *source, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		CHECK_EQ("a banned source floods", world_send_syn(rig->world, rig->at_ms, source, (uint16_t)(1024 + i), 30303),
+		CHECK_EQ("a banned source floods",
+			world_send_syn(rig->world, rig->at_ms, source, (uint16_t)(1024 + i), 30303),
 			REASON_BANNED);
 }
 
@@ -248,7 +254,8 @@ static void test_install(void)
 	CHECK_EQ("nothing is dropped before the table thread looks", drops(BANNED, NODE, IPPROTO_TCP), 0u);
 	turns(&rig, 100);
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
-		CHECK_EQ(cases[i].name, drops(cases[i].from, cases[i].to, cases[i].protocol), cases[i].devices);
+		CHECK_EQ(cases[i].name, drops(cases[i].from, cases[i].to, cases[i].protocol),
+			cases[i].devices);
 	CHECK_EQ("two bans, two protocols, two ports, one node address of each family", model.n, 8u);
 	CHECK_EQ("they are counted", number(&rig.payload.offload_bans), (uint64_t)2);
 	CHECK_EQ("as installed", number(&rig.payload.offload_installed), (uint64_t)2);
@@ -298,7 +305,8 @@ static void test_commands(void)
 		command(&rig, cases[i].kind, cases[i].prefix);
 		CHECK_EQ(cases[i].name, drops(BANNED, NODE, IPPROTO_TCP), cases[i].v4);
 		CHECK_EQ(cases[i].name, drops("2001:db8:2:1::77", NODE_V6, IPPROTO_UDP), cases[i].v6);
-		CHECK_EQ("the number follows", number(&rig.payload.offload_bans), (uint64_t)(cases[i].v4 + cases[i].v6));
+		CHECK_EQ("the number follows", number(&rig.payload.offload_bans),
+			(uint64_t)(cases[i].v4 + cases[i].v6));
 		rig_end(&rig);
 	}
 }
@@ -423,7 +431,8 @@ static void test_refusals(void)
 	model.keeps = model.keeps_all = false;
 	flood(&rig, "203.0.113.2", 4000);
 	turns(&rig, 1100);
-	CHECK_EQ("a device that removes nothing gets nothing more", drops("203.0.113.2", NODE, IPPROTO_TCP), 0u);
+	CHECK_EQ("a device that removes nothing gets nothing more", drops("203.0.113.2", NODE, IPPROTO_TCP),
+		0u);
 	memset(&model, 0, sizeof(model)); /* its rules stay until it is started again, as was said */
 	rig_end(&rig);
 }
@@ -447,8 +456,10 @@ static void test_off(void)
 		rig.options.offload_bans = cases[i].max;
 		model.unable = cases[i].unable;
 		model.creates = 0;
-		CHECK_EQ(cases[i].name, table_offload_create(&rig.options, (const struct port(*)[2])rig.pairs, &rig.world->stage,
-			&rig.payload, &rig.offload), 0);
+		CHECK_EQ(cases[i].name,
+			table_offload_create(&rig.options, (const struct port(*)[2])rig.pairs,
+				&rig.world->stage, &rig.payload, &rig.offload),
+			0);
 		CHECK_PTR_EQ(cases[i].name, rig.offload, NULL);
 		CHECK_PTR_EQ("lcores note nothing", rig.world->stage->heavy, NULL);
 		flood(&rig, BANNED, 2000);
