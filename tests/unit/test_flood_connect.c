@@ -247,6 +247,31 @@ static void test_responder_silence(void)
 	}
 }
 
+/* What a frame must not be answered for, or answered with. */
+static void test_responder_details(void)
+{
+	static struct flood_template template;
+	static uint8_t frame[FLOOD_FRAME_MAX];
+	struct flood_target target = {.port = 7777, .address = address_from_v4(0xc6120001)};
+	struct address client = address_from_v4(0x0a010203);
+	const uint8_t *tcp = frame + 14 + 20;
+
+	flood_template_build(&template, FLOOD_DATA, &target, 32);
+	flood_frame_write(&template, &client, 1234, 1, frame);
+	frame[14 + 20 + 13] |= FLOOD_REPLY_RST;
+	CHECK_TRUE("a RST with data is not answered", !responder_frame_answer(frame, template.frame_bytes));
+
+	flood_template_build(&template, FLOOD_SYN, &target, 0);
+	flood_frame_write(&template, &client, 1234, 1, frame);
+	CHECK_EQ("timestamps are offered", tcp[26], 8);
+	CHECK_TRUE("a SYN is answered", responder_frame_answer(frame, template.frame_bytes));
+	CHECK_EQ("with the MSS", tcp[20] << 8 | tcp[21], 0x0204);
+	CHECK_EQ("with SACK", tcp[24] << 8 | tcp[25], 0x0402);
+	for (unsigned i = 26; i < 36; i++)
+		CHECK_EQ("without timestamps", tcp[i], 1);
+	CHECK_EQ("with the window scale", tcp[37], 3);
+}
+
 static void test_mixed(void)
 {
 	static struct talk talk;
@@ -282,6 +307,7 @@ static const struct check_test tests[] = {
 	{"a client answers single segments", test_single_segments},
 	{"a window that opens is told from a probe", test_openings},
 	{"the responder is silent where a node would be", test_responder_silence},
+	{"the responder's answers in detail", test_responder_details},
 	{"mixed clients are of all kinds", test_mixed},
 	{"behaviours have names", test_names},
 };

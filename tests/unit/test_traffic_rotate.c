@@ -11,10 +11,11 @@
 /* Slots move at random, answers come for known and unknown addresses; a plain array says what must be. */
 static void test_index(void)
 {
-	enum { SLOTS = 37, STEPS = 20000, PATIENCE = 3 };
-	struct address known[SLOTS];
-	unsigned unanswered[SLOTS] = {0}, wrong = 0, turn = 0;
-	bool used[SLOTS] = {false};
+	enum { SLOTS = 500, STEPS = 50000, PATIENCE = 3 };
+	static struct address known[SLOTS];
+	static unsigned unanswered[SLOTS];
+	static bool used[SLOTS];
+	unsigned wrong = 0, turn = 0;
 	struct traffic_rotate rotate;
 	uint64_t state = 5;
 
@@ -28,7 +29,7 @@ static void test_index(void)
 		} else {
 			wrong += keeps;
 			/* few different addresses, so that several slots share one now and then */
-			address = address_from_v4(0x0a000000 + (uint32_t)traffic_random_below(&state, 4096));
+			address = address_from_v4(0x0a000000 + (uint32_t)traffic_random_below(&state, 1 << 16));
 			traffic_rotate_move(&rotate, &address);
 			known[turn] = address;
 			used[turn] = true;
