@@ -25,8 +25,6 @@ STRANGERS = ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "1
 # thread and the control that reads its events take 3 to 7 % of the generator's CPU here, because there is no third one.
 WAITED_MAX = 0.1
 RETRIES = 4
-
-
 FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16}
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
 SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
@@ -193,9 +191,9 @@ def plan_of(bench, wanted):
         plan[f"banned {name}"] = lambda log2=log2: bench.banned(log2)
     for method in ("reset", "proxy"):
         plan[f"challenge {method}"] = lambda method=method: bench.challenged(method)
-    for subject in ("testpmd", "weir"):
-        for flows, number in FLOWS.items():
-            for size in SIZES:
+    for flows, number in FLOWS.items():
+        for size in SIZES:
+            for subject in ("testpmd", "weir"):  # beside each other in time, too
                 plan[f"forward {flows} {size} {subject}"] = \
                     lambda number=number, size=size, subject=subject: bench.streamed(number, size, subject)
     for method in ("testpmd", "off", "proxy"):
