@@ -2,6 +2,7 @@
 """What end_to_end.py measures with: huge pages that are given back, processes that end with it, transports between two of them."""
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import selectors
@@ -14,6 +15,7 @@ import time
 PR_SET_PDEATHSIG = 1
 HUGE_PAGES_FILE = "/proc/sys/vm/nr_hugepages"
 HUGE_PAGES = 1024  # 2 GiB: flow tables of the dataplane 0.3, tables and bans 0.6, mbufs of two processes 0.2, the rest is slack
+MACHINE_LOCK = "/run/lock/weir-bench.lock"
 HUGE_TRIES = 10  # a run that has just ended gives its pages back with some delay
 GENERATOR_CPU, SUBJECT_CPU = 0, 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -46,11 +48,21 @@ class Rig(contextlib.ExitStack):
         super().__enter__()
         try:
             if self.huge:
+                self._machine_take()
                 self._huge_pages_take()
         except BaseException:
             self.close()
             raise
         return self
+
+    def _machine_take(self):
+        """Two runs on the same two CPUs would measure each other: the second waits."""
+        lock = self.enter_context(open(MACHINE_LOCK, "w", encoding="ascii"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("      waiting for another run on this machine", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
     def _huge_pages_take(self):
         for _ in range(HUGE_TRIES):
