@@ -130,6 +130,26 @@ static void test_shared(void)
 	CHECK_EQ("another secret's are not", believed, 0u);
 }
 
+/* An epoch begins between two beats, and cookies are made and checked before the next one. */
+static void test_between_beats(void)
+{
+	static struct governor governor, fresh;
+
+	for (unsigned start = 0; start < COOKIE_EPOCH_SLOTS; start++) {
+		uint64_t begin_ns = WALL_NS - WALL_NS % EPOCH_NS + start * SLOT_NS + BEAT_NS / 2;
+		uint64_t next_ns = WALL_NS - WALL_NS % EPOCH_NS + EPOCH_NS;
+
+		governor_start(&governor, &master, true, SECOND_NS, begin_ns);
+		while (governor.wall_ns + BEAT_NS < next_ns)
+			governor_run(&governor, BEAT_NS);
+		governor.now_ns += next_ns - governor.wall_ns;
+		governor.wall_ns = next_ns;
+		governor_start(&fresh, &master, true, SECOND_NS, next_ns);
+		CHECK_TRUE("the new epoch's key is there before its first beat",
+			accepts(&fresh, challenge(&governor)) && accepts(&governor, challenge(&fresh)));
+	}
+}
+
 /* A step of the wall clock between a challenge and the last probe that answers it, at every phase of a slot. */
 static void check_small_step(const char *name, int64_t step_ns)
 {
@@ -206,6 +226,7 @@ static const struct check_test tests[] = {
 	{"a clock of its own", test_own_clock},
 	{"a cookie ends", test_expiry},
 	{"governors that share a secret", test_shared},
+	{"an epoch that begins between beats", test_between_beats},
 	{"a step of less than a slot loses nothing", test_small_steps},
 	{"a longer step is followed at once", test_large_steps},
 };

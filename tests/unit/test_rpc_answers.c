@@ -214,6 +214,9 @@ static void test_disconnect(void)
 	CHECK_TRUE("it alone is cut", cuts(last_command(), "203.0.113.9", 4002));
 	CHECK_CONTAINS("nobody is behind another id",
 		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-2\"}")), "no such peer");
+	call(admin, &admin_lines, CALL("peer.bind", "{\"id\":\"peer-3\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
+	CHECK_CONTAINS("nor behind one whose address and port another one has now",
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\"}")), "no such peer");
 	CHECK_CONTAINS("a reader may not",
 		call(reader, &reader_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "error");
 	world_close();
