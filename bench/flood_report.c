@@ -12,6 +12,7 @@ struct totals {
 	uint64_t sent, bytes, received, late, port, by_kind[FLOOD_KINDS];
 	uint64_t events[CONNECT_EVENTS], answers, answers_not_sent, not_sent_open, abandoned;
 	uint64_t node_received, node_answered, node_not_sent;
+	uint64_t stream_sent, stream_not_sent;
 };
 
 static void totals_sum(const struct flood *flood, struct totals *ret_totals)
@@ -39,6 +40,8 @@ static void totals_sum(const struct flood *flood, struct totals *ret_totals)
 		ret_totals->node_answered += node->answered;
 		ret_totals->node_not_sent += node->not_sent;
 	}
+	ret_totals->stream_sent = flood->stream.counts.sent;
+	ret_totals->stream_not_sent = flood->stream.counts.not_sent;
 }
 
 uint64_t flood_report_sent(const struct flood *flood)
@@ -54,9 +57,10 @@ uint64_t flood_report_sent(const struct flood *flood)
  * generator's, or the schedule's. A thousandth is not enough: start and end of a run are not steady. */
 static const char *bottleneck_of(const struct totals *totals)
 {
-	uint64_t tried = totals->sent + totals->port;
+	uint64_t refused = totals->port + totals->stream_not_sent;
+	uint64_t tried = totals->sent + totals->stream_sent + refused;
 
-	if (totals->port > tried / 1000)
+	if (refused > tried / 1000)
 		return "port";
 	if (totals->not_sent_open > tried / 1000)
 		return "answers";
