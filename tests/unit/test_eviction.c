@@ -182,6 +182,14 @@ static void test_bitcoin(void)
 	CHECK_EQ("memory", eviction_select(&eviction_bitcoin, field, 40, 1, NOW_MS, victims, &n_victims), 0);
 	CHECK_TRUE("V31: one victim", n_victims == 1);
 	CHECK_EQ("V31: the youngest of the largest group", victims[0].candidate, 39u);
+	for (uint64_t i = 32; i < 40; i++)
+		field[i].group = 8;
+	CHECK_EQ("two groups", eviction_select(&eviction_bitcoin, field, 40, 1, NOW_MS, victims, &n_victims),
+		0);
+	CHECK_EQ("the longer connected half is out of it, though its group is the largest",
+		victims[0].candidate, 39u);
+	for (uint64_t i = 32; i < 40; i++)
+		field[i].group = 7;
 	struct eviction_candidate same[21];
 	for (unsigned i = 0; i < 21; i++)
 		same[i] = inbound(i);
