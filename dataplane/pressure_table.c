@@ -19,9 +19,10 @@ enum {
 
 /* A limit counts 16 units an attempt, so that decay and burst are exact to a sixteenth. A wide prefix holds
  * thousands of attempts; its counters use fewer units, 16 >> shift, to stay off saturation at
- * PRESSURE_LIMIT_MAX units: attempts then are v4 /32 and /24 3719, /20 29760, /18 59520; v6 /64 3719, /56
- * 7439, /48 14880, /32 29760. With one unit an attempt, n attempts are still rounded by sqrt(n) at most. */
-static const uint8_t pressure_price_shifts[2][IMAGE_LEVEL_COUNT] = {{0, 1, 2, 3}, {0, 0, 3, 4}};
+ * PRESSURE_LIMIT_MAX units: attempts then are v4 /32 3720, /24 14880, /20 29760, /18 59520; v6 /64 3720, /56
+ * 7440, /48 14880, /32 29760. (A /24 of a network that shares addresses may be allowed nine times the default
+ * of 1066: 256 clients at one limit for each 32.) With one unit an attempt, n attempts are still rounded by sqrt(n) at most. */
+static const uint8_t pressure_price_shifts[2][IMAGE_LEVEL_COUNT] = {{0, 1, 2, 3}, {0, 2, 3, 4}};
 _Static_assert(128 * (PRESSURE_UNITS * 10219 + 10000) < 4096 * 10000,
 	"128 lcores that add an attempt at once cannot wrap a load");
 

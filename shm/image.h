@@ -167,8 +167,8 @@ enum image_list_kind {
 	IMAGE_LIST_PRICE = 4, /* meta: what an attempt from here costs of its prefixes' limits, in 1/16; 16 is the usual price */
 };
 
-/* Prices, in sixteenths of an attempt. The most is 64 attempts: one in 58 of what the counter of
- * a /24 holds (3719), so that no single attempt fills it. */
+/* Prices, in sixteenths of an attempt. The most is 64 attempts: one in 58 of what the
+ * smallest counter holds (3720), so that no single attempt fills it. */
 enum { IMAGE_PRICE_USUAL = 16, IMAGE_PRICE_MAX = 64 * IMAGE_PRICE_USUAL };
 
 /** One prefix of the lists. An address's intervals name its most specific label; `parent` leads to the next

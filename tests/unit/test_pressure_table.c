@@ -422,7 +422,7 @@ static void test_price_saturation(void)
 		for (int i = 0; i < 100; i++)
 			pressure_table_charge_priced(table, &handle, prices, 0, 0);
 		CHECK_EQ("a high price ends at the highest load",
-			load_of(table, &address, IMAGE_LEVEL_NEAR, 0) >> (t ? 1 : 0), PRESSURE_LOAD_MAX);
+			load_of(table, &address, IMAGE_LEVEL_NEAR, 0) >> (t ? 1 : 2), PRESSURE_LOAD_MAX);
 		CHECK_EQ("and leaves the neighbour alone", load_of(table, &next, IMAGE_LEVEL_NEAR, 0), 0);
 		CHECK_EQ("and the levels that it does not name", load_of(table, &address, IMAGE_LEVEL_WIDE, 0),
 			0);
