@@ -8,7 +8,14 @@
 
 #include "dataplane/packet_private.h"
 
-enum { TCP_CHECKSUM = 16, TCP_WINDOW = 14, TCP_SEQUENCE = 4, TCP_ACKNOWLEDGEMENT = 8, TCP_OPTION_SACK = 5 };
+enum {
+	TCP_SEQUENCE = 4,
+	TCP_ACKNOWLEDGEMENT = 8,
+	TCP_FLAGS = 13,
+	TCP_WINDOW = 14,
+	TCP_CHECKSUM = 16,
+	TCP_OPTION_SACK = 5,
+};
 
 static void put_u16(uint8_t *to, uint16_t value)
 {
@@ -117,6 +124,13 @@ void translate_segment(uint8_t *frame, const struct packet *packet, const struct
 		options_change(tcp, header_bytes, translation);
 }
 
+/* RFC 792 promises 8 bytes, so often nobody knows whether the quoted number acknowledges anything: then it does, as in nearly
+ * every segment. */
+static bool quoted_acknowledges(const uint8_t *quoted, uint32_t quoted_bytes)
+{
+	return quoted_bytes <= TCP_FLAGS || (quoted[TCP_FLAGS] & TCP_FLAG_ACK);
+}
+
 /* A field of the quoted segment: the quoted checksum moves with it if it is there, the ICMP checksum with both. */
 static void quoted_add(uint8_t *quoted, uint32_t quoted_bytes, uint32_t offset, uint32_t add, uint8_t *icmp_checksum)
 {
@@ -146,6 +160,7 @@ void translate_quoted(
 	quoted_bytes = end > packet->quoted_l4_offset ? end - packet->quoted_l4_offset : 0;
 	if (translation->sequence_add != 0 && quoted_bytes >= TCP_SEQUENCE + 4)
 		quoted_add(quoted, quoted_bytes, TCP_SEQUENCE, translation->sequence_add, icmp_checksum);
-	if (translation->acknowledgement_add != 0 && quoted_bytes >= TCP_ACKNOWLEDGEMENT + 4)
+	if (translation->acknowledgement_add != 0 && quoted_bytes >= TCP_ACKNOWLEDGEMENT + 4 &&
+		quoted_acknowledges(quoted, quoted_bytes))
 		quoted_add(quoted, quoted_bytes, TCP_ACKNOWLEDGEMENT, translation->acknowledgement_add, icmp_checksum);
 }

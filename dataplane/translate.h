@@ -19,8 +19,8 @@ struct translation {
 /** Apply to the TCP header of `frame`. `frame` holds at least packet->payload_offset bytes in one piece. RST without ACK and SYN: the window of a SYN
  * is never shifted, an acknowledgement without the ACK flag is left alone. */
 void translate_segment(uint8_t *frame, const struct packet *packet, const struct translation *translation);
-/** Apply to the segment that an ICMP error quotes, as far as it is quoted: sequence and acknowledgement number, both checksums. frame_bytes: how much of
- * the frame is at `frame`. */
+/** Apply to the segment that an ICMP error quotes, as far as it is quoted: sequence and acknowledgement number (not where quoted flags say that it
+ * is none), both checksums. Half a quoted checksum stays as it is. frame_bytes: how much of the frame is at `frame`. */
 void translate_quoted(uint8_t *frame, uint32_t frame_bytes, const struct packet *packet, const struct translation *translation);
 
 #endif

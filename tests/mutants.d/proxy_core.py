@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Protections of the SYN proxy's pure parts: cookies, replies, translation; see tests/mutants.py."""
 COOKIE = "dataplane/cookie.c"
+REPLY, TRANSLATE = "dataplane/reply.c", "dataplane/translate.c"
 SLOTS = "		uint64_t age = guess & 1;"
 MUTANTS = [
     ("a proxy cookie's end", COOKIE, SLOTS, "		uint64_t age = (guess & 1) * 2;", "test_cookie_proxy"),
@@ -20,4 +21,36 @@ MUTANTS = [
      "test_cookie_proxy"),
     ("IPv6's default MSS", COOKIE, "return family == 6 ? 1 : 0;", "return 0;", "test_cookie_proxy"),
     ("a key for each epoch", COOKIE, "const uint64_t first[] = {epoch, 0}", "const uint64_t first[] = {1, 0}", "test_cookie_proxy"),
+    ("the MSS that leaves first", REPLY, "	options->mss = 0;\n	if (write_options(options, scratch) > room_bytes)\n"
+     "		options->sack_permitted = options->has_window_scale = false;",
+     "	options->sack_permitted = options->has_window_scale = false;\n	if (write_options(options, scratch) > room_bytes)\n"
+     "		options->mss = 0;", "test_reply_proxy"),
+    ("the direction of a segment in place", REPLY, "memcpy(hop.destination_mac, frame, sizeof(hop.destination_mac));", "",
+     "test_reply_proxy"),
+    ("fragments that nothing replaces", REPLY, "packet->kind != PACKET_KIND_TCP || packet->is_fragment)\n		return 0;\n	next_hop_learn",
+     "packet->kind != PACKET_KIND_TCP)\n		return 0;\n	next_hop_learn", "test_reply_proxy"),
+    ("windows of SYNs", TRANSLATE, "&& !(packet->tcp_flags & TCP_FLAG_SYN))", ")", "test_translate"),
+    ("numbers that acknowledge nothing", TRANSLATE, "if (!(packet->tcp_flags & TCP_FLAG_ACK))", "if (0)", "test_translate"),
+    ("windows that do not fit", TRANSLATE, "wide > UINT16_MAX ?", "0 ?", "test_translate"),
+    ("the checksum of a window", TRANSLATE, "checksum_replace(tcp + TCP_CHECKSUM, before, after);", "", "test_translate"),
+    ("options inside options", TRANSLATE, "i += length;", "i += tcp[i] == TCP_OPTION_SACK ? length : 1;", "test_translate"),
+    ("the end of options", TRANSLATE,
+     "while (i + 1 < header_bytes && tcp[i] != 0) { uint8_t length = tcp[i] == 1 ? 1",
+     "while (i + 1 < header_bytes) { uint8_t length = tcp[i] <= 1 ? 1", "test_translate"),
+    ("blanked blocks", TRANSLATE, "if (translation->sack_blank) {", "if (0) {", "test_translate"),
+    ("blanking where no number moves", TRANSLATE, "(translation->acknowledgement_add != 0 || translation->sack_blank))",
+     "translation->acknowledgement_add != 0)", "test_translate"),
+    ("carries of a checksum", TRANSLATE, "return (uint16_t)((sum & 0xffff) + (sum >> 16));", "return (uint16_t)sum;",
+     "test_translate"),
+    ("half an acknowledgement", TRANSLATE, "quoted_bytes >= TCP_ACKNOWLEDGEMENT + 4 &&", "quoted_bytes >= TCP_ACKNOWLEDGEMENT &&",
+     "test_translate_quoted"),
+    ("flags that a quote holds", TRANSLATE, "quoted_bytes <= TCP_FLAGS ||", "1 ||", "test_translate_quoted"),
+    ("a checksum that a quote holds", TRANSLATE, "bool whole = quoted_bytes >= TCP_CHECKSUM + 2;", "bool whole = false;",
+     "test_translate_quoted"),
+    ("the checksum of an ICMP error", TRANSLATE, "checksum_replace(icmp_checksum, old_sum, new_sum);", "",
+     "test_translate_quoted"),
+    ("quoted datagrams", TRANSLATE, "packet->quoted_l4_offset == 0 || packet->quoted_protocol != IP_PROTOCOL_TCP",
+     "packet->quoted_l4_offset == 0", "test_translate_quoted"),
+    ("padding behind an error", TRANSLATE, "if (end > frame_bytes)\n		end = frame_bytes;", "end = frame_bytes;",
+     "test_translate_quoted"),
 ]
