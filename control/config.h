@@ -134,7 +134,7 @@ struct config {
 	size_t n_pairs;
 	struct config_word lcores[CONFIG_LCORES_MAX];
 	size_t n_lcores;
-	uint64_t queues; /* 0: as many as lcores */
+	uint64_t queues;                                      /* 0: as many as lcores */
 	uint64_t flows_log2, pressure_keys_log2, proven_log2; /* flows: of one lcore */
 	uint64_t idle_sleep_us;
 	uint64_t offload_bans;

@@ -13,10 +13,11 @@
 
 /* RFC 9000 8.1 */
 enum { QUIC_AMPLIFICATION_LIMIT = 3 };
-/* Half of what the kernel's own stack behind one core takes before it saturates, 134,000 SYN/s (design.md section 11). */
+/* Half of what the kernel's own stack behind one core takes before it saturates, 134,000 SYN/s (design.md
+ * section 11). */
 enum { FLOOD_PER_S_MAX = 67000 };
-/* A blind guess at a cookie passes once in 2^22, so 48 a second and lcore are one a day; half of it, because a rate is met only
- * on average. */
+/* A blind guess at a cookie passes once in 2^22, so 48 a second and lcore are one a day; half of it, because
+ * a rate is met only on average. */
 enum { CHALLENGE_BAD_PER_S = (1 << 22) / (24 * 3600) / 2 };
 
 struct check {
@@ -103,12 +104,14 @@ static int check_service_tcp(struct check *check, struct config_service *service
 		service->method = service->server_first ? IMAGE_METHOD_RESET : IMAGE_METHOD_PROXY;
 	if (service->server_first && service->method == IMAGE_METHOD_PROXY)
 		return SERVICE_FAIL(check, service, "method",
-			"the node speaks first (server_first), so a lost last ACK would never be sent again (allowed: "
+			"the node speaks first (server_first), so a lost last ACK would never be sent again "
+			"(allowed: "
 			"reset)");
 	if (service->challenge != IMAGE_CHALLENGE_OFF && service_given(service, "paced_per_s") &&
 		service->paced_per_s != 0)
 		return SERVICE_FAIL(check, service, "paced_per_s",
-			"%" PRIu64 " could never pass: this service is challenged under pressure (allowed: 0)",
+			"%" PRIu64
+			" could never pass: this service is challenged under pressure (allowed: 0)",
 			service->paced_per_s);
 	return 0;
 }
@@ -133,7 +136,8 @@ static int check_service(struct check *check, struct config_service *service, si
 				"services[].name", "\"%s\" names another service already (line %u)",
 				service->name, other->at[0].line);
 	}
-	int error = service->protocol == 17 ? check_service_udp(check, service) : check_service_tcp(check, service);
+	int error = service->protocol == 17 ? check_service_udp(check, service)
+					    : check_service_tcp(check, service);
 	if (error != 0)
 		return error;
 	if (!service_given(service, "paced_per_s"))
@@ -331,7 +335,8 @@ static int check_prices(struct check *check)
 		const struct config_price *price = &config->prices[i];
 		for (size_t j = 0; j < i; j++) {
 			if (prefix_compare(&price->prefix, &config->prices[j].prefix) == 0)
-				return FAIL(check, price->at[1], "prices[].prefix", "%s has a price already (line %u)",
+				return FAIL(check, price->at[1], "prices[].prefix",
+					"%s has a price already (line %u)",
 					prefix_format(&price->prefix, text), config->prices[j].at[1].line);
 		}
 	}
@@ -349,7 +354,8 @@ static int check_flood(struct check *check)
 		config->flood_per_s = per_s > FLOOD_PER_S_MAX ? FLOOD_PER_S_MAX : per_s;
 	}
 	if (!given(check, "challenge.bad_per_s"))
-		config->challenge_bad_per_s = lcores >= CHALLENGE_BAD_PER_S ? 1 : CHALLENGE_BAD_PER_S / lcores;
+		config->challenge_bad_per_s =
+			lcores >= CHALLENGE_BAD_PER_S ? 1 : CHALLENGE_BAD_PER_S / lcores;
 	return 0;
 }
 
@@ -398,8 +404,8 @@ static int check_paths(struct check *check)
 
 int config_check(struct config *config, char *error_text, size_t error_bytes)
 {
-	static int (*const checks[])(struct check *) = {
-		check_node, check_lists, check_prices, check_limits, check_flood, check_dataplane, check_paths};
+	static int (*const checks[])(struct check *) = {check_node, check_lists, check_prices, check_limits,
+		check_flood, check_dataplane, check_paths};
 	struct check check = {config, error_text, error_bytes};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int error = checks[i](&check);

@@ -74,8 +74,8 @@ static const struct config_choice choices_fail[] = {
 	}
 #define SERVICE_COMPUTED_COUNT(key, field, lowest, highest, text) \
 	{ \
-		.path = "services[]." key, .type = CONFIG_TYPE_COUNT, IN(field), .min = (lowest), .max = (highest), \
-		.computed = true, .help = (text) \
+		.path = "services[]." key, .type = CONFIG_TYPE_COUNT, IN(field), .min = (lowest), \
+		.max = (highest), .computed = true, .help = (text) \
 	}
 #define SERVICE_COMPUTED_CHOICE(key, field, set, text) \
 	{ \
@@ -173,15 +173,18 @@ const struct config_row config_rows[] = {
 		"when unproven sources must answer a cookie; UDP has none: off"),
 	/* design.md section 5: an honest client pays one round trip; `reset` costs it a resent SYN */
 	SERVICE_COMPUTED_CHOICE("method", method, choices_method,
-		"how sources are challenged; proxy, or reset where server_first is set or the service is UDP"),
+		"how sources are challenged; proxy, or reset where server_first is set or the service is "
+		"UDP"),
 	SERVICE_CHOICE("server_first", server_first, choices_bool, "no",
-		"TCP: the node speaks first, as SSH and SMTP do, so a lost last ACK is never sent again: challenged by reset"),
+		"TCP: the node speaks first, as SSH and SMTP do, so a lost last ACK is never sent again: "
+		"challenged by reset"),
 	SERVICE_CHOICE("quic", quic, choices_bool, "no",
 		"UDP: the service speaks QUIC: sources are proven by the node's connection ids"),
-	/* RFC 9000 8.1: three times the bytes until the source is proven. UDP without QUIC is never proven (design.md rule 1), so a
-	 * limit there would hold for ever and is the operator's own choice. */
+	/* RFC 9000 8.1: three times the bytes until the source is proven. UDP without QUIC is never proven
+	 * (design.md rule 1), so a limit there would hold for ever and is the operator's own choice. */
 	SERVICE_COMPUTED_COUNT("amplification_limit", amplification_limit, 0, 255,
-		"UDP: bytes to an unproven source, as a multiple of those from it; 0 = no limit; default 3 with quic, else 0"),
+		"UDP: bytes to an unproven source, as a multiple of those from it; 0 = no limit; default 3 "
+		"with quic, else 0"),
 	SERVICE_CHOICE("refuse", refuse, choices_refuse, "rst", "what a refused proven source sees"),
 	/* a QUIC or discv5 handshake sends up to 3 datagrams and resends twice before it hears anything */
 	SERVICE_COUNT("udp_unanswered_packets", udp_unanswered_packets, 1, 255, "8",
@@ -190,7 +193,8 @@ const struct config_row config_rows[] = {
 		"UDP flows without packets end after this; 0: timeouts.udp_idle"),
 	/* what the service took before it was under pressure: pressure.enter_per_s */
 	SERVICE_COMPUTED_COUNT("paced_per_s", paced_per_s, 0, 100000000,
-		"no challenge: unproven attempts a second that pass under pressure; default pressure.enter_per_s"),
+		"no challenge: unproven attempts a second that pass under pressure; default "
+		"pressure.enter_per_s"),
 	/* 64 half-open flows are half of the listen backlog of 128 that many nodes still use; newcomers with
 	 * a round trip of a quarter second hold so many at 256 a second. Half of it to leave, so that it does
 	 * not flap. */
@@ -201,7 +205,8 @@ const struct config_row config_rows[] = {
 	SERVICE_COUNT("pressure.half_open", pressure_half_open, 1, 100000000, "64",
 		"half-open flows that mean pressure"),
 	/* longer than the third SYN resend at 7 s, so that a client meets one regime during its handshake */
-	SERVICE_DURATION("pressure.hold", pressure_hold_ms, 0, HOUR, "10s", "pressure lasts at least so long"),
+	SERVICE_DURATION(
+		"pressure.hold", pressure_hold_ms, 0, HOUR, "10s", "pressure lasts at least so long"),
 
 	{.path = "allow",
 		.type = CONFIG_TYPE_PREFIXES,
@@ -239,7 +244,8 @@ const struct config_row config_rows[] = {
 		"delay reached at the hard limit (5.4)"),
 	COUNT("limits.reserved", reserved_slots, 0, 1000000, NULL,
 		"slots beyond hard for the allow list; default 5 % of hard"),
-	/* To find the connections of an address an lcore looks at its whole flow table, some 2 ms at 2^18: ten are 2 % of its time. */
+	/* To find the connections of an address an lcore looks at its whole flow table, some 2 ms at 2^18:
+	   ten are 2 % of its time. */
 	COUNT("limits.disconnects_per_s", disconnects_per_s, 0, 10000, "10",
 		"peers that peer.disconnect may close a second; more are refused as busy; 0 = no limit"),
 	/* 5.4: 8 a v4 /32 and a v6 /56, 64 a v6 /48, 32 a v4 /24; where it is silent there is no limit. A /64
@@ -290,16 +296,20 @@ const struct config_row config_rows[] = {
 		"unproven attempts before a challenge, a /48"),
 	RATE("unproven.v6.wide", unproven_v6, IMAGE_LEVEL_WIDE, "256", "3.2",
 		"unproven attempts before a challenge, a /32"),
-	/* No reply is longer than what it answers, so a flood gains nothing by being answered, and a challenge that is not sent is an
-	 * honest client kept out: the limit is a bound, above what an lcore can answer (8 to 10 million a second). */
+	/* No reply is longer than what it answers, so a flood gains nothing by being answered, and a
+	 * challenge that is not sent is an honest client kept out: the limit is a bound, above what an lcore
+	 * can answer (8 to 10 million a second). */
 	COUNT("rate.replies_per_s", replies_per_s, 1, 100000000, "10000000",
 		"packets Weir itself may send, per lcore"),
-	/* off: bytes out <= bytes in holds in any case, and an honest prefix behind a CGNAT may ask for many */
+	/* off: bytes out <= bytes in holds in any case, and an honest prefix behind a CGNAT may ask for many
+	 */
 	COUNT("rate.replies_per_prefix_per_s", replies_per_prefix_per_s, 0, 100000000, "0",
 		"challenges and refusals to one IPv4 /24 or IPv6 /56; 0 = no cap of its own"),
-	/* The limit of a /24 is that of 32 hosts (rate.proven.v4.near): 32 clients more bring what 32 more hosts would have. */
+	/* The limit of a /24 is that of 32 hosts (rate.proven.v4.near): 32 clients more bring what 32 more
+	   hosts would have. */
 	COUNT("rate.clients_per_limit", clients_per_limit, 0, 1000000, "32",
-		"proven clients seen in a prefix for which its limit grows by one more time its value (CGNAT); 0 = never"),
+		"proven clients seen in a prefix for which its limit grows by one more time its value "
+		"(CGNAT); 0 = never"),
 	/* Linux's own icmp_msgs_per_sec */
 	COUNT("rate.icmp_per_s", icmp_per_s, 1, 10000000, "1000", "ICMP echo and errors, per lcore"),
 	/* ARP and ND of 1000 neighbours that all ask once a second */
@@ -312,25 +322,30 @@ const struct config_row config_rows[] = {
 	COUNT("other.per_s", other_per_s, 1, 100000000, "10000",
 		"packets to the node outside the services, per lcore"),
 
-	/* Without state the flow table must not fill: half of its places within timeouts.half_open (config_check.c). */
+	/* Without state the flow table must not fill: half of its places within timeouts.half_open
+	   (config_check.c). */
 	COUNT("flood.per_s", flood_per_s, 0, 1000000000, NULL,
-		"unproven attempts a second of one lcore above which none creates state; 0 = never; default from "
+		"unproven attempts a second of one lcore above which none creates state; 0 = never; default "
+		"from "
 		"dataplane.flows_log2 and timeouts.half_open"),
-	/* A blind guess passes once in 2^22 (dataplane/cookie.h): 48 a second are one a day. Half of that, shared among the lcores
-	 * (config_check.c). */
+	/* A blind guess passes once in 2^22 (dataplane/cookie.h): 48 a second are one a day. Half of that,
+	 * shared among the lcores (config_check.c). */
 	COUNT("challenge.bad_per_s", challenge_bad_per_s, 0, 1000000000, NULL,
-		"wrong cookies a second and lcore above which a cookie's proof is no evidence; 0 = never; default 24 / lcores"),
+		"wrong cookies a second and lcore above which a cookie's proof is no evidence; 0 = never; "
+		"default 24 / lcores"),
 	{.path = "challenge.secret_file",
 		.type = CONFIG_TYPE_PATH,
 		AT(secret_file),
 		.max = 95,
 		.default_text = "",
-		.help = "64 hexadecimal digits or 32 bytes, mode 0600, shared by all governors that front one address; empty: a "
+		.help = "64 hexadecimal digits or 32 bytes, mode 0600, shared by all governors that front "
+			"one address; empty: a "
 			"secret of its own"},
 
 	/* covers the client's SYN resends at 1, 3 and 7 s */
 	DURATION("timeouts.half_open", half_open_ms, SECOND, 2 * MINUTE, "10s", "a handshake must complete"),
-	DURATION("timeouts.auth", auth_ms, 0, 10 * MINUTE, "5s", "first payload after the handshake (5.4); 0 = any time"),
+	DURATION("timeouts.auth", auth_ms, 0, 10 * MINUTE, "5s",
+		"first payload after the handshake (5.4); 0 = any time"),
 	/* 5.4, row "auth/idle/straggler": 60 and 120 s. A day is what a flow remembers (shm/image.h). */
 	DURATION("timeouts.payload_idle", payload_idle_ms, 0, DAY, "60s",
 		"a proven TCP connection without payload either way is cut (LO-12); 0 = never"),

@@ -39,8 +39,8 @@ struct config_row {
 	uint32_t element_bytes, element_max;
 	int64_t min, max;
 	const struct config_choice *choices; /* ends with name NULL */
-	const char *default_text;            /* NULL: computed, must be given ("list[].key") or an empty list */
-	bool computed;                       /* "list[].key" without a default that config_check computes */
+	const char *default_text; /* NULL: computed, must be given ("list[].key") or an empty list */
+	bool computed;            /* "list[].key" without a default that config_check computes */
 	const char *help;
 };
 

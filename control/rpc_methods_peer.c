@@ -232,14 +232,16 @@ void rpc_peer_disconnect(struct rpc_request *request)
 	if (!rpc_peer(request, &name))
 		return;
 	if (!disconnect_take(control)) {
-		rpc_fail(request, PROTOCOL_ERROR_BUSY, "rate", "more than %llu peers a second: try again in a second",
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "rate",
+			"more than %llu peers a second: try again in a second",
 			(unsigned long long)control->config.disconnects_per_s);
 		return;
 	}
 	int error = governor_disconnect(
 		control->governor, &name, reason != NULL ? reason : "", control->clock.wall_ms, &closed);
 	if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
+			"no such peer: bind it, or name it by its address");
 	else
 		request->result = json_pack("{s:I}", "closed", (json_int_t)closed);
 }

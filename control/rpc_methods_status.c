@@ -41,17 +41,19 @@ static uint64_t counter_of(const struct dataplane_status *status, enum counter c
 	return atomic_load_explicit(&status->total.values[counter], memory_order_relaxed);
 }
 
-/* How often and how long: of lcores in flood mode and of services under pressure, summed over lcores. Times are the running dataplane's,
- * counts are those that this control was told. */
+/* How often and how long: of lcores in flood mode and of services under pressure, summed over lcores. Times
+ * are the running dataplane's, counts are those that this control was told. */
 static json_t *flood_json(const struct dataplane_status *dataplane, const struct governor_stats *stats)
 {
 	json_t *flood = json_object();
 	put_u64(flood, "lcores", counter_of(dataplane, COUNTER_FLOOD_MODE));
 	put_u64(flood, "floods", stats->floods);
-	json_object_set_new(flood, "flood_s", json_real((double)counter_of(dataplane, COUNTER_FLOOD_MODE_MS) / 1000.0));
+	json_object_set_new(
+		flood, "flood_s", json_real((double)counter_of(dataplane, COUNTER_FLOOD_MODE_MS) / 1000.0));
 	put_u64(flood, "services", counter_of(dataplane, COUNTER_UNDER_PRESSURE));
 	put_u64(flood, "pressures", stats->pressures);
-	json_object_set_new(flood, "pressure_s", json_real((double)counter_of(dataplane, COUNTER_PRESSURE_MS) / 1000.0));
+	json_object_set_new(
+		flood, "pressure_s", json_real((double)counter_of(dataplane, COUNTER_PRESSURE_MS) / 1000.0));
 	return flood;
 }
 
@@ -66,8 +68,8 @@ void rpc_governor_status(struct rpc_request *request)
 		control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap", "mode",
 		control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "connected",
 		json_u64(counter_of(&dataplane, COUNTER_FLOWS_PROVEN)), "pending",
-		json_u64(counter_of(&dataplane, COUNTER_FLOWS_HALF_OPEN)), "known", json_u64(stats.peers), "bans",
-		bans_json(control), "flood", flood_json(&dataplane, &stats));
+		json_u64(counter_of(&dataplane, COUNTER_FLOWS_HALF_OPEN)), "known", json_u64(stats.peers),
+		"bans", bans_json(control), "flood", flood_json(&dataplane, &stats));
 }
 
 static json_t *control_json(struct rpc_request *request)

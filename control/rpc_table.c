@@ -125,12 +125,15 @@ const struct rpc_method rpc_methods[] = {
 		"rtt_ms,bans[],history[],client{kind,version,os}?,port?",
 		"What is known of a peer.", rpc_peer_get},
 	{"peer.disconnect", true, peer_disconnect, "closed",
-		"Close a peer's connections with a RST to both sides: of an id those of its address and port, of an address with port "
-		"that one, of an address all. closed is how many are known to be open. At most limits.disconnects_per_s: busy beyond.",
+		"Close a peer's connections with a RST to both sides: of an id those of its address and "
+		"port, of an address with port "
+		"that one, of an address all. closed is how many are known to be open. At most "
+		"limits.disconnects_per_s: busy beyond.",
 		rpc_peer_disconnect},
 	{"peer.tag", true, peer_tag, "tags{trusted}", "A trusted peer is never penalised.", rpc_peer_tag},
 	{"governor.status", false, NULL,
-		"profile,mode,connected,pending,known,bans{},flood{lcores,floods,flood_s,services,pressures,pressure_s}",
+		"profile,mode,connected,pending,known,bans{},flood{lcores,floods,flood_s,services,pressures,"
+		"pressure_s}",
 		"The governor in short.", rpc_governor_status},
 	{"status", false, NULL, "version,control{},dataplane{},counters{},reasons{},bans{},image{},store{}",
 		"Everything that weirctl status shows.", rpc_status},

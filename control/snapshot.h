@@ -20,8 +20,8 @@ struct snapshot_price {
 	uint32_t price; /* 1..IMAGE_PRICE_MAX */
 };
 
-/** The part of a configuration that an image carries, without the lists that change while control runs: plain data, copied
- * freely. */
+/** The part of a configuration that an image carries, without the lists that change while control runs: plain
+ * data, copied freely. */
 struct snapshot_policy {
 	struct image_policy policy;
 	struct image_service services[IMAGE_SERVICES_MAX];

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Keys and clock of the cookies (cookie_keys.h). Pure; runs on the table thread. Must not let the clock run backwards by less than
- * a slot: a cookie of a slot that has not begun is refused.
+/* Keys and clock of the cookies (cookie_keys.h). Pure; runs on the table thread. Must not let the clock run
+ * backwards by less than a slot: a cookie of a slot that has not begun is refused.
  */
 #include "dataplane/cookie_keys.h"
 
 #define SLOT_NS ((int64_t)COOKIE_SLOT_MS * 1000000)
 
-/* A cookie lives for a slot at least. At 5/4 of its pace the clock passes one in 25.6 s, and Linux's seventh zero-window probe, which
- * brings the cookie back for the last time, comes at 25.5 s. */
+/* A cookie lives for a slot at least. At 5/4 of its pace the clock passes one in 25.6 s, and Linux's seventh
+ * zero-window probe, which brings the cookie back for the last time, comes at 25.5 s. */
 enum { CLOCK_SLEW_DIVISOR = 4 };
 
-/* A cookie of this slot and of the last one is accepted: in the first half of an epoch the one before it may still be asked for,
- * in the second half the next one soon is. */
+/* A cookie of this slot and of the last one is accepted: in the first half of an epoch the one before it may
+ * still be asked for, in the second half the next one soon is. */
 static uint64_t epoch_beside(uint64_t clock_ns)
 {
 	uint64_t epoch = cookie_epoch_of(clock_ns);
@@ -39,8 +39,8 @@ static void clock_follow(struct cookie_keys *keys, uint64_t now_ns, uint64_t wal
 	keys->add_ns += (uint64_t)behind_ns;
 }
 
-void cookie_keys_start(struct cookie_keys *keys, struct stage_shared *shared, const struct hash_key *master, bool is_shared,
-	uint64_t now_ns, uint64_t wall_ns)
+void cookie_keys_start(struct cookie_keys *keys, struct stage_shared *shared, const struct hash_key *master,
+	bool is_shared, uint64_t now_ns, uint64_t wall_ns)
 {
 	uint64_t clock_ns;
 
@@ -54,7 +54,8 @@ void cookie_keys_start(struct cookie_keys *keys, struct stage_shared *shared, co
 	atomic_store_explicit(&shared->cookie_clock_add_ns, keys->add_ns, memory_order_relaxed);
 }
 
-void cookie_keys_follow(struct cookie_keys *keys, struct stage_shared *shared, uint64_t now_ns, uint64_t wall_ns)
+void cookie_keys_follow(
+	struct cookie_keys *keys, struct stage_shared *shared, uint64_t now_ns, uint64_t wall_ns)
 {
 	uint64_t epoch, beside;
 

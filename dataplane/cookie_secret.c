@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Reads the shared secret (cookie_secret.h). Main only. Must not leave the secret anywhere but in the key, and must not say any of
- * its digits.
+/* Reads the shared secret (cookie_secret.h). Main only. Must not leave the secret anywhere but in the key,
+ * and must not say any of its digits.
  */
 #include "dataplane/cookie_secret.h"
 
@@ -38,10 +38,12 @@ static int secret_check(int fd, const char *path, char error[COOKIE_SECRET_ERROR
 	if (!S_ISREG(status.st_mode))
 		return secret_fail(-EINVAL, path, error, "is not a regular file.");
 	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return secret_fail(-EPERM, path, error, "belongs to user %u, who could change it: chown it to root.",
+		return secret_fail(-EPERM, path, error,
+			"belongs to user %u, who could change it: chown it to root.",
 			(unsigned)status.st_uid);
 	if (status.st_mode & 0177)
-		return secret_fail(-EPERM, path, error, "has mode %04o and must be its owner's alone: chmod 0600 it.",
+		return secret_fail(-EPERM, path, error,
+			"has mode %04o and must be its owner's alone: chmod 0600 it.",
 			(unsigned)(status.st_mode & 07777));
 	return 0;
 }
@@ -83,7 +85,8 @@ static uint64_t load_word(const uint8_t *from)
 static struct hash_key secret_master(const uint8_t secret[COOKIE_SECRET_BYTES])
 {
 	const struct hash_key half = {.k0 = load_word(secret), .k1 = load_word(secret + 8)};
-	const uint64_t first[] = {load_word(secret + 16), load_word(secret + 24), 0}, second[] = {first[0], first[1], 1};
+	const uint64_t first[] = {load_word(secret + 16), load_word(secret + 24), 0},
+		       second[] = {first[0], first[1], 1};
 
 	return (struct hash_key){.k0 = keyed_mac(&half, first, 3), .k1 = keyed_mac(&half, second, 3)};
 }

@@ -43,7 +43,8 @@ static void *corpus_nested(size_t *ret_bytes)
 			memset(&last, 0xff, sizeof(last));
 			prefix = prefix_of(length >= PREFIX_V4_BASE ? &v4 : &last, (uint8_t)length);
 			if (image_builder_add_list(builder, (enum image_list_kind)kind, &prefix,
-				    kind == IMAGE_LIST_PRICE ? 9 : ban_meta_make(SOURCE_CLASS_BANNED, 9)) != 0)
+				    kind == IMAGE_LIST_PRICE ? 9 : ban_meta_make(SOURCE_CLASS_BANNED, 9)) !=
+				0)
 				abort();
 		}
 	return corpus_finish(builder, ret_bytes);
@@ -74,7 +75,8 @@ static void *corpus_defence(size_t *ret_bytes)
 	struct image_policy policy = image_fixture_policy();
 	struct image_service proxied = image_fixture_service(80, 6), first = image_fixture_service(22, 6),
 			     quic = image_fixture_service(443, 17);
-	struct prefix dear = image_fixture_prefix("203.0.113.0/24"), cheap = image_fixture_prefix("203.0.113.128/25"),
+	struct prefix dear = image_fixture_prefix("203.0.113.0/24"),
+		      cheap = image_fixture_prefix("203.0.113.128/25"),
 		      dear_v6 = image_fixture_prefix("2001:db8::/32");
 	struct image_builder *builder = image_fixture_builder();
 
@@ -90,8 +92,10 @@ static void *corpus_defence(size_t *ret_bytes)
 	quic.quic = 1;
 	quic.amplification_limit = 3;
 	quic.paced_per_s = 256;
-	if (image_builder_set_policy(builder, &policy) != 0 || image_builder_add_service(builder, &proxied) != 0 ||
-		image_builder_add_service(builder, &first) != 0 || image_builder_add_service(builder, &quic) != 0 ||
+	if (image_builder_set_policy(builder, &policy) != 0 ||
+		image_builder_add_service(builder, &proxied) != 0 ||
+		image_builder_add_service(builder, &first) != 0 ||
+		image_builder_add_service(builder, &quic) != 0 ||
 		image_builder_add_list(builder, IMAGE_LIST_PRICE, &dear, 64) != 0 ||
 		image_builder_add_list(builder, IMAGE_LIST_PRICE, &cheap, 8) != 0 ||
 		image_builder_add_list(builder, IMAGE_LIST_PRICE, &dear_v6, IMAGE_PRICE_MAX) != 0)

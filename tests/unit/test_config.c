@@ -117,27 +117,33 @@ static void test_errors(void)
 			"w.yaml:2:62: services[].udp_unanswered_packets: this service is TCP, and the key is "
 			"for UDP"},
 		{"a method for UDP", NODE "services: [{port: 80, protocol: udp, method: proxy}]\n",
-			"w.yaml:2:46: services[].method: this service is UDP, whose sources are not challenged"},
+			"w.yaml:2:46: services[].method: this service is UDP, whose sources are not "
+			"challenged"},
 		{"a node that speaks first on UDP",
 			NODE "services: [{port: 80, protocol: udp, server_first: yes}]\n",
 			"w.yaml:2:52: services[].server_first: this service is UDP, and the key is for TCP"},
 		{"a proxy before a node that speaks first",
 			NODE "services: [{port: 22, protocol: tcp, server_first: yes, method: proxy}]\n",
-			"w.yaml:2:65: services[].method: the node speaks first (server_first), so a lost last ACK would "
+			"w.yaml:2:65: services[].method: the node speaks first (server_first), so a lost "
+			"last ACK would "
 			"never be sent again (allowed: reset)"},
 		{"an unknown method", NODE "services: [{port: 22, protocol: tcp, method: cookie}]\n",
-			"w.yaml:2:46: services[].method: \"cookie\" is not one of the choices (allowed: reset | proxy)"},
+			"w.yaml:2:46: services[].method: \"cookie\" is not one of the choices (allowed: "
+			"reset | proxy)"},
 		{"QUIC over TCP", NODE "services: [{port: 443, protocol: tcp, quic: yes}]\n",
 			"w.yaml:2:45: services[].quic: this service is TCP, and the key is for UDP"},
 		{"a limit of bytes for TCP",
 			NODE "services: [{port: 443, protocol: tcp, amplification_limit: 3}]\n",
-			"w.yaml:2:60: services[].amplification_limit: this service is TCP, and the key is for UDP"},
+			"w.yaml:2:60: services[].amplification_limit: this service is TCP, and the key is "
+			"for UDP"},
 		{"a limit of bytes that no byte holds",
 			NODE "services: [{port: 443, protocol: udp, amplification_limit: 256}]\n",
-			"w.yaml:2:60: services[].amplification_limit: \"256\" is out of range (allowed: 0..255)"},
+			"w.yaml:2:60: services[].amplification_limit: \"256\" is out of range (allowed: "
+			"0..255)"},
 		{"paced attempts beside a challenge",
 			NODE "services: [{port: 80, protocol: tcp, paced_per_s: 5}]\n",
-			"w.yaml:2:51: services[].paced_per_s: 5 could never pass: this service is challenged under "
+			"w.yaml:2:51: services[].paced_per_s: 5 could never pass: this service is challenged "
+			"under "
 			"pressure (allowed: 0)"},
 		{"a price without a prefix", NODE SERVICE "prices: [{price: 2}]\n",
 			"w.yaml:3:10: prices[].prefix: must be given (allowed: addresses or ADDRESS/LENGTH)"},
@@ -145,15 +151,18 @@ static void test_errors(void)
 			"w.yaml:3:10: prices[].price: must be given (allowed: 0.1..64)"},
 		{"a price of nothing", NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 0.099}]\n",
 			"w.yaml:3:38: prices[].price: \"0.099\" is out of range (allowed: 0.1..64)"},
-		{"a price beyond what an attempt may cost", NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 65}]\n",
+		{"a price beyond what an attempt may cost",
+			NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 65}]\n",
 			"w.yaml:3:38: prices[].price: \"65\" is out of range (allowed: 0.1..64)"},
 		{"a price for host bits", NODE SERVICE "prices: [{prefix: 10.0.0.1/8, price: 1}]\n",
 			"w.yaml:3:19: prices[].prefix: \"10.0.0.1/8\" has bits set behind its length"},
 		{"two prices of one prefix",
-			NODE SERVICE "prices:\n- {prefix: 10.0.0.0/8, price: 1}\n- {price: 2, prefix: 10.0.0.0/8}\n",
+			NODE SERVICE
+			"prices:\n- {prefix: 10.0.0.0/8, price: 1}\n- {price: 2, prefix: 10.0.0.0/8}\n",
 			"w.yaml:5:22: prices[].prefix: 10.0.0.0/8 has a price already (line 4)"},
 		{"a secret without a path", NODE SERVICE "challenge: {secret_file: secret}\n",
-			"w.yaml:3:26: challenge.secret_file: \"secret\" cannot be used here (allowed: an absolute path"},
+			"w.yaml:3:26: challenge.secret_file: \"secret\" cannot be used here (allowed: an "
+			"absolute path"},
 		{"an idle limit beyond the dataplane's clock", NODE SERVICE "timeouts: {payload_idle: 25h}\n",
 			"w.yaml:3:26: timeouts.payload_idle: \"25h\" is out of range (allowed: 0s..1d)"},
 		{"pressure left above where it is entered",
@@ -266,7 +275,8 @@ static void test_defence(void)
 	struct image_policy policy;
 
 	CHECK_EQ("loads",
-		load(NODE "services:\n- {port: 80, protocol: tcp}\n- {port: 22, protocol: tcp, server_first: yes}\n"
+		load(NODE "services:\n- {port: 80, protocol: tcp}\n- {port: 22, protocol: tcp, server_first: "
+			  "yes}\n"
 			  "- {port: 25, protocol: tcp, challenge: off}\n"
 			  "- {port: 443, protocol: udp, quic: yes, pressure: {enter_per_s: 500}}\n"
 			  "- {port: 53, protocol: udp}\n"),
@@ -319,11 +329,13 @@ static void test_flood_threshold(void)
 		uint64_t flood_per_s, bad_per_s;
 	} cases[] = {
 		{"half of the places within the time of a handshake",
-			"dataplane: {flows_log2: 12}\ntimeouts: {half_open: 1s}\nlimits: {hard: 100}\n", 2048, 12},
+			"dataplane: {flows_log2: 12}\ntimeouts: {half_open: 1s}\nlimits: {hard: 100}\n", 2048,
+			12},
 		{"never more than half of what a kernel takes", "dataplane: {flows_log2: 26}\n", 67000, 12},
 		{"one lcore guesses alone", "dataplane: {lcores: [0]}\n", 13107, 24},
 		{"many lcores share the guesses",
-			"dataplane: {lcores: [0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24]}\n",
+			"dataplane: {lcores: "
+			"[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24]}\n",
 			13107, 1},
 	};
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -348,7 +360,8 @@ static void test_prices(void)
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
 		CHECK_EQ(cases[i].name, config_price_to_image(cases[i].price), cases[i].sixteenths);
 	CHECK_EQ("loads",
-		load(NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 2.5}, {prefix: \"2001:db8::/32\", price: 0.5}]\n"),
+		load(NODE SERVICE "prices: [{prefix: 10.0.0.0/8, price: 2.5}, {prefix: \"2001:db8::/32\", "
+				  "price: 0.5}]\n"),
 		0);
 	CHECK_EQ("two prices", config.n_prices, 2u);
 	CHECK_NEAR("as written", config.prices[0].price, 2.5, 0);
@@ -441,8 +454,9 @@ static void test_dataplane_args(void)
 	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
 		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
 		"3,4", "--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2",
-		"18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge", "--start-wait", "3", "--start-fail",
-		"open", "--cookie-secret", "/etc/weir/secret", "--eal", "-v"};
+		"18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge",
+		"--start-wait", "3", "--start-fail", "open", "--cookie-secret", "/etc/weir/secret", "--eal",
+		"-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"

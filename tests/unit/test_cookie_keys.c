@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/cookie_keys.h by real cookies: what a challenge gave out comes back good whatever the epoch, the start and the wall
- * clock do, and governors that share a secret accept each other's.
+/* Tests of dataplane/cookie_keys.h by real cookies: what a challenge gave out comes back good whatever the
+ * epoch, the start and the wall clock do, and governors that share a secret accept each other's.
  */
 #include "dataplane/cookie_keys.h"
 #include <string.h>
@@ -8,10 +8,10 @@
 #include "tests/check.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define SLOT_NS	  (UINT64_C(1000000) * COOKIE_SLOT_MS)
+#define SLOT_NS   (UINT64_C(1000000) * COOKIE_SLOT_MS)
 #define EPOCH_NS  (SLOT_NS * COOKIE_EPOCH_SLOTS)
-#define BEAT_NS	  (SECOND_NS / 10)
-#define WALL_NS	  UINT64_C(1795000000000000000)
+#define BEAT_NS   (SECOND_NS / 10)
+#define WALL_NS   UINT64_C(1795000000000000000)
 
 /* Linux's seventh zero-window probe, the last whose wait cookie.h promises to outlast. */
 #define LAST_PROBE_NS (SECOND_NS * 51 / 2)
@@ -25,8 +25,8 @@ struct governor {
 	uint64_t now_ns, wall_ns;
 };
 
-static void governor_start(
-	struct governor *governor, const struct hash_key *key, bool is_shared, uint64_t now_ns, uint64_t wall_ns)
+static void governor_start(struct governor *governor, const struct hash_key *key, bool is_shared,
+	uint64_t now_ns, uint64_t wall_ns)
 {
 	memset(governor, 0, sizeof(*governor));
 	governor->now_ns = now_ns;
@@ -55,8 +55,13 @@ static const struct cookie_secrets *governor_secrets(const struct governor *gove
 
 static struct packet client_packet(uint8_t flags, uint32_t sequence, uint32_t acknowledgement)
 {
-	return (struct packet){.family = 4, .source = address_from_v4(0xcb007101), .destination = address_from_v4(0xc0000201),
-		.source_port = 4000, .destination_port = 80, .tcp_flags = flags, .tcp_sequence = sequence,
+	return (struct packet){.family = 4,
+		.source = address_from_v4(0xcb007101),
+		.destination = address_from_v4(0xc0000201),
+		.source_port = 4000,
+		.destination_port = 80,
+		.tcp_flags = flags,
+		.tcp_sequence = sequence,
 		.tcp_acknowledgement = acknowledgement};
 }
 
@@ -150,7 +155,8 @@ static void test_between_beats(void)
 	}
 }
 
-/* A step of the wall clock between a challenge and the last probe that answers it, at every phase of a slot. */
+/* A step of the wall clock between a challenge and the last probe that answers it, at every phase of a slot.
+ */
 static void check_small_step(const char *name, int64_t step_ns)
 {
 	static struct governor governor, fresh;
@@ -173,7 +179,8 @@ static void check_small_step(const char *name, int64_t step_ns)
 		governor_run(&governor, 4 * SLOT_NS);
 		CHECK_EQ(name, governor_clock(&governor), governor.wall_ns);
 		governor_start(&fresh, &master, true, 9 * EPOCH_NS, governor.wall_ns);
-		CHECK_TRUE(name, accepts(&fresh, challenge(&governor)) && accepts(&governor, challenge(&fresh)));
+		CHECK_TRUE(
+			name, accepts(&fresh, challenge(&governor)) && accepts(&governor, challenge(&fresh)));
 	}
 	CHECK_EQ(name, lost, 0u);
 	CHECK_EQ(name, backwards, 0u);
@@ -210,7 +217,8 @@ static void test_large_steps(void)
 		CHECK_EQ(cases[i].name, governor_clock(&governor), governor.wall_ns);
 		governor_run(&governor, BEAT_NS);
 		governor_start(&fresh, &master, true, 9 * EPOCH_NS, governor.wall_ns);
-		CHECK_TRUE(cases[i].name, accepts(&fresh, challenge(&governor)) && accepts(&governor, challenge(&fresh)));
+		CHECK_TRUE(cases[i].name,
+			accepts(&fresh, challenge(&governor)) && accepts(&governor, challenge(&fresh)));
 		/* and through the next changes of epoch */
 		for (unsigned n = 0; n < 100; n++) {
 			uint32_t cookie = challenge(&governor);

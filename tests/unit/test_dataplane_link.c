@@ -305,7 +305,8 @@ static void test_lost_events(void)
 	(void)dataplane_link_tick(link_, 17 * SECOND);
 	CHECK_EQ("it has ten seconds to end", dumps_asked(&cookie), 0u);
 	(void)dataplane_link_tick(link_, 18 * SECOND);
-	CHECK_EQ("a dump that never ends is asked for again, or the counts would stay wrong", dumps_asked(&cookie), 1u);
+	CHECK_EQ("a dump that never ends is asked for again, or the counts would stay wrong",
+		dumps_asked(&cookie), 1u);
 	CHECK_EQ("three dumps ended", n_dumps, 3u);
 	world_close();
 }

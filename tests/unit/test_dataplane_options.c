@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/options.h as far as --cookie-secret goes, and of dataplane/cookie_secret.h with real files: the secret is taken in
- * both forms, and a file that others may read is refused by one sentence.
+/* Tests of dataplane/options.h as far as --cookie-secret goes, and of dataplane/cookie_secret.h with real
+ * files: the secret is taken in both forms, and a file that others may read is refused by one sentence.
  */
 #include "dataplane/options.h"
 
@@ -83,7 +83,8 @@ static void test_files(void)
 		{"with a newline", HEX "\n", 65, 0600, 0, NULL},
 		{"capital digits", HEX2, 64, 0600, 0, NULL},
 		{"read-only", HEX, 64, 0400, 0, NULL},
-		{"two newlines", HEX "\n\n", 66, 0600, -EINVAL, "must hold 64 hexadecimal digits or 32 bytes"},
+		{"two newlines", HEX "\n\n", 66, 0600, -EINVAL,
+			"must hold 64 hexadecimal digits or 32 bytes"},
 		{"63 digits", HEX, 63, 0600, -EINVAL, "must hold"},
 		{"63 digits and a newline", &HEX "\n"[1], 64, 0600, -EINVAL, "must hold"},
 		{"a letter that is no digit", &HEX "g"[1], 64, 0600, -EINVAL, "must hold"},
@@ -91,7 +92,8 @@ static void test_files(void)
 		{"33 bytes", HEX, 33, 0600, -EINVAL, "must hold"},
 		{"nothing", "", 0, 0600, -EINVAL, "must hold"},
 		{"far too much", HEX HEX HEX, 192, 0600, -EINVAL, "must hold"},
-		{"readable by the group", HEX, 64, 0640, -EPERM, "has mode 0640 and must be its owner's alone: chmod 0600 it."},
+		{"readable by the group", HEX, 64, 0640, -EPERM,
+			"has mode 0640 and must be its owner's alone: chmod 0600 it."},
 		{"readable by all", HEX, 64, 0604, -EPERM, "has mode 0604"},
 		{"writable by the group", HEX, 64, 0620, -EPERM, "has mode 0620"},
 		{"executable", HEX, 64, 0700, -EPERM, "has mode 0700"},
@@ -113,7 +115,8 @@ static void test_files(void)
 		}
 		if (i == 0)
 			first = key;
-		CHECK_TRUE("every way of writing it gives the same key", key.k0 == first.k0 && key.k1 == first.k1);
+		CHECK_TRUE("every way of writing it gives the same key",
+			key.k0 == first.k0 && key.k1 == first.k1);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Tests of control/governor_dataplane.c: what flows that prove too little may not do, round trips of proxied connections, and floods.
- * The table of what each kind of evidence costs is in test_governor.c. Clock injected.
+ * Tests of control/governor_dataplane.c: what flows that prove too little may not do, round trips of proxied
+ * connections, and floods. The table of what each kind of evidence costs is in test_governor.c. Clock
+ * injected.
  */
 #include "tests/check.h"
 #include "tests/governor_world.h"
@@ -9,8 +10,8 @@
 
 enum { TOLD = EVENT_FLAG_PROVEN };
 
-/* A cookie that may have been guessed proves too little to hold anything against its address: whatever the flow does and however often,
- * there is no score, failure or ban. */
+/* A cookie that may have been guessed proves too little to hold anything against its address: whatever the
+ * flow does and however often, there is no score, failure or ban. */
 static void test_doubtful(void)
 {
 	world_begin(BOOTSTRAP_FREEZE_S);
@@ -31,7 +32,8 @@ static void test_doubtful(void)
 	CHECK_EQ("no failure", world_peer("198.51.100.7", 1).fail, 0u);
 	CHECK_EQ("no ban and no wait", world_class("198.51.100.7", 1), SOURCE_CLASS_NONE);
 	CHECK_EQ("nothing is enforced", governor_world.n[EFFECT_ENFORCE], 0u);
-	CHECK_EQ("no early reset is remembered against a flow that is evidence", world_peer("198.51.100.7", 1).streak, 0u);
+	CHECK_EQ("no early reset is remembered against a flow that is evidence",
+		world_peer("198.51.100.7", 1).streak, 0u);
 	struct event_record reset = world_event("198.51.100.7", EVENT_FLOW_CLOSED);
 	reset.closed_by = CLOSED_BY_CLIENT;
 	reset.closed_how = CLOSED_HOW_RST;
@@ -39,7 +41,8 @@ static void test_doubtful(void)
 	CHECK_NEAR("its third would be one", world_peer("198.51.100.7", 1).app_score, 0, 0);
 	struct event_record haste = world_event("198.51.100.7", EVENT_SOURCE_OVER_RATE);
 	world_tell(&haste, 1, 1);
-	CHECK_NEAR("nor does doubtful haste hide haste that is evidence", world_peer("198.51.100.7", 1).app_score, -10, 1e-9);
+	CHECK_NEAR("nor does doubtful haste hide haste that is evidence",
+		world_peer("198.51.100.7", 1).app_score, -10, 1e-9);
 	world_end();
 }
 

@@ -165,7 +165,10 @@ static void test_end_in_the_turn_of_a_command(void)
 
 static void tell(enum event_kind kind, uint8_t service, uint16_t port)
 {
-	struct event_record event = {.kind = (uint8_t)kind, .service = service, .client_port = port, .protocol = 6,
+	struct event_record event = {.kind = (uint8_t)kind,
+		.service = service,
+		.client_port = port,
+		.protocol = 6,
 		.flags = EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE};
 	struct address client;
 	CHECK_EQ("address", address_parse("203.0.113.9", &client), 0);
@@ -183,8 +186,8 @@ static const struct command_record *last_command(void)
 static bool cuts(const struct command_record *record, const char *text, uint16_t port)
 {
 	struct address address;
-	return address_parse(text, &address) == 0 && record->kind == COMMAND_FLOW_CUT && record->port == port &&
-	       memcmp(record->address, address.bytes, sizeof(record->address)) == 0;
+	return address_parse(text, &address) == 0 && record->kind == COMMAND_FLOW_CUT &&
+	       record->port == port && memcmp(record->address, address.bytes, sizeof(record->address)) == 0;
 }
 
 static void test_disconnect(void)
@@ -192,29 +195,37 @@ static void test_disconnect(void)
 	if (!world_open())
 		return;
 	CHECK_CONTAINS("an operator listens",
-		call(reader, &reader_lines, CALL("events.subscribe", "{\"names\":[\"governor.disconnect\"]}")), "true");
+		call(reader, &reader_lines,
+			CALL("events.subscribe", "{\"names\":[\"governor.disconnect\"]}")),
+		"true");
 	for (uint16_t port = 4000; port < 4003; port++)
 		tell(EVENT_FLOW_PROVEN, 0, port);
 	CHECK_CONTAINS("an address and port is one connection",
 		call(admin, &admin_lines,
-			CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\",\"port\":4001,\"reason\":\"worst\"}")),
+			CALL("peer.disconnect",
+				"{\"ip\":\"203.0.113.9\",\"port\":4001,\"reason\":\"worst\"}")),
 		"\"closed\":1}");
 	CHECK_TRUE("it alone is cut", cuts(last_command(), "203.0.113.9", 4001));
 	CHECK_CONTAINS("the event says why", reader_lines.text, "\"event\":\"governor.disconnect\"");
 	CHECK_CONTAINS("the event says why", reader_lines.text, "\"port\":4001,\"reason\":\"worst\"");
 	CHECK_CONTAINS("an address is all of its connections",
-		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "\"closed\":3}");
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")),
+		"\"closed\":3}");
 	CHECK_TRUE("all are cut", cuts(last_command(), "203.0.113.9", 0));
 	CHECK_CONTAINS("an address that nothing is known of may have some all the same",
-		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.77\"}")), "\"closed\":0}");
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.77\"}")),
+		"\"closed\":0}");
 	CHECK_TRUE("so they are cut", cuts(last_command(), "203.0.113.77", 0));
-	call(admin, &admin_lines, CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
+	call(admin, &admin_lines,
+		CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
 	CHECK_CONTAINS("an id is the connection that it is bound to",
-		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\",\"code\":3}")), "\"closed\":1}");
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\",\"code\":3}")),
+		"\"closed\":1}");
 	CHECK_TRUE("it alone is cut", cuts(last_command(), "203.0.113.9", 4002));
 	CHECK_CONTAINS("nobody is behind another id",
 		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-2\"}")), "no such peer");
-	call(admin, &admin_lines, CALL("peer.bind", "{\"id\":\"peer-3\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
+	call(admin, &admin_lines,
+		CALL("peer.bind", "{\"id\":\"peer-3\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
 	CHECK_CONTAINS("nor behind one whose address and port another one has now",
 		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\"}")), "no such peer");
 	CHECK_CONTAINS("a reader may not",
@@ -230,7 +241,8 @@ static void test_disconnect_rate(void)
 	uint64_t before = publisher_payload(control.publisher)->head_sequence;
 	uint64_t began_ns = control.clock.mono_ns;
 	for (unsigned i = 0; i < 30; i++) {
-		const char *answer = call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}"));
+		const char *answer =
+			call(admin, &admin_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}"));
 		closed += strstr(answer, "\"closed\"") != NULL;
 		busy += strstr(answer, "\"code\":3") != NULL;
 	}
@@ -248,10 +260,12 @@ static void test_floods(void)
 {
 	if (!world_open())
 		return;
-	call(reader, &reader_lines, CALL("events.subscribe", "{\"names\":[\"flood.enter\",\"flood.leave\"]}"));
+	call(reader, &reader_lines,
+		CALL("events.subscribe", "{\"names\":[\"flood.enter\",\"flood.leave\"]}"));
 	forget(&reader_lines);
 	tell(EVENT_FLOOD_ENTER, 255, 0);
-	CHECK_CONTAINS("an lcore's flood mode", reader_lines.text, "\"event\":\"flood.enter\",\"scope\":\"lcore\",\"rate_pps\":0}");
+	CHECK_CONTAINS("an lcore's flood mode", reader_lines.text,
+		"\"event\":\"flood.enter\",\"scope\":\"lcore\",\"rate_pps\":0}");
 	forget(&reader_lines);
 	tell(EVENT_FLOOD_LEAVE, 1, 0);
 	CHECK_CONTAINS("a service's pressure", reader_lines.text,
@@ -259,7 +273,8 @@ static void test_floods(void)
 	tell(EVENT_FLOOD_ENTER, 1, 0);
 	tell(EVENT_FLOOD_ENTER, 0, 0);
 	CHECK_CONTAINS("both are counted", call(reader, &reader_lines, CALL("governor.status", "{}")),
-		"\"flood\":{\"lcores\":0,\"floods\":1,\"flood_s\":0.0,\"services\":0,\"pressures\":2,\"pressure_s\":0.0}");
+		"\"flood\":{\"lcores\":0,\"floods\":1,\"flood_s\":0.0,\"services\":0,\"pressures\":2,"
+		"\"pressure_s\":0.0}");
 	world_close();
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What control is told of a proxied connection that the node never opened, whoever ends it: there was no beginning, so the end says that
- * the node had not answered, and nobody can be blamed. Real frames and cookies, injected clock.
+ * What control is told of a proxied connection that the node never opened, whoever ends it: there was no
+ * beginning, so the end says that the node had not answered, and nobody can be blamed. Real frames and
+ * cookies, injected clock.
  */
 #include "tests/check.h"
 #include "tests/stage_world.h"
@@ -14,14 +15,26 @@ enum ending { CLIENT_RESETS, NODE_REFUSES, NODE_SILENT, CONTROL_CUTS, BANNED, CL
 
 static struct frame_spec client(uint8_t flags, uint32_t sequence, uint32_t acknowledgement)
 {
-	return (struct frame_spec){.source = CLIENT, .destination = NODE, .protocol = 6, .source_port = 40000,
-		.destination_port = PORT, .sequence = sequence, .acknowledgement = acknowledgement, .tcp_flags = flags};
+	return (struct frame_spec){.source = CLIENT,
+		.destination = NODE,
+		.protocol = 6,
+		.source_port = 40000,
+		.destination_port = PORT,
+		.sequence = sequence,
+		.acknowledgement = acknowledgement,
+		.tcp_flags = flags};
 }
 
 static struct frame_spec node(uint8_t flags, uint32_t sequence)
 {
-	return (struct frame_spec){.source = NODE, .destination = CLIENT, .protocol = 6, .source_port = PORT,
-		.destination_port = 40000, .sequence = sequence, .acknowledgement = CLIENT_SEQUENCE + 1, .tcp_flags = flags};
+	return (struct frame_spec){.source = NODE,
+		.destination = CLIENT,
+		.protocol = 6,
+		.source_port = PORT,
+		.destination_port = 40000,
+		.sequence = sequence,
+		.acknowledgement = CLIENT_SEQUENCE + 1,
+		.tcp_flags = flags};
 }
 
 /* A stranger has brought the cookie back, and the node was dialled. */
@@ -47,15 +60,18 @@ static void end(struct world *world, enum ending ending)
 	switch (ending) {
 	case CLIENT_RESETS_LATER:
 		spec = node(TCP_FLAG_SYN | TCP_FLAG_ACK, NODE_SEQUENCE);
-		CHECK_EQ("the node answers", world_send(world, DIAL_MS + 5, SIDE_INSIDE, &spec), REASON_PROXY_OPENED);
+		CHECK_EQ("the node answers", world_send(world, DIAL_MS + 5, SIDE_INSIDE, &spec),
+			REASON_PROXY_OPENED);
 		/* fall through */
 	case CLIENT_RESETS:
 		spec = client(TCP_FLAG_RST, CLIENT_SEQUENCE + 1, 0);
-		CHECK_EQ("the client gives up", world_send(world, DIAL_MS + 50, SIDE_OUTSIDE, &spec), REASON_FLOW);
+		CHECK_EQ("the client gives up", world_send(world, DIAL_MS + 50, SIDE_OUTSIDE, &spec),
+			REASON_FLOW);
 		break;
 	case NODE_REFUSES:
 		spec = node(TCP_FLAG_RST | TCP_FLAG_ACK, 0);
-		CHECK_EQ("the node refuses", world_send(world, DIAL_MS + 50, SIDE_INSIDE, &spec), REASON_FLOW);
+		CHECK_EQ(
+			"the node refuses", world_send(world, DIAL_MS + 50, SIDE_INSIDE, &spec), REASON_FLOW);
 		break;
 	case NODE_SILENT:
 		world_pass(world, DIAL_MS + world->policy.half_open_timeout_ms + 1000);
@@ -65,7 +81,8 @@ static void end(struct world *world, enum ending ending)
 		stage_cut(world->stage, world->rules, &address, 40000, world->now_ns);
 		break;
 	case BANNED:
-		world_command(world, COMMAND_BAN_SET, CLIENT, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
+		world_command(
+			world, COMMAND_BAN_SET, CLIENT, ban_meta_make(SOURCE_CLASS_BANNED, BAN_META_NEVER));
 		world_pass(world, DIAL_MS + 1000);
 		break;
 	}
@@ -79,12 +96,14 @@ static void test_endings(void)
 		uint8_t by, how;
 		unsigned begun;
 	} cases[] = {
-		{"the client gives up while the node is silent", CLIENT_RESETS, CLOSED_BY_CLIENT, CLOSED_HOW_BACKEND_SILENT, 0},
+		{"the client gives up while the node is silent", CLIENT_RESETS, CLOSED_BY_CLIENT,
+			CLOSED_HOW_BACKEND_SILENT, 0},
 		{"the node refuses", NODE_REFUSES, CLOSED_BY_NODE, CLOSED_HOW_BACKEND_REFUSED, 0},
 		{"the node never answers", NODE_SILENT, CLOSED_BY_NODE, CLOSED_HOW_BACKEND_SILENT, 0},
 		{"control cuts it", CONTROL_CUTS, CLOSED_BY_WEIR, CLOSED_HOW_BACKEND_SILENT, 0},
 		{"its source is banned", BANNED, CLOSED_BY_WEIR, CLOSED_HOW_BACKEND_SILENT, 0},
-		{"once open, a client's reset is its own", CLIENT_RESETS_LATER, CLOSED_BY_CLIENT, CLOSED_HOW_RST, 1},
+		{"once open, a client's reset is its own", CLIENT_RESETS_LATER, CLOSED_BY_CLIENT,
+			CLOSED_HOW_RST, 1},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
