@@ -33,6 +33,8 @@ void target_view_default(struct target_view *view)
 		.share_ms = 60000,
 		.known_high_water = target_dugite.normal.known * 3 / 2,
 		.last_share_ms = INT64_MIN,
+		.inbound_batch_ms = 60000,
+		.last_inbound_ms = INT64_MIN,
 		.stall_evaluations = 6,
 		.stall_failures = 5};
 }
@@ -43,6 +45,7 @@ struct plan {
 	bool *acted;
 	uint32_t *order; /* peers, lowest rank first */
 	uint32_t cold_used;
+	uint32_t inbound_left;    /* that may still become hot now */
 	uint32_t warm[2], hot[2]; /* [1]: big ledger */
 	struct target_action *actions;
 	uint32_t n;
@@ -66,6 +69,7 @@ static void move(struct plan *plan, uint32_t item, enum target_action_kind kind)
 	plan->planned[item] = after[kind];
 	plan->warm[level] += plan->planned[item] == TEMPERATURE_WARM;
 	plan->hot[level] += plan->planned[item] == TEMPERATURE_HOT;
+	plan->inbound_left -= kind == TARGET_PROMOTE && plan->view->peers[item].inbound;
 	plan->acted[item] = true;
 	act(plan, kind, plan->view->peers[item].id, 0);
 }
@@ -75,7 +79,8 @@ static bool may_promote(const struct plan *plan, uint32_t item)
 	const struct target_peer *peer = &plan->view->peers[item];
 	int64_t age_ms = plan->view->now_ms - peer->since_ms;
 	return plan->planned[item] == TEMPERATURE_WARM && !plan->acted[item] && !peer->excluded &&
-	       age_ms >= plan->view->dwell_ms && (!peer->inbound || age_ms >= plan->view->mature_ms);
+	       age_ms >= plan->view->dwell_ms &&
+	       (!peer->inbound || (age_ms >= plan->view->mature_ms && plan->inbound_left > 0));
 }
 
 /** Whether a member of the group may be moved this way now. */
@@ -256,6 +261,11 @@ static void plan_begin(struct plan *plan)
 		plan->warm[peer->big_ledger] += peer->temperature == TEMPERATURE_WARM;
 		plan->hot[peer->big_ledger] += peer->temperature == TEMPERATURE_HOT;
 	}
+	bool batch_rests = plan->view->last_inbound_ms != INT64_MIN &&
+			   plan->view->now_ms - plan->view->last_inbound_ms < plan->view->inbound_batch_ms;
+	plan->inbound_left = plan->view->inbound_batch == 0 ? UINT32_MAX
+			     : batch_rests                  ? 0
+							    : plan->view->inbound_batch;
 	qsort_r(plan->order, plan->view->n, sizeof(plan->order[0]), compare_ranks, (void *)plan->view->peers);
 }
 

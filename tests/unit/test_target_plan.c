@@ -193,6 +193,15 @@ static void test_candidates(void)
 	CHECK_EQ("DU-22: not immature, churned or just warm ones", plan(&view), "^d");
 	peers[0].since_ms = NOW_MS - 900000;
 	CHECK_EQ("DU-22: a mature inbound peer", plan(&view), "^d ^a");
+	view.inbound_batch = 1;
+	peers[3].inbound = true;
+	peers[3].since_ms = NOW_MS - 900000;
+	CHECK_EQ("DU-22: only so many inbound peers at once", plan(&view), "^d");
+	view.last_inbound_ms = NOW_MS - 59999;
+	CHECK_EQ("DU-22: and none within a minute of the last", plan(&view), "");
+	view.last_inbound_ms = NOW_MS - 60000;
+	CHECK_EQ("DU-22: then the next", plan(&view), "^d");
+	view.inbound_batch = 0;
 	peers[3].temperature = TEMPERATURE_COOLING;
 	CHECK_EQ("DU-1: one that cools down is not taken up again", plan(&view), "^a");
 }
