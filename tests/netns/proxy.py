@@ -74,6 +74,7 @@ def handshake(suite, weir):
                   counter="proxy_resent")
         with_loss(family, "the node's SYN-ACK is lost", "node", "output", f"{to_client} {flags_are('syn | ack')}")
         with_loss(family, "the proxy's ACK of the node's SYN-ACK is lost", "node", "input", f"{to_node} {flags_are('ack')}")
+        silent_client(suite, weir, family)
         to_first = f"tcp dport {FIRST_PORT}"
         suite.check(f"IPv{family}: a service whose node speaks first greets", echoes(weir, family, port=FIRST_PORT) is None)
         with_loss(family, "where the node speaks first, the client's answer to the challenge is lost, and it is challenged again",
@@ -83,6 +84,25 @@ def handshake(suite, weir):
         fast_open(suite, weir, family)
         same_ports(suite, weir, family)
         again_after_close(suite, weir, family)
+
+
+def silent_client(suite, weir, family):
+    """A client that says nothing: whatever the node still waits for, the proxy must get out of the client's kernel."""
+    to_node = f"tcp dport {SPARE_PORT} {flags_are('ack')}"
+    for what, hook, match, count in (("nothing", "input", None, 0), ("the proxy's ACK", "input", to_node, 1),
+                                     ("the proxy's ACK and the client's", "input", to_node, 2),
+                                     ("the node's SYN-ACK", "output", f"tcp sport {SPARE_PORT} {flags_are('syn | ack')}", 1)):
+        rule = first_lost(match, family, count) if match else "tcp dport 1 counter"
+        with weir.losing("node", hook, rule) as lost:
+            try:
+                with weir.both_ends(family) as (client, node):
+                    node.sendall(b"welcome")
+                    client.settimeout(10)
+                    greeted = client.recv(100)
+            except OSError as error:
+                greeted = error
+            suite.check(f"IPv{family}: a client that says nothing is greeted by the node, {what} being lost", greeted == b"welcome" and
+                        lost() == count, greeted)
 
 
 def fast_open(suite, weir, family):
@@ -153,6 +173,7 @@ def again_after_close(suite, weir, family):
                     client.recv(1)
                     client.close()
                     node.recv(1)
+                wait_for(lambda: not weir.inside("client", "ss", "-Htn", "state", "last-ack", f"sport = :{port}").strip(), 5)
             except OSError as error:
                 whys.append(str(error))
     suite.check(f"IPv{family}: three connections one after the other from one port, each closed by the node", not whys, whys or "")

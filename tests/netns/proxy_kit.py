@@ -116,6 +116,11 @@ class ProxyWeir(Weir):
                 with open(f"/proc/sys/net/ipv4/{name}", "w", encoding="ascii") as file:
                     file.write(str(value))
 
+    def kernel_counts(self, part):
+        """TcpExt of /proc/net/netstat."""
+        lines = [line.split() for line in self.inside(part, "cat", "/proc/net/netstat").splitlines() if line.startswith("TcpExt:")]
+        return collections.Counter(dict(zip(lines[0][1:], map(int, lines[1][1:]))))
+
     @contextlib.contextmanager
     def losing(self, part, hook, *rules):
         """nft rules in a namespace; yields a function that says how many packets their counters have seen."""

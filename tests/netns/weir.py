@@ -150,10 +150,12 @@ class Weir:
         return self
 
     def __exit__(self, kind, value, _trace):
-        if kind is not None:
-            for name in ("control", "dataplane"):
-                print(f"--- last words of weir-{name}\n{self.words(name)[-1500:]}", flush=True)
-        self.close()
+        try:
+            if kind is not None:
+                for name in ("control", "dataplane"):
+                    print(f"--- last words of weir-{name}\n{self.words(name)[-1500:]}", flush=True)
+        finally:
+            self.close()
 
     def close(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
