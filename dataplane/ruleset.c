@@ -59,6 +59,8 @@ int ruleset_create(const struct image_view *image, const struct pressure_table *
 	 * earlier. */
 	rules->proven_v4.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
 	rules->proven_v6.load[IMAGE_LEVEL_HOST] = UINT32_MAX;
+	for (unsigned i = 0; i < rules->n_services; i++)
+		rules->paced[i] = token_bucket_profile_per_s(rules->services[i].paced_per_s);
 	rules->replies = token_bucket_profile_per_s(rules->policy.replies_per_s);
 	rules->reply_prefix = token_bucket_profile_per_s(rules->policy.replies_per_prefix_per_s);
 	rules->icmp = token_bucket_profile_per_s(rules->policy.icmp_per_s);

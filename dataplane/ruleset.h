@@ -30,6 +30,7 @@ struct ruleset {
 		host_budget_v6; /* proven_rate at IMAGE_LEVEL_HOST: exact */
 	struct pressure_limits unproven_v4, unproven_v6, proven_v4, proven_v6;
 	struct token_bucket_profile reply_prefix; /* replies to one prefix, all lcores */
+	struct token_bucket_profile paced[IMAGE_SERVICES_MAX]; /* paced_per_s; interval 0: nobody */
 	struct token_bucket_profile replies, icmp, infrastructure, other, adopt;
 	/* Swapped together by the table thread when one grows; written in place otherwise. */
 	struct lists *lists;

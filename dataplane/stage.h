@@ -120,6 +120,7 @@ struct stage {
 	struct service_pressure services[IMAGE_SERVICES_MAX];
 	struct flood flood;
 	struct proxy_offer offers[IMAGE_SERVICES_MAX][2]; /* [1]: IPv6 */
+	uint64_t paced_tat_ns[IMAGE_SERVICES_MAX];
 	uint64_t icmp_error_tat_ns[2]; /* quoting unproven and proven flows: pings and errors that a spoofer
 					  can make fit must not starve path MTU discovery */
 	uint64_t other_tat_ns[2];      /* of strangers and of allowed sources */

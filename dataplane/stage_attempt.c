@@ -53,19 +53,22 @@ static enum reason shape_proven(struct stage *stage, const struct source *source
 	return REASON_SHAPED;
 }
 
+static bool prefix_presses(const struct stage_shared *shared, const struct moment *moment, const struct work *work)
+{
+	const struct pressure_limits *limits =
+		address_is_v4(&work->client) ? &moment->rules->unproven_v4 : &moment->rules->unproven_v6;
+
+	return pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;
+}
+
 /* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no
  * pressure. */
 static enum reason check_pressure(const struct stage_shared *shared, const struct stage *stage_or_null,
 	const struct moment *moment, const struct work *work)
 {
-	const struct ruleset *rules = moment->rules;
-	const struct image_service *service = &rules->services[work->service];
-	const struct pressure_limits *limits =
-		address_is_v4(&work->client) ? &rules->unproven_v4 : &rules->unproven_v6;
-	bool pressure = service->challenge == IMAGE_CHALLENGE_ALWAYS ||
+	bool pressure = moment->rules->services[work->service].challenge == IMAGE_CHALLENGE_ALWAYS ||
 			(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
-			pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) !=
-				IMAGE_LEVEL_COUNT;
+			prefix_presses(shared, moment, work);
 
 	if (!pressure)
 		return REASON_COUNT;
@@ -195,6 +198,18 @@ static void unproven_charge(
 	service_pressure_attempt(stage, moment, work->service);
 }
 
+/* A service that has no challenge still lets some strangers in under pressure, without state: the node's answer makes the flow. Not
+ * from the prefixes that press: they would take every place. */
+static bool paced_take(struct stage *stage, const struct moment *moment, const struct work *work)
+{
+	struct token_bucket_profile share = moment->rules->paced[work->service];
+
+	/* Each lcore sees its part of the strangers. */
+	share.interval_ns *= stage->lcores > 0 ? stage->lcores : 1;
+	return share.interval_ns != 0 && !prefix_presses(stage->shared, moment, work) &&
+	       token_bucket_take(&share, &stage->paced_tat_ns[work->service], moment->now_ns);
+}
+
 /* Row 8: an attempt that nothing proves. */
 static enum reason check_unproven(struct stage *stage, const struct moment *moment, struct work *work,
 	const struct source *source, struct decision *decision)
@@ -212,6 +227,8 @@ static enum reason check_unproven(struct stage *stage, const struct moment *mome
 	/* An allowed source is challenged, but where nothing can challenge it, it is not governed away. */
 	if (reason == REASON_PRESSURE && source->allowed)
 		return stage_in_flood(stage) ? REASON_ADMITTED_STATELESS : REASON_COUNT;
+	if (reason == REASON_PRESSURE && paced_take(stage, moment, work))
+		return REASON_ADMITTED_STATELESS;
 	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, source, decision) : reason;
 }
 
@@ -368,6 +385,7 @@ static bool admit(
 		flow_set_state(stage, flow, FLOW_STATE_SYN_SENT);
 	} else {
 		flow->tally = 1;
+		udp_client_said(flow, packet);
 		flow_set_state(stage, flow, FLOW_STATE_UDP_NEW);
 	}
 	flow_touch(stage, moment, work, flow);

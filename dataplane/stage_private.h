@@ -177,6 +177,8 @@ enum reason stage_tcp_inside(
 enum reason stage_udp_outside(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
 enum reason stage_udp_inside(struct stage *stage, const struct moment *moment, struct work *work);
+/** The first datagram of a flow counts too. */
+void udp_client_said(struct flow *flow, const struct packet *packet);
 
 /* stage_proxy.c: the SYN proxy up to the moment when the node has answered */
 /** Challenge this SYN with a proxy cookie: `decision` says what to answer. False: this service, or this SYN, is challenged by reset. */
