@@ -66,6 +66,13 @@ static void announce_flow(struct governor *governor, const char *name, const str
 		event_string(&text, "by", by[event->closed_by]);
 	if (event->closed_how < sizeof(how) / sizeof(how[0]))
 		event_string(&text, "how", how[event->closed_how]);
+	if (event->rtt_us != 0)
+		event_number(&text, "rtt_ms", event->rtt_us / 1000.0);
+	if (event->kind == EVENT_FLOW_CLOSED) {
+		event_number(&text, "seconds", event->duration_ms / 1000.0);
+		event_number(&text, "bytes_in", event->bytes_in);
+		event_number(&text, "bytes_out", event->bytes_out);
+	}
 	event_end(&text);
 }
 

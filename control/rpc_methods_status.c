@@ -147,9 +147,11 @@ static json_t *counters_json(const struct counters *total)
 {
 	json_t *object = json_object();
 	for (int i = 0; i < COUNTER_COUNT; i++) {
+		const struct counter_info *info = counter_info((enum counter)i);
 		uint64_t value = atomic_load_explicit(&total->values[i], memory_order_relaxed);
-		if (value != 0)
-			put_u64(object, counter_info((enum counter)i)->name, value);
+		/* what never happened is left out; that nothing is so now is worth a line */
+		if (value != 0 || info->kind == COUNTER_KIND_GAUGE)
+			put_u64(object, info->name, value);
 	}
 	return object;
 }

@@ -62,10 +62,11 @@ static void silent_check(struct stage *stage, const struct moment *moment, struc
 {
 	enum { WATCHED = FLOW_FLAG_PROVEN | FLOW_FLAG_OUTBOUND | FLOW_FLAG_PAYLOAD | FLOW_FLAG_SILENT_SENT };
 	bool open = flow->state == FLOW_STATE_ESTABLISHED || flow->state == FLOW_STATE_FIN_NODE;
+	uint32_t timeout_ms = moment->rules->policy.auth_timeout_ms;
 
 	if (!open || (flow->flags & WATCHED) != FLOW_FLAG_PROVEN)
 		return;
-	if (moment->now_ms - flow->born_ms < moment->rules->policy.auth_timeout_ms)
+	if (timeout_ms == 0 || moment->now_ms - flow->born_ms < timeout_ms)
 		return;
 	flow->flags |= FLOW_FLAG_SILENT_SENT;
 	flow_event(stage, moment, flow, EVENT_FLOW_SILENT, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);

@@ -46,6 +46,8 @@ MUTANTS = [
      "test_governor_evidence"),
     ("fire: stage: who ends a dial, the node had not answered", "dataplane/stage_flow.c",
      "flow->state == FLOW_STATE_PROXY_DIAL && how != CLOSED_HOW_BACKEND_REFUSED", "0", "test_stage_proxy_end"),
+    ("fire: stage: no authentication timeout is none, not zero", "dataplane/stage_step.c", "if (timeout_ms == 0 || moment->now_ms",
+     "if (moment->now_ms", "test_stage_tcp"),
     # disconnecting
     ("fire: control: so many disconnects a second", PEER, "if (full_ns > now_ns + SECOND_NS)", "if (0)", "test_rpc_answers"),
     ("fire: control: the budget of disconnects comes back", PEER,

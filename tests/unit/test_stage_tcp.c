@@ -277,6 +277,15 @@ static void test_events(void)
 	world_destroy(world);
 
 	world = world_create();
+	world->policy.auth_timeout_ms = 0;
+	world_start(world);
+	play(world, quiet, CHECK_COUNT(quiet));
+	world_pass(world, 60000);
+	CHECK_EQ("without an authentication timeout silence is never told",
+		world_events_of(world, EVENT_FLOW_SILENT), 0u);
+	world_destroy(world);
+
+	world = world_create();
 	world_start(world);
 	play(world, resent, CHECK_COUNT(resent));
 	event = event_of(world, EVENT_FLOW_PROVEN);
