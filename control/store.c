@@ -382,6 +382,31 @@ int store_put_list(
 	return enqueue(store, STORE_CHANGE_PUT, STORE_TABLE_LISTS, &key, &value, 0);
 }
 
+int store_put_book(struct store *store, const struct book_record *record)
+{
+	struct store_value value;
+	struct store_bytes key;
+
+	store_book_key(&record->address, record->port, &key);
+	store_book_encode(&key, record, &value);
+	return enqueue(store, STORE_CHANGE_PUT, STORE_TABLE_BOOK, &key, &value, 0);
+}
+
+int store_delete_book(struct store *store, const struct address *address, uint16_t port)
+{
+	struct store_bytes key;
+
+	store_book_key(address, port, &key);
+	return enqueue(store, STORE_CHANGE_DELETE, STORE_TABLE_BOOK, &key, NULL, 0);
+}
+
+int store_clear_book(struct store *store)
+{
+	struct store_bytes nothing = {.n = 0};
+
+	return enqueue(store, STORE_CHANGE_CLEAR_TABLE, STORE_TABLE_BOOK, &nothing, NULL, 0);
+}
+
 int store_resync_begin(struct store *store)
 {
 	struct store_bytes nothing = {.n = 0};

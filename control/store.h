@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The store: bans, strikes and operator lists on disk, in LMDB, of which it is the only user. Two threads:
+ * The store: bans, strikes, operator lists and the address book on disk, in LMDB, of which it is the only user. Two threads:
  * the caller's event loop (every function here) and the store's own writer thread, which commits sorted
  * batches. While a backup is copied a third, short-lived thread holds a read transaction. The store never
  * logs and reads no wall clock; what it has to say is in struct store_open_report and struct store_status. No
@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/address_book.h"
 #include "control/governor.h"
 
 enum {
@@ -69,9 +70,11 @@ struct store_visitor {
 	bool (*strike)(void *context, const struct prefix *prefix, unsigned strikes, int64_t last_ms);
 	bool (*strike_id)(void *context, const char *id, unsigned strikes, int64_t last_ms);
 	bool (*list)(void *context, const struct prefix *prefix, bool allow, const char *reason);
+	/** The fields of BOOK_PUT_PERSISTED, with address and port; for address_book_put. */
+	bool (*book)(void *context, const struct book_record *record);
 };
 struct store_load_stats {
-	uint64_t bans, strikes, lists, damaged, dropped;
+	uint64_t bans, strikes, lists, damaged, dropped, book;
 };
 /** Visit every record. Blocks; meant for the start. Damaged records are skipped, counted and deleted. */
 int store_load(struct store *store, const struct store_visitor *visitor, struct store_load_stats *ret_stats);
@@ -87,6 +90,10 @@ int store_put_strike(struct store *store, const struct prefix *prefix, unsigned 
 int store_put_strike_id(struct store *store, const char *id, unsigned strikes, int64_t last_ms);
 int store_put_list(
 	struct store *store, const struct prefix *prefix, bool allow, bool present, const char *reason);
+int store_put_book(struct store *store, const struct book_record *record);
+int store_delete_book(struct store *store, const struct address *address, uint16_t port);
+/** Empty the book, in order with what was put before and comes after. */
+int store_clear_book(struct store *store);
 /** Empty every table, in order with the puts that follow; clears status.resync. */
 int store_resync_begin(struct store *store);
 

@@ -33,7 +33,8 @@ enum {
 };
 #define MAP_INITIAL_BYTES ((size_t)256 << 20)
 
-static const char *const table_names[STORE_TABLE_COUNT] = {"bans", "expiry", "strikes", "lists", "meta"};
+static const char *const table_names[STORE_TABLE_COUNT] = {
+	"bans", "expiry", "strikes", "lists", "book", "meta"};
 
 int store_error(int lmdb_code)
 {
@@ -83,12 +84,12 @@ static size_t map_size_for(const struct store *store, const char *path)
 	return map_bytes;
 }
 
-static int tables_open(struct store *store, MDB_txn *transaction, unsigned flags)
+static int tables_make(struct store *store, MDB_txn *transaction)
 {
 	int code = 0;
 
 	for (unsigned i = 0; i < STORE_TABLE_COUNT && code == 0; i++)
-		code = mdb_dbi_open(transaction, table_names[i], flags, &store->tables[i]);
+		code = mdb_dbi_open(transaction, table_names[i], MDB_CREATE, &store->tables[i]);
 	return code;
 }
 
@@ -114,7 +115,7 @@ int store_environment_open(struct store *store)
 		code = mdb_txn_begin(store->environment, NULL, 0, &transaction);
 	}
 	if (code == 0) {
-		code = tables_open(store, transaction, MDB_CREATE);
+		code = tables_make(store, transaction);
 		if (code == 0)
 			code = mdb_txn_commit(transaction);
 		else
@@ -197,13 +198,14 @@ static void verify_child(const struct store *store, const char *path)
 		copy.environment, path, MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, STORE_MODE);
 	if (code == 0)
 		code = mdb_txn_begin(copy.environment, NULL, MDB_RDONLY, &transaction);
-	if (code == 0)
-		code = tables_open(&copy, transaction, 0);
-	/* A file whose tables were never made is an empty one. */
-	if (code == MDB_NOTFOUND)
-		_exit(0);
-	for (unsigned i = 0; i < STORE_TABLE_COUNT && code == 0; i++)
-		code = walk(transaction, copy.tables[i]);
+	for (unsigned i = 0; i < STORE_TABLE_COUNT && code == 0; i++) {
+		/* A table that was never made is an empty one: an older Weir did not know it. */
+		code = mdb_dbi_open(transaction, table_names[i], 0, &copy.tables[i]);
+		if (code == 0)
+			code = walk(transaction, copy.tables[i]);
+		else if (code == MDB_NOTFOUND)
+			code = 0;
+	}
 	_exit(code == 0 ? 0 : (code == EACCES || code == ENOMEM) ? 2 : 1);
 }
 

@@ -80,6 +80,18 @@ static bool visit_list(struct load *load, const MDB_val *key, const MDB_val *val
 	       load->visitor->list(load->visitor->context, &prefix, allow != 0, reason);
 }
 
+static bool visit_book(struct load *load, const MDB_val *key, const MDB_val *value)
+{
+	struct book_record record;
+
+	if (!store_book_decode(key, value, &record)) {
+		load->stats.damaged++;
+		return false;
+	}
+	load->stats.book++;
+	return load->visitor->book == NULL || load->visitor->book(load->visitor->context, &record);
+}
+
 static int load_table(struct load *load, enum store_table table,
 	bool (*visit)(struct load *load, const MDB_val *key, const MDB_val *value))
 {
@@ -119,6 +131,8 @@ int store_load(struct store *store, const struct store_visitor *visitor, struct 
 		code = load_table(&load, STORE_TABLE_STRIKES, visit_strike);
 	if (code == 0)
 		code = load_table(&load, STORE_TABLE_LISTS, visit_list);
+	if (code == 0)
+		code = load_table(&load, STORE_TABLE_BOOK, visit_book);
 	mdb_txn_abort(load.transaction);
 	reading_set(store, false);
 	*ret_stats = load.stats;

@@ -17,6 +17,7 @@ enum store_table {
 	STORE_TABLE_EXPIRY, /* u64 big-endian end + ban key; no value */
 	STORE_TABLE_STRIKES,
 	STORE_TABLE_LISTS,
+	STORE_TABLE_BOOK, /* address + port big-endian */
 	STORE_TABLE_META,
 	STORE_TABLE_COUNT,
 };
@@ -39,7 +40,12 @@ struct store_value {
 	uint8_t data[STORE_VALUE_MAX];
 };
 
-enum store_change_kind { STORE_CHANGE_PUT, STORE_CHANGE_DELETE, STORE_CHANGE_CLEAR_ALL };
+enum store_change_kind {
+	STORE_CHANGE_PUT,
+	STORE_CHANGE_DELETE,
+	STORE_CHANGE_CLEAR_ALL,
+	STORE_CHANGE_CLEAR_TABLE,
+};
 
 /** One queued change, packed into a batch: this header, the key, the value, padding to 8 bytes. */
 struct store_change {
@@ -97,6 +103,11 @@ bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_
 bool store_strike_decode(
 	const MDB_val *key, const MDB_val *value, unsigned *ret_strikes, int64_t *ret_last_ms);
 bool store_text_decode(const MDB_val *key, const MDB_val *value, char *text, size_t text_bytes);
+void store_book_key(const struct address *address, uint16_t port, struct store_bytes *ret_key);
+void store_book_encode(
+	const struct store_bytes *key, const struct book_record *record, struct store_value *ret_value);
+/** Only what is stored: the rest of the record is zero. */
+bool store_book_decode(const MDB_val *key, const MDB_val *value, struct book_record *ret_record);
 /** Key of a prefix, or false when it is an id's. */
 bool store_prefix_decode(const MDB_val *key, struct prefix *ret_prefix, uint8_t *ret_suffix);
 

@@ -279,3 +279,64 @@ bool store_text_decode(const MDB_val *key, const MDB_val *value, char *text, siz
 	memcpy(text, read, sizeof(read));
 	return true;
 }
+
+void store_book_key(const struct address *address, uint16_t port, struct store_bytes *ret_key)
+{
+	uint16_t number = htobe16(port);
+
+	ret_key->n = 0;
+	add(ret_key, address->bytes, sizeof(address->bytes));
+	add(ret_key, &number, sizeof(number));
+}
+
+void store_book_encode(
+	const struct store_bytes *key, const struct book_record *record, struct store_value *ret_value)
+{
+	const uint8_t kinds[] = {record->type, record->category, record->source, record->verified};
+
+	begin(ret_value);
+	put_u64(ret_value, (uint64_t)record->first_seen_ms);
+	put_u64(ret_value, (uint64_t)record->last_seen_ms);
+	put_u64(ret_value, (uint64_t)record->last_try_ms);
+	put_u64(ret_value, (uint64_t)record->last_ok_ms);
+	put_u64(ret_value, (uint64_t)record->next_try_ms);
+	put_u64(ret_value, (uint64_t)record->ok << 32 | record->fail);
+	put_u64(ret_value, record->failures);
+	put(ret_value, kinds, sizeof(kinds));
+	finish(key, ret_value);
+}
+
+bool store_book_decode(const MDB_val *key, const MDB_val *value, struct book_record *ret_record)
+{
+	struct reader reader = open_value(key, value);
+	struct book_record record;
+	uint64_t outcomes, failures;
+	uint8_t kinds[4];
+
+	memset(&record, 0, sizeof(record));
+	if (key->mv_size != sizeof(record.address.bytes) + sizeof(record.port))
+		return false;
+	memcpy(record.address.bytes, key->mv_data, sizeof(record.address.bytes));
+	memcpy(&record.port, (const uint8_t *)key->mv_data + sizeof(record.address.bytes), sizeof(record.port));
+	record.port = be16toh(record.port);
+	record.first_seen_ms = (int64_t)get_u64(&reader);
+	record.last_seen_ms = (int64_t)get_u64(&reader);
+	record.last_try_ms = (int64_t)get_u64(&reader);
+	record.last_ok_ms = (int64_t)get_u64(&reader);
+	record.next_try_ms = (int64_t)get_u64(&reader);
+	outcomes = get_u64(&reader);
+	failures = get_u64(&reader);
+	get(&reader, kinds, sizeof(kinds));
+	if (reader.failed || failures > UINT32_MAX || kinds[0] >= BOOK_TYPE_COUNT ||
+		kinds[1] >= PEER_CATEGORY_COUNT || kinds[2] >= PEER_SOURCE_COUNT)
+		return false;
+	record.ok = (uint32_t)(outcomes >> 32);
+	record.fail = (uint32_t)outcomes;
+	record.failures = (uint32_t)failures;
+	record.type = kinds[0];
+	record.category = kinds[1];
+	record.source = kinds[2];
+	record.verified = kinds[3] != 0;
+	*ret_record = record;
+	return true;
+}

@@ -63,21 +63,39 @@ static bool same_key(const struct store_change *x, const struct store_change *y)
 	       memcmp(x->data, y->data, x->key_bytes) == 0;
 }
 
-/* The changes after the last "clear all", sorted; only the last one of each key. NULL: out of memory. */
-static const struct store_change **batch_sort(const struct store_batch *batch, size_t *ret_n, bool *ret_clear)
+/* Drop the changes of one table; the others keep their order. Returns how many are left. */
+static size_t changes_drop(const struct store_change **changes, size_t n, unsigned table)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (changes[i]->table != table)
+			changes[kept++] = changes[i];
+	return kept;
+}
+
+/* The changes after the last clearing of their table, sorted; only the last one of each key. ret_clear: bits of
+ * the tables that are emptied first. NULL: out of memory. */
+static const struct store_change **batch_sort(
+	const struct store_batch *batch, size_t *ret_n, unsigned *ret_clear)
 {
 	const struct store_change **changes = malloc((batch->changes + 1) * sizeof(*changes));
 	size_t n = 0, kept = 0;
 
-	*ret_clear = false;
+	*ret_clear = 0;
 	if (changes == NULL)
 		return NULL;
 	for (size_t offset = 0; offset < batch->n; offset += change_at(batch, offset)->bytes) {
 		const struct store_change *change = change_at(batch, offset);
 
 		if (change->kind == STORE_CHANGE_CLEAR_ALL) {
-			*ret_clear = true;
+			*ret_clear = (1u << STORE_TABLE_META) - 1;
 			n = 0;
+			continue;
+		}
+		if (change->kind == STORE_CHANGE_CLEAR_TABLE) {
+			*ret_clear |= 1u << change->table;
+			n = changes_drop(changes, n, change->table);
 			continue;
 		}
 		changes[n++] = change;
@@ -134,25 +152,25 @@ static int change_apply(struct store *store, MDB_txn *transaction, const struct 
 	return code;
 }
 
-static int clear_all(struct store *store, MDB_txn *transaction)
+static int tables_clear(struct store *store, MDB_txn *transaction, unsigned tables)
 {
 	int code = 0;
 
 	for (unsigned table = 0; table < STORE_TABLE_META && code == 0; table++)
-		code = mdb_drop(transaction, store->tables[table], 0);
+		if ((tables >> table & 1) != 0)
+			code = mdb_drop(transaction, store->tables[table], 0);
 	return code;
 }
 
 static int batch_commit_once(
-	struct store *store, const struct store_change *const *changes, size_t n, bool clear)
+	struct store *store, const struct store_change *const *changes, size_t n, unsigned clear)
 {
 	MDB_txn *transaction;
 	int code = mdb_txn_begin(store->environment, NULL, 0, &transaction);
 
 	if (code != 0)
 		return store_error(code);
-	if (clear)
-		code = clear_all(store, transaction);
+	code = tables_clear(store, transaction, clear);
 	for (size_t i = 0; i < n && code == 0; i++)
 		code = change_apply(store, transaction, changes[i]);
 	if (code != 0) {
@@ -165,7 +183,7 @@ static int batch_commit_once(
 
 static int batch_commit(struct store *store)
 {
-	bool clear;
+	unsigned clear;
 	size_t n;
 	const struct store_change **changes = batch_sort(&store->writing, &n, &clear);
 	int error;

@@ -80,4 +80,7 @@ MUTANTS = [
     ("model: gossip has no say at the hard threshold", GOSSIP, "|| app <= policy->hard + SCORE_EPSILON)", ")", "test_gossip_score"),
     ("model: the blacklist holds", VALUE, "standing->streak = 0; return;", "standing->streak = 0; standing->blacklisted = false; return;",
      "test_value_score"),
+    ("model: clearing the book leaves bans", "control/store_writer.c", "if ((tables >> table & 1) != 0)", "if (tables != 0)", "test_store_book"),
+    ("model: a clearing is for what was before it", "control/store_writer.c", "n = changes_drop(changes, n, change->table);", "", "test_store_book"),
+    ("model: a file without a book", "control/store_environment.c", "else if (code == MDB_NOTFOUND) code = 0;", "", "test_store_book"),
 ]
