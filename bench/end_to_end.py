@@ -25,7 +25,8 @@ STRANGERS = ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "1
 # thread and the control that reads its events take 3 to 7 % of the generator's CPU here, because there is no third one.
 WAITED_MAX = 0.1
 RETRIES = 4
-FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16}
+FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16, "1 M": 1 << 20}
+OPEN_PER_S = 200000  # flood_stream.c
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
 SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
 # So many clients wait for an answer at once: more than a burst of either side, less than a ring holds of their segments.
@@ -41,9 +42,9 @@ class Trial:
         self.sent, self.rate, self.waited, self.bottleneck, self.seconds, self.facts = sent, rate, waited, bottleneck, seconds, facts
 
 
-def flood_run(rig, device, seconds, words, subject=None):
+def flood_run(rig, device, seconds, words, subject=None, opening_s=0):
     with Flood(rig, device, seconds, *words) as flood:
-        time.sleep(0.5)  # EAL starts; then both sides are under load for the whole span
+        time.sleep(0.5 + opening_s)  # EAL starts; then both sides are under load for the whole span
         waiting = Waiting(*filter(None, (flood.process, subject)))
         time.sleep(max(seconds - 0.5, 0.3))
         waited = waiting.share() if flood.process.is_running() else 1.0
@@ -76,11 +77,11 @@ class Bench:
             self.fault(f"testpmd received {received} of {trial.sent}")
         return trial
 
-    def governed(self, image, words, options=(), inside=None):
+    def governed(self, image, words, options=(), inside=None, opening_s=0):
         with Dataplane(self.rig, self.transport, image, inside or "net_null1,no-rx=1", options) as dataplane:
             before = dataplane.counters()
             trial = flood_run(self.rig, self.transport.generator(0), self.seconds, TARGET + AS_FAST_AS_POSSIBLE + words,
-                              dataplane.process)
+                              dataplane.process, opening_s)
             time.sleep(0.1)
             after = dataplane.counters()
         trial.facts["reasons"] = {name: value - before["reasons"][name] for name, value in after["reasons"].items()
@@ -123,12 +124,14 @@ class Bench:
 
     def streamed(self, flows, size, subject):
         """Data of connections that exist; `subject`: "weir" or "testpmd"."""
-        words = ["--sources", "10.0.0.0/8", "--packet", "syn-bare", "--model", "slow", "--population", str(flows), "--stream",
+        words = STRANGERS + ["--packet", "syn-bare", "--model", "slow", "--population", str(flows), "--stream",
                  "--respond", self.transport.generator(1), *SIZES[size]]
         if subject == "weir":
-            trial = self.governed(IMAGE, words, FLOW_OPTIONS, self.transport.subject(1))
+            # as many as a default configuration has, or twice what is needed
+            options = ["--flows-log2", "21"] if flows > 1 << 17 else []
+            trial = self.governed(IMAGE, words, options, self.transport.subject(1), flows / OPEN_PER_S)
         else:
-            trial = self.switched(words)
+            trial = self.switched(words, flows / OPEN_PER_S)
         trial.rate = trial.facts["result"]["stream"]["arrived_pps"]
         if subject == "weir" and trial.facts["reasons"].get("flow", 0) < trial.facts["result"]["stream"]["sent"] - 8192:
             self.fault(f"not every segment was one of a known flow: {trial.facts['reasons']}")
@@ -148,9 +151,10 @@ class Bench:
             self.fault(f"connections were served that the proxy did not open: {trial.facts['reasons']}")
         return trial
 
-    def switched(self, words):
+    def switched(self, words, opening_s=0):
         with Testpmd(self.rig, self.transport, "macswap", self.transport.subject(1)) as testpmd:
-            return flood_run(self.rig, self.transport.generator(0), self.seconds, TARGET + AS_FAST_AS_POSSIBLE + words, testpmd.process)
+            return flood_run(self.rig, self.transport.generator(0), self.seconds, TARGET + AS_FAST_AS_POSSIBLE + words, testpmd.process,
+                             opening_s)
 
     # --- the run
 
@@ -192,7 +196,7 @@ def plan_of(bench, wanted):
     for method in ("reset", "proxy"):
         plan[f"challenge {method}"] = lambda method=method: bench.challenged(method)
     for flows, number in FLOWS.items():
-        for size in SIZES:
+        for size in SIZES if flows != "1 M" else ["64-byte"]:  # opening them takes five seconds each time
             for subject in ("testpmd", "weir"):  # beside each other in time, too
                 plan[f"forward {flows} {size} {subject}"] = \
                     lambda number=number, size=size, subject=subject: bench.streamed(number, size, subject)
