@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 
 # (what is taken out, file, text, replacement, test)
 MUTANTS = [
@@ -20,19 +21,19 @@ MUTANTS = [
     ("the deny list", "dataplane/stage_source.c", "if (lists.denied)", "if (0)", "test_stage_attempt"),
     ("allow before ban", "dataplane/stage_source.c", "if (lists.allowed)", "if (0)", "test_stage_attempt"),
     ("the end of a ban", "shm/command.h", "(end_s == BAN_META_NEVER || now_s < end_s) ?", "1 ?", "test_stage_attempt"),
-    ("cutting banned flows", "dataplane/stage_source.c", "	flow_cut(stage, moment, flow);\n	return true;", "	return false;",
+    ("cutting banned flows", "dataplane/stage_source.c", "	flow_cut(stage, moment, flow, CLOSED_HOW_RST);\n	return true;", "	return false;",
      "test_stage_tcp"),
     ("exact RSTs", "dataplane/stage_tcp.c", "if (sequence != flow->client_next && sequence != flow->client_acked)", "if (0)",
      "test_stage_tcp"),
     ("acknowledgements of what was sent", "dataplane/stage_tcp.c",
-     "	if (!acknowledgement_plausible(flow, packet->tcp_acknowledgement))\n		return REASON_FLOW_ILLEGAL;\n	flow_touch", "	flow_touch",
+     "	if (!acknowledgement_plausible(flow, acknowledged(flow, packet)))\n		return REASON_FLOW_ILLEGAL;\n	flow_touch", "	flow_touch",
      "test_stage_tcp"),
     ("the node's number as proof", "dataplane/stage_tcp.c", "behind <= early_bytes(flow) && ahead", "ahead",
      "test_stage_tcp"),
     ("SYNs inside a flow", "dataplane/stage_tcp.c", "resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN", "REASON_FLOW", "test_stage_tcp"),
     ("the limit of SYN resends", "dataplane/stage_tcp.c", "if (flow->tally >= SYN_RESENDS_MAX) return REASON_FLOW_ILLEGAL; flow->tally++; flow_touch", "flow_touch", "test_stage_tcp"),
     ("adoption at start only", "dataplane/stage_tcp.c", "|| moment->now_ns - stage->started_ns >= window_ns", "", "test_stage_tcp"),
-    ("proof by sequence of adopted flows", "dataplane/stage_tcp.c", "packet->tcp_sequence == flow->node_acked &&", "", "test_stage_tcp"),
+    ("proof by sequence of adopted flows", "dataplane/stage_tcp.c", "heard_client_first && acknowledges && apart == 0", "heard_client_first && acknowledges", "test_stage_tcp"),
     ("Karn's rule", "dataplane/stage_tcp.c", "		flow->flags |= FLOW_FLAG_SYN_ACK_RESENT;\n	} else {", "	} else {", "test_stage_tcp"),
     ("timeouts", "dataplane/stage_step.c", "if (moment->now_ms - flow->last_ms >= timeout_ms(moment->rules, flow))", "if (0)",
      "test_stage_tcp"),
@@ -65,15 +66,14 @@ MUTANTS = [
     ("reserved slots", "dataplane/stage_attempt.c", "if (policy->limit_hard != 0 && total >= (uint64_t)policy->limit_hard + policy->reserved_slots)",
      "if (0)", "test_stage_attempt"),
     ("pacing", "dataplane/stage_attempt.c", "return moment->now_ns < stage->pace_next_ns;", "return false;", "test_stage_attempt"),
-    ("pacing by proof only", "dataplane/stage_attempt.c", "&& is_paced(stage, moment))\n		reason = REASON_PACED;",
-     "&& is_paced(stage, moment))\n		reason = REASON_PACED;\n	if (reason == REASON_COUNT) stage_pace_charge(stage, moment);", "test_stage_attempt"),
+    ("pacing by proof only", "dataplane/stage_attempt.c", "!source->allowed && is_paced(stage, moment))\n		reason = REASON_PACED;",
+     "!source->allowed && is_paced(stage, moment))\n		reason = REASON_PACED;\n	if (reason == REASON_COUNT) stage_pace_charge(stage, moment);", "test_stage_attempt"),
     ("InitiatorOnly", "dataplane/stage_attempt.c", "	if (!moment->rules->policy.accept_inbound)\n		return REASON_NODE_CLOSED;\n	reason", "	reason",
      "test_stage_attempt"),
-    ("unanswered UDP", "dataplane/stage_udp.c", "if (flow->tally >= allowed)", "if (0)", "test_stage_other"),
     ("the node's own address", "dataplane/stage.c", "if (outside && ruleset_node_find(rules, &packet->source) >= 0)", "if (0)",
      "test_stage_other"),
     ("fragments without a first", "dataplane/stage.c", "	return REASON_FRAGMENT_ORPHAN;", "	return REASON_FRAGMENT_OF_FLOW;", "test_stage_other"),
-    ("ICMP errors of no flow", "dataplane/stage.c", "	if (flow == NULL)\n		return REASON_ICMP_UNRELATED;", "	if (flow == NULL)\n		return REASON_ICMP_OF_FLOW;",
+    ("ICMP errors of no flow", "dataplane/stage.c", "if (flow == NULL || !quotes_data_in_flight(flow, packet))", "if (flow == NULL) return REASON_ICMP_OF_FLOW;\n	if (!quotes_data_in_flight(flow, packet))",
      "test_stage_other"),
     ("the budget of echoes", "dataplane/stage.c",
      "return take(&moment->rules->icmp, &stage->icmp_tat_ns, moment) ? REASON_ICMP_ECHO : REASON_INFRASTRUCTURE_BUDGET;",
@@ -101,58 +101,86 @@ def quiet(command):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
 
 
-def main():
-    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), ".."))
-    only = sys.argv[2] if len(sys.argv) > 2 else ""
-    base = os.path.join(root, "build", "mutants")
-    source, build = os.path.join(base, "source"), os.path.join(base, "build")
-    os.makedirs(base, exist_ok=True)
-    lock = open(os.path.join(base, "lock"), "w", encoding="ascii")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # two runs would change each other's copy
-    shutil.rmtree(source, ignore_errors=True)
-    # New times for every file: what an earlier run left built must not pass for this tree.
-    shutil.copytree(root, source, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build*", ".git"))
-    if not os.path.exists(os.path.join(build, "build.ninja")):
-        shutil.rmtree(build, ignore_errors=True)
-        result = quiet(["meson", "setup", build, source, "-Doptimization=0", "-Ddebug=false"])
+class Copy:
+    """A copy of the tree and its build, which one thread changes."""
+
+    def __init__(self, root, number):
+        base = os.path.join(root, "build", "mutants", str(number))
+        self.source, self.build = os.path.join(base, "source"), os.path.join(base, "build")
+        os.makedirs(base, exist_ok=True)
+        self.lock = open(os.path.join(base, "lock"), "w", encoding="ascii")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)  # two runs would change each other's copy
+        shutil.rmtree(self.source, ignore_errors=True)
+        # New times for every file: what an earlier run left built must not pass for this tree.
+        shutil.copytree(root, self.source, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build*", ".git"))
+        self.passed, self.failures = 0, []
+
+    def fail(self, text):
+        self.failures.append(text)
+        print(text, flush=True)
+
+    def make(self, tests):
+        """Everything in place: it must build and pass."""
+        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+            shutil.rmtree(self.build, ignore_errors=True)
+            result = quiet(["meson", "setup", self.build, self.source, "-Doptimization=0", "-Ddebug=false"])
+            if result.returncode != 0:
+                self.fail(result.stdout[-2000:])
+                return False
+        result = quiet(["ninja", "-j1", "-C", self.build] + ["tests/" + name for name in tests])
         if result.returncode != 0:
-            print(result.stdout[-2000:])
-            return 1
-    rows = [row for row in load_extra(root) if only in row[0]]
-    passed = failed = 0
-    executables = sorted({row[4] for row in rows})
-    result = quiet(["ninja", "-C", build] + ["tests/" + name for name in executables])
-    if result.returncode != 0:
-        print(result.stdout[-2000:])
-        return 1
-    for name in executables:
-        if quiet([os.path.join(build, "tests", name)]).returncode != 0:
-            print(f"{name} fails with everything in place")
-            failed += 1
-    for what, path, text, replacement, test in rows:
-        file = os.path.join(source, path)
+            self.fail(result.stdout[-2000:])
+            return False
+        for name in tests:
+            if self._test(name):
+                self.fail(f"{name} fails with everything in place")
+        return True
+
+    def _test(self, name):
+        return quiet([os.path.join(self.build, "tests", name)]).returncode
+
+    def try_without(self, what, path, text, replacement, test):
+        file = os.path.join(self.source, path)
         with open(file, encoding="utf-8") as handle:
             original = handle.read()
         # White space counts as white space: formatting may break lines anywhere.
         pattern = re.compile(r"\s+".join(re.escape(word) for word in text.split()))
         found = len(pattern.findall(original))
         if found != 1:
-            print(f"FAILED: {what}: the text stands {found} times in {path}, must be once")
-            failed += 1
-            continue
+            self.fail(f"FAILED: {what}: the text stands {found} times in {path}, must be once")
+            return
         with open(file, "w", encoding="utf-8") as handle:
             handle.write(pattern.sub(lambda _: replacement, original))
-        built = quiet(["ninja", "-C", build, "tests/" + test])
+        built = quiet(["ninja", "-j1", "-C", self.build, "tests/" + test])
         if built.returncode != 0:
-            print(f"FAILED: {what}: does not compile without it\n{built.stdout[-800:]}")
-            failed += 1
-        elif quiet([os.path.join(build, "tests", test)]).returncode == 0:
-            print(f"FAILED: {what}: {test} passes without it")
-            failed += 1
+            self.fail(f"FAILED: {what}: does not compile without it\n{built.stdout[-800:]}")
+        elif self._test(test) == 0:
+            self.fail(f"FAILED: {what}: {test} passes without it")
         else:
-            passed += 1
+            self.passed += 1
         with open(file, "w", encoding="utf-8") as handle:
             handle.write(original)
+
+    def run(self, rows):
+        if self.make(sorted({row[4] for row in rows})):
+            for row in rows:
+                self.try_without(*row)
+
+
+def main():
+    root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), ".."))
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
+    # By file and test, so that neighbours in the order rebuild little.
+    rows = sorted((row for row in load_extra(root) if only in row[0]), key=lambda row: (row[4], row[1]))
+    n = max(1, min(os.cpu_count() or 1, 8, len(rows)))
+    copies = [Copy(root, number) for number in range(n)]
+    threads = [threading.Thread(target=copy.run, args=(rows[len(rows) * i // n:len(rows) * (i + 1) // n],))
+               for i, copy in enumerate(copies)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed, failed = sum(copy.passed for copy in copies), sum(len(copy.failures) for copy in copies)
     print(f"suite mutants: {passed} passed, {failed} failed")
     return 0 if failed == 0 and passed > 0 else 1
 
