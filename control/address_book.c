@@ -107,6 +107,8 @@ const char *book_verdict_name(enum book_verdict verdict)
 		[BOOK_REFUSED_GROUP] = "group",
 		[BOOK_REFUSED_SOURCE] = "source",
 		[BOOK_REFUSED_FULL] = "full",
+		[BOOK_REFUSED_OFF] = "off",
+		[BOOK_REFUSED_MOST] = "most",
 		[BOOK_REFUSED_MEMORY] = "memory",
 	};
 	return (unsigned)verdict < BOOK_VERDICT_COUNT ? names[verdict] : "unknown";
@@ -187,6 +189,7 @@ void address_book_clear(struct address_book *book)
 {
 	orders_fini(book);
 	orders_init(book);
+	memset(book->of_source, 0, sizeof(book->of_source));
 	if (book->effects.cleared != NULL)
 		book->effects.cleared(book->effects.context);
 }
@@ -287,6 +290,7 @@ static int64_t due_ms(const struct address_book *book, const struct book_record 
 void book_enter(struct address_book *book, uint32_t index, int64_t now_ms)
 {
 	struct book_record *record = book_at(book, index);
+	book->of_source[record->source]++;
 	derive(book, record, now_ms);
 	for (unsigned i = 0; i < BOOK_ORDER_COUNT; i++)
 		rank_tree_insert(&book->orders[i], index);
@@ -306,6 +310,8 @@ void book_change(
 		if (moves[i])
 			rank_tree_remove(&book->orders[i], index);
 	}
+	book->of_source[record->source]--;
+	book->of_source[next->source]++;
 	*record = *next;
 	for (unsigned i = 0; i < BOOK_ORDER_COUNT; i++)
 		if (moves[i])
@@ -323,6 +329,7 @@ void book_drop(struct address_book *book, uint32_t index, const char *why)
 	due_queue_clear(&book->due, index);
 	book_bucket_leave(book, record, index);
 	struct book_record gone = *record;
+	book->of_source[gone.source]--;
 	record_pool_give(&book->records, index);
 	if (book->effects.removed != NULL)
 		book->effects.removed(book->effects.context, &gone, why);

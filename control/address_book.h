@@ -51,6 +51,8 @@ enum book_verdict {
 	BOOK_REFUSED_GROUP,  /* its /16 or /32 has */
 	BOOK_REFUSED_SOURCE, /* the buckets of whoever told us are full of better ones */
 	BOOK_REFUSED_FULL,   /* nothing in the book may be evicted */
+	BOOK_REFUSED_OFF,    /* LO-1: this way of learning addresses is switched off */
+	BOOK_REFUSED_MOST,   /* LO-1: as many are known that way as may be */
 	BOOK_REFUSED_MEMORY,
 	BOOK_VERDICT_COUNT,
 };
@@ -73,7 +75,9 @@ struct address_book_config {
 	struct book_subnet_limit subnet; /* SP-3: /24, /48, 10 */
 	struct book_subnet_limit group;  /* /16, /32; limit 0: a 32nd of the capacity, at least 64 */
 	bool allow_private, allow_doc, require_verified;
-	bool reset_on_success;     /* upstream's quality: a success clears the failures (V14) */
+	uint32_t sources_off;                    /* LO-1: bit 1 << enum peer_source */
+	uint32_t source_most[PEER_SOURCE_COUNT]; /* LO-1: at most so many of each source; 0: no limit */
+	bool reset_on_success;                   /* upstream's quality: a success clears the failures (V14) */
 	bool backoff_at_attempt;   /* HE-13: the wait grows with every attempt, and success resets it */
 	bool share_connected_only; /* DU-20: answer strangers only with outbound peers that are connected */
 	bool third_tier;           /* DU-7: trustable addresses with 3 failures or more come last */

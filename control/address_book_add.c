@@ -145,6 +145,11 @@ static enum book_verdict judge(const struct address_book *book, const struct boo
 		return BOOK_REFUSED_KIND;
 	if (is_own(book, &entry->address))
 		return BOOK_REFUSED_OWN;
+	if ((config->sources_off >> entry->source & 1) != 0)
+		return BOOK_REFUSED_OFF;
+	if (config->source_most[entry->source] != 0 &&
+		book->of_source[entry->source] >= config->source_most[entry->source])
+		return BOOK_REFUSED_MOST;
 	if (config->require_verified && !entry->verified)
 		return BOOK_REFUSED_UNVERIFIED;
 	/* SP-3: before eviction, so a full subnet is refused even when the book has room; what the operator

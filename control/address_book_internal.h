@@ -40,6 +40,7 @@ struct address_book {
 	struct keyed_random random;
 	struct book_bucket *buckets; /* of what strangers told us and nobody tried with success */
 	uint32_t n_buckets;
+	uint32_t of_source[PEER_SOURCE_COUNT]; /* how many are known */
 	struct address own[BOOK_OWN_MAX];
 	size_t n_own;
 	struct address_book_stats stats;

@@ -135,6 +135,40 @@ static void test_sources(void)
 	CHECK_CONTAINS("which is told", last_removed, " source");
 }
 
+static void test_ways(void)
+{
+	struct address_book_config config = config_of_tests();
+	config.sources_off = 1u << PEER_SOURCE_MDNS;
+	config.source_most[PEER_SOURCE_DNS] = 2;
+	open_book(&config);
+	struct book_entry entry = {.address = at("192.0.2.1").address, .port = 1, .source = PEER_SOURCE_MDNS};
+	CHECK_EQ("LO-1: a way that is switched off", address_book_add(book, &entry, AT(1)), BOOK_REFUSED_OFF);
+	entry.source = PEER_SOURCE_DNS;
+	for (uint32_t port = 1; port <= 3; port++) {
+		entry.port = port;
+		CHECK_EQ("LO-1: a way has its limit", address_book_add(book, &entry, AT(1)),
+			port < 3 ? BOOK_ADDED : BOOK_REFUSED_MOST);
+	}
+	entry.port = 2;
+	CHECK_EQ("LO-1: duplicates only refresh", address_book_add(book, &entry, AT(2)), BOOK_REFRESHED);
+	entry.source = PEER_SOURCE_MESH;
+	entry.port = 3;
+	CHECK_EQ("LO-1: other ways are their own", address_book_add(book, &entry, AT(1)), BOOK_ADDED);
+	struct book_endpoint first = {entry.address, 1};
+	CHECK_EQ("one leaves", address_book_remove(book, &first, "asked"), 0);
+	entry.source = PEER_SOURCE_DNS;
+	entry.port = 4;
+	CHECK_EQ("LO-1: and makes room", address_book_add(book, &entry, AT(1)), BOOK_ADDED);
+	struct book_record moved = {.address = entry.address, .port = 4, .source = PEER_SOURCE_NODE};
+	CHECK_EQ("one is known otherwise", address_book_put(book, &moved, BOOK_PUT_SOURCE, AT(1), NULL),
+		BOOK_REFRESHED);
+	entry.port = 5;
+	CHECK_EQ("LO-1: which counts", address_book_add(book, &entry, AT(1)), BOOK_ADDED);
+	address_book_clear(book);
+	entry.port = 6;
+	CHECK_EQ("LO-1: an empty book counts from zero", address_book_add(book, &entry, AT(1)), BOOK_ADDED);
+}
+
 static void test_quality(void)
 {
 	static const struct {
@@ -380,6 +414,7 @@ static const struct check_test tests[] = {
 	{"what may enter", test_validation},
 	{"limits of subnets, groups and the book", test_limits},
 	{"limits of sources", test_sources},
+	{"ways of learning", test_ways},
 	{"quality", test_quality},
 	{"gossip", test_gossip},
 	{"types", test_types},

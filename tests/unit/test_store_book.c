@@ -187,8 +187,8 @@ static void test_clearing_is_of_the_book(void)
 	struct book_record record = {.address = address_from_v4(0x14000001), .port = 7};
 	directory_begin();
 	open_store = store_begin_plain();
-	/* All in one batch. */
 	CHECK_EQ("a ban", store_put_ban(open_store, &ban), 0);
+	CHECK_TRUE("on disk", store_settle(open_store));
 	CHECK_EQ("an address", store_put_book(open_store, &record), 0);
 	CHECK_EQ("emptied", store_clear_book(open_store), 0);
 	CHECK_TRUE("on disk", store_settle(open_store));
@@ -200,6 +200,26 @@ static void test_clearing_is_of_the_book(void)
 	CHECK_TRUE("on disk", store_settle(open_store));
 	CHECK_EQ("load", load_all(open_store), 0);
 	CHECK_EQ("that empties all", loaded.stats.book + loaded.n_bans, 0u);
+	store_close(open_store);
+	directory_end();
+}
+
+static void test_batches(void)
+{
+	struct store_status before, after;
+	directory_begin();
+	/* Nothing is committed before it is asked for: an hour's interval. */
+	open_store = store_begin(&(struct store_config){.commit_interval_ms = 3600000});
+	store_status(open_store, &before);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct book_record record = {.address = address_from_v4(0x14000000 + i), .port = 7};
+		CHECK_EQ("an address", store_put_book(open_store, &record), 0);
+	}
+	CHECK_TRUE("on disk", store_settle(open_store));
+	store_status(open_store, &after);
+	CHECK_EQ("LO-16: a thousand changes are one commit", after.commits - before.commits, 1u);
+	CHECK_EQ("load", load_all(open_store), 0);
+	CHECK_EQ("LO-16: and none is lost", loaded.stats.book, 1000u);
 	store_close(open_store);
 	directory_end();
 }
@@ -242,6 +262,7 @@ static const struct check_test tests[] = {
 	{"a restart", test_restart},
 	{"loading keeps to the rules of the day", test_rules_of_the_day},
 	{"clearing", test_clearing_is_of_the_book},
+	{"batches", test_batches},
 	{"a file of an older Weir", test_older_file},
 };
 CHECK_MAIN("store_book", tests)
