@@ -26,6 +26,8 @@ STRANGERS = ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "1
 WAITED_MAX = 0.1
 RETRIES = 4
 FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16, "1 M": 1 << 20}
+QUICK = ["ceiling", "rxonly", "banned 64 k", "challenge proxy", "forward 64 k 64-byte testpmd", "forward 64 k 64-byte weir",
+         "connections testpmd", "connections off", "connections proxy"]
 OPEN_PER_S = 200000  # flood_stream.c
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
 SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
@@ -254,9 +256,13 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one measurement; may be repeated")
     parser.add_argument("--seconds", type=float, default=2, help="of one trial (default 2)")
     parser.add_argument("--trials", type=int, default=5, help="of each measurement, in turn (default 5)")
+    parser.add_argument("--quick", action="store_true", help="the most telling measurements, vhost-user, two short trials: a minute")
     parser.add_argument("--nice", type=int, default=0, help="priority of generator and subject, for machines that others use")
     parser.add_argument("--json", metavar="FILE", help="write results, trials and faults")
     options = parser.parse_args()
+    if options.quick:
+        options.transport, options.seconds, options.trials = options.transport or ["vhost"], 1, 2
+        options.only = options.only or QUICK
     if os.geteuid() != 0 or (os.cpu_count() or 1) < 2:
         sys.exit("end_to_end.py: needs root (huge pages) and two CPUs")
     results, trials, faults = [], {}, []
