@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Headers of QUIC packets (quic.h). Pure functions, any thread. Nothing is decrypted: what header protection hides, packet
- * numbers and their lengths, is not looked at.
+/* Headers of QUIC packets (quic.h). Pure functions, any thread. Nothing is decrypted: what header protection
+ * hides, packet numbers and their lengths, is not looked at.
  */
 #include "dataplane/quic.h"
 
@@ -11,8 +11,9 @@ enum {
 	FIXED_BIT = 0x40,
 	LONG_HEADER_BYTES = 6, /* first byte, version and the length of the destination id */
 	RETRY_TAG_BYTES = 16,
-	/* Behind the length of a long header, and behind the id of a short one: packet number and payload fill at least 4 bytes
-	 * and end with a tag of 16 (RFC 9001 5.4.2). Stateless resets, which have no number, are as long (RFC 9000 10.3). */
+	/* Behind the length of a long header, and behind the id of a short one: packet number and payload
+	 * fill at least 4 bytes and end with a tag of 16 (RFC 9001 5.4.2). Stateless resets, which have no
+	 * number, are as long (RFC 9000 10.3). */
 	PROTECTED_BYTES_MIN = 20,
 };
 
@@ -100,8 +101,10 @@ static bool skip_token(struct cursor *cursor, struct quic_packet *packet, bool *
 	if (!read_varint(cursor, &bytes) || bytes > cursor->datagram_bytes - cursor->at)
 		return false;
 	packet->token_bytes = (uint32_t)bytes;
-	*ret_is_beyond = bytes >= cursor->head_bytes - cursor->at && cursor->datagram_bytes > cursor->head_bytes;
-	/* Without the bit nobody begins a connection, but one who was told before may bring a token (RFC 9287 3.1). */
+	*ret_is_beyond =
+		bytes >= cursor->head_bytes - cursor->at && cursor->datagram_bytes > cursor->head_bytes;
+	/* Without the bit nobody begins a connection, but one who was told before may bring a token (RFC
+	 * 9287 3.1). */
 	if (!packet->fixed_bit && bytes == 0)
 		return false;
 	cursor->at = *ret_is_beyond ? cursor->datagram_bytes : cursor->at + (uint32_t)bytes;
@@ -126,7 +129,8 @@ static bool parse_rest(struct cursor *cursor, struct quic_packet *packet)
 		return false;
 	if (is_beyond)
 		return true;
-	if (!read_varint(cursor, &length) || length < PROTECTED_BYTES_MIN || length > cursor->datagram_bytes - cursor->at)
+	if (!read_varint(cursor, &length) || length < PROTECTED_BYTES_MIN ||
+		length > cursor->datagram_bytes - cursor->at)
 		return false;
 	cursor->at += (uint32_t)length;
 	return true;
@@ -181,7 +185,8 @@ static bool parse_one(struct cursor *cursor, uint8_t short_id_bytes, struct quic
 static bool has_id_of(const uint8_t *head, const struct quic_packet *packet, const struct quic_packet *first)
 {
 	return packet->destination_bytes == first->destination_bytes &&
-	       memcmp(head + packet->destination_offset, head + first->destination_offset, first->destination_bytes) == 0;
+	       memcmp(head + packet->destination_offset, head + first->destination_offset,
+		       first->destination_bytes) == 0;
 }
 
 bool quic_parse(const uint8_t *head, uint32_t head_bytes, uint32_t datagram_bytes, uint8_t short_id_bytes,
@@ -199,7 +204,8 @@ bool quic_parse(const uint8_t *head, uint32_t head_bytes, uint32_t datagram_byte
 	datagram.n = 1;
 	while (datagram.n < QUIC_PACKETS_MAX) {
 		struct quic_packet *packet = &datagram.packets[datagram.n];
-		/* What a short header in the same datagram must begin with is known: its id is the first one's. */
+		/* What a short header in the same datagram must begin with is known: its id is the first
+		 * one's. */
 		if (!parse_one(&cursor, first->destination_bytes, packet) || !has_id_of(head, packet, first))
 			break;
 		datagram.n++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What a UDP payload says as QUIC, without any key: headers of version 1 (RFC 9000) and 2 (RFC 9369), of other versions what
- * all of them share (RFC 8999). Pure, any thread, no allocation, never reads past the bytes it is given, looks at no more
- * than QUIC_PACKETS_MAX packets. Fuzzed (tests/fuzz/fuzz_quic.c).
+ * What a UDP payload says as QUIC, without any key: headers of version 1 (RFC 9000) and 2 (RFC 9369), of
+ * other versions what all of them share (RFC 8999). Pure, any thread, no allocation, never reads past the
+ * bytes it is given, looks at no more than QUIC_PACKETS_MAX packets. Fuzzed (tests/fuzz/fuzz_quic.c).
  */
 #ifndef WEIR_DATAPLANE_QUIC_H
 #define WEIR_DATAPLANE_QUIC_H
@@ -13,10 +13,12 @@
 #define QUIC_VERSION_2 UINT32_C(0x6b3343cf)
 
 enum {
-	QUIC_HEAD_BYTES_MAX = 512, /* two connection ids of 255 bytes would not fit, but such versions are only negotiated */
+	QUIC_HEAD_BYTES_MAX = 512, /* two connection ids of 255 bytes would not fit, but such versions are
+				      only negotiated */
 	QUIC_PACKETS_MAX = 4, /* one of each kind of key: Initial, 0-RTT, Handshake, 1-RTT (RFC 9000 12.2) */
-	QUIC_ID_BYTES_MAX = 20, /* in versions 1 and 2 */
-	QUIC_ID_BYTES_PROOF = 8, /* an id that nobody guesses, and the shortest that a client may begin with (RFC 9000 7.2) */
+	QUIC_ID_BYTES_MAX = 20,  /* in versions 1 and 2 */
+	QUIC_ID_BYTES_PROOF = 8, /* an id that nobody guesses, and the shortest that a client may begin with
+				    (RFC 9000 7.2) */
 	QUIC_INITIAL_BYTES_MIN = 1200, /* of a datagram that opens a connection (RFC 9000 14.1) */
 };
 
@@ -32,23 +34,26 @@ enum quic_kind {
 };
 
 struct quic_packet {
-	uint8_t kind; /* enum quic_kind */
+	uint8_t kind;   /* enum quic_kind */
 	bool fixed_bit; /* set: as all must be who have not agreed otherwise (RFC 9287) */
 	uint8_t destination_bytes, source_bytes; /* of the ids; SHORT: what the caller said, and 0 */
-	uint16_t offset, destination_offset, source_offset; /* from the start of the payload; both ids lie within the head */
-	uint32_t version; /* SHORT: 0 */
-	uint32_t token_bytes; /* of an INITIAL */
+	uint16_t offset, destination_offset,
+		source_offset; /* from the start of the payload; both ids lie within the head */
+	uint32_t version;      /* SHORT: 0 */
+	uint32_t token_bytes;  /* of an INITIAL */
 };
 
 struct quic_datagram {
-	struct quic_packet packets[QUIC_PACKETS_MAX]; /* all have the first one's destination id (RFC 9000 12.2) */
-	unsigned n; /* 1..QUIC_PACKETS_MAX */
+	struct quic_packet
+		packets[QUIC_PACKETS_MAX]; /* all have the first one's destination id (RFC 9000 12.2) */
+	unsigned n;                        /* 1..QUIC_PACKETS_MAX */
 };
 
-/** Parse a datagram's payload of datagram_bytes, whose first head_bytes are at `head`: at least the first min(datagram_bytes,
- * QUIC_HEAD_BYTES_MAX), or what a header needs beyond them counts as malformed. `short_id_bytes`: length of the destination id in a short
- * header, which does not say it, 0..QUIC_ID_BYTES_MAX. False: the first packet is not QUIC, and *ret_datagram is untouched. Later
- * packets that are not are left out, as a receiver would do. */
+/** Parse a datagram's payload of datagram_bytes, whose first head_bytes are at `head`: at least the first
+ * min(datagram_bytes, QUIC_HEAD_BYTES_MAX), or what a header needs beyond them counts as malformed.
+ * `short_id_bytes`: length of the destination id in a short header, which does not say it,
+ * 0..QUIC_ID_BYTES_MAX. False: the first packet is not QUIC, and *ret_datagram is untouched. Later packets
+ * that are not are left out, as a receiver would do. */
 bool quic_parse(const uint8_t *head, uint32_t head_bytes, uint32_t datagram_bytes, uint8_t short_id_bytes,
 	struct quic_datagram *ret_datagram);
 /** The first packet of this kind, or NULL. */
