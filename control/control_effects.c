@@ -155,7 +155,7 @@ static void link_flow(void *context, const struct link_flow *flow)
 	if ((flow->flags & EVENT_FLAG_OUTBOUND) || flow->protocol != IPPROTO_TCP)
 		return;
 	memcpy(client.bytes, flow->client, sizeof(client.bytes));
-	governor_flow_seen(control->governor, &client, flow->born_ms, control->clock.wall_ms);
+	governor_flow_seen(control->governor, &client, flow->born_ms, flow->rtt_us, control->clock.wall_ms);
 }
 
 static void link_flows_asked(void *context, uint64_t mono_ns)

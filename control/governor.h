@@ -184,8 +184,10 @@ void governor_dataplane_event(struct governor *governor, const struct event_reco
 /** Asked for at `since_ns` (CLOCK_MONOTONIC, as in events). The counts stay until governor_flows_end; an unfinished dump
  * before this one is forgotten. */
 void governor_flows_begin(struct governor *governor, uint64_t since_ns, int64_t now_ms);
-/** A proven inbound TCP flow of the dump; `born_ms` as in struct link_flow. Ignored outside a dump. */
-void governor_flow_seen(struct governor *governor, const struct address *client, uint32_t born_ms, int64_t now_ms);
+/** A proven inbound TCP flow of the dump; `born_ms` and `rtt_us` as in struct link_flow. Its round trip (0: none) is the first sample of a
+ * source that has none: the event that told it may have been lost. Ignored outside a dump. */
+void governor_flow_seen(
+	struct governor *governor, const struct address *client, uint32_t born_ms, uint32_t rtt_us, int64_t now_ms);
 /** The dump is whole: its counts are in force, and zero holds for who was not in it. */
 void governor_flows_end(struct governor *governor, int64_t now_ms);
 

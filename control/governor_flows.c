@@ -59,7 +59,8 @@ void governor_flows_begin(struct governor *governor, uint64_t since_ns, int64_t 
 	governor->dump_since_ns = since_ns;
 }
 
-void governor_flow_seen(struct governor *governor, const struct address *client, uint32_t born_ms, int64_t now_ms)
+void governor_flow_seen(
+	struct governor *governor, const struct address *client, uint32_t born_ms, uint32_t rtt_us, int64_t now_ms)
 {
 	uint32_t index;
 	governor_clock(governor, now_ms);
@@ -69,6 +70,8 @@ void governor_flow_seen(struct governor *governor, const struct address *client,
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	governor_flows_settle(governor, peer); /* the place that is counted in may hold what the last dump counted */
 	(*dumped_of(governor, peer))++;
+	if (peer->rtt_ms < 0.0f && rtt_us != 0)
+		peer->rtt_ms = (float)(rtt_us / 1000.0);
 }
 
 void governor_flows_end(struct governor *governor, int64_t now_ms)

@@ -34,7 +34,7 @@ static void event(unsigned host, enum event_kind kind, uint32_t at_ms, uint32_t 
 static void seen(unsigned host, uint32_t born_ms)
 {
 	struct address client = address_from_v4(0x0a000000 + host);
-	governor_flow_seen(governor, &client, born_ms, WALL_MS);
+	governor_flow_seen(governor, &client, born_ms, 0, WALL_MS);
 }
 
 static uint32_t open_now(unsigned host)
@@ -92,6 +92,34 @@ static void test_never_opened(void)
 	CHECK_EQ("the source's other connection is still open", open_now(1), 1u);
 	governor_flows_end(governor, WALL_MS);
 	CHECK_EQ("and in the dump that ran meanwhile", open_now(1), 1u);
+	governor_destroy(governor);
+}
+
+static double rtt_of(unsigned host)
+{
+	struct peer_name name = {.address = address_from_v4(0x0a000000 + host)};
+	struct peer_info info;
+	governor_peer_get(governor, &name, WALL_MS, &info);
+	return info.rtt_ms;
+}
+
+/* Events that told round trips were lost. */
+static void test_round_trips(void)
+{
+	struct address lost = address_from_v4(0x0a000001), known = address_from_v4(0x0a000002);
+	struct event_record record = {.kind = EVENT_FLOW_PROVEN, .flags = EVENT_FLAG_PROVEN, .protocol = 6, .rtt_us = 40000,
+		.time_ns = UINT64_C(5000000000)};
+	world_open();
+	memcpy(record.client, known.bytes, sizeof(record.client));
+	governor_dataplane_event(governor, &record, WALL_MS);
+	begin(ASKED_MS);
+	governor_flow_seen(governor, &lost, 4000, 0, WALL_MS);
+	CHECK_TRUE("a flow without a round trip says none", rtt_of(1) < 0);
+	governor_flow_seen(governor, &lost, 4000, 90000, WALL_MS);
+	governor_flow_seen(governor, &known, 4000, 90000, WALL_MS);
+	CHECK_NEAR("a round trip that was lost is in the dump", rtt_of(1), 90, 1e-3);
+	CHECK_NEAR("what is known stands: the dump says nothing new of it", rtt_of(2), 40, 1e-3);
+	governor_flows_end(governor, WALL_MS);
 	governor_destroy(governor);
 }
 
@@ -163,6 +191,7 @@ static void test_long_uptime(void)
 static const struct check_test tests[] = {
 	{"a dump replaces what events said", test_counts},
 	{"what never opened does not close", test_never_opened},
+	{"round trips that were lost", test_round_trips},
 	{"events that come while it runs", test_during},
 	{"a dump that was not finished", test_unfinished},
 	{"a long uptime", test_long_uptime},
