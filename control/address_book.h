@@ -179,10 +179,14 @@ enum {
 	BOOK_PUT_PERSISTED = (1 << 12) - 1,
 };
 /** Set the fields of `which` (BOOK_PUT_*) from `values`, whose address and port name it; the record is made
- * if it is new, by the rules of address_book_add (5.3 I: loading re-validates). `ret_record` may be NULL;
+ * if it is new, by the rules of address_book_add. `ret_record` may be NULL;
  * valid until the book changes. */
 enum book_verdict address_book_put(struct address_book *book, const struct book_record *values,
 	unsigned which, int64_t now_ms, const struct book_record **ret_record);
+/** SP-5: one record from the store, by the rules of today; the caller deletes it when it is refused. No
+ * `changed` effect: it is on disk already. */
+enum book_verdict address_book_load(
+	struct address_book *book, const struct book_record *values, int64_t now_ms);
 /** HE-6: the stored type after `observed`; `preferred_known`: the configuration says who is preferred. */
 enum book_type book_type_update(enum book_type stored, enum book_type observed, bool preferred_known);
 /** HE-12: load or make, change type and backoff. `observed` BOOK_TYPE_COUNT: no observation. */

@@ -5,6 +5,7 @@
 #include "control/address_book_internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 enum book_type book_type_update(enum book_type stored, enum book_type observed, bool preferred_known)
@@ -37,16 +38,24 @@ static void wait_after(
 		record->next_try_ms = INT64_MAX;
 }
 
+/** HE-8. Where failures halve with time, nothing else forgives them (DU-10). */
+static void failures_clear(const struct address_book *book, struct book_record *record)
+{
+	record->failures = 0;
+	if (book->config.counters.clock != FAILURE_CLOCK_HALVING)
+		record->decayed = (struct decayed_count){0};
+}
+
 static void backoff_apply(
 	struct address_book *book, struct book_record *record, enum book_backoff backoff, int64_t now_ms)
 {
 	switch (backoff) {
 	case BOOK_BACKOFF_HARD_RESET:
-		record->failures = 0;
+		failures_clear(book, record);
 		record->next_try_ms = now_ms;
 		break;
 	case BOOK_BACKOFF_RESET:
-		record->failures = 0;
+		failures_clear(book, record);
 		wait_after(book, record, 0, now_ms);
 		break;
 	case BOOK_BACKOFF_INCREASE:
@@ -72,6 +81,12 @@ static enum book_verdict obtain(
 	}
 	*ret_index = index;
 	return verdict;
+}
+
+/** Orders need numbers that compare: whatever is no number is the middle. */
+static float unit_of(float value)
+{
+	return isnan(value) ? 0.5f : fminf(1.0f, fmaxf(0.0f, value));
 }
 
 static void put_fields(struct book_record *next, const struct book_record *values, unsigned which)
@@ -101,7 +116,7 @@ static void put_fields(struct book_record *next, const struct book_record *value
 	if (which & BOOK_PUT_VERIFIED)
 		next->verified = values->verified;
 	if (which & BOOK_PUT_REPUTATION)
-		next->reputation = values->reputation;
+		next->reputation = unit_of(values->reputation);
 	if (which & BOOK_PUT_TIP_KNOWN)
 		next->tip_known = values->tip_known;
 	if (which & BOOK_PUT_CONNECTED)
@@ -125,6 +140,17 @@ enum book_verdict address_book_put(struct address_book *book, const struct book_
 	book_change(book, index, &next, now_ms, true);
 	if (ret_record != NULL)
 		*ret_record = book_at(book, index);
+	return verdict;
+}
+
+enum book_verdict address_book_load(
+	struct address_book *book, const struct book_record *values, int64_t now_ms)
+{
+	struct address_book_effects effects = book->effects;
+	enum book_verdict verdict;
+	book->effects.changed = NULL;
+	verdict = address_book_put(book, values, BOOK_PUT_PERSISTED, now_ms, NULL);
+	book->effects = effects;
 	return verdict;
 }
 
@@ -156,12 +182,10 @@ static void succeed(struct address_book *book, struct book_record *next, uint32_
 		next->fail = 0;
 	/* Tried with success: it is no longer a stranger's word. */
 	book_bucket_leave(book, next, index);
-	if (book->config.counters.clock == FAILURE_CLOCK_CLEAR_ON_SUCCESS) {
-		next->decayed = (struct decayed_count){0};
+	if (book->config.counters.clock == FAILURE_CLOCK_CLEAR_ON_SUCCESS)
 		backoff_apply(book, next, BOOK_BACKOFF_RESET, now_ms);
-	} else {
+	else
 		next->next_try_ms = now_ms;
-	}
 }
 
 static void fail(struct address_book *book, struct book_record *next, int64_t now_ms)

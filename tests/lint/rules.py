@@ -31,7 +31,8 @@ def check_row(root, rule, modules, tests, state, problems):
     if not cases or CASE.sub("", tests).strip(" ,"):
         problems.append(f"{rule}: cannot read the tests: {tests}")
     for test, case in cases:
-        path = f"tests/unit/{test}.c"
+        folder = "threads" if os.path.isfile(os.path.join(root, f"tests/threads/{test}.c")) else "unit"
+        path = f"tests/{folder}/{test}.c"
         if not os.path.isfile(os.path.join(root, path)):
             problems.append(f"{rule}: there is no {path}")
         elif f"'{test}'" not in built:

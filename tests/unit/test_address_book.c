@@ -4,6 +4,7 @@
  * The answers are tested in test_address_book_query.c.
  */
 #include <errno.h>
+#include <math.h>
 
 #include "tests/unit/book_fixture.h"
 
@@ -298,6 +299,18 @@ static void test_backoff(void)
 		book, &endpoint, BOOK_TYPE_COUNT, false, BOOK_BACKOFF_HARD_RESET, AT(3000), &record);
 	CHECK_TRUE("HE-8: a hard reset does not wait", record->next_try_ms == AT(3000) && record->ready);
 
+	config.counters = counters_ouroboros;
+	open_book(&config);
+	(void)add("192.0.2.1", AT(1));
+	outcomes("192.0.2.1", "FFS", AT(2));
+	CHECK_EQ("ouroboros: a success alone forgives nothing", get("192.0.2.1")->decayed.count, 2u);
+	(void)address_book_update(
+		book, &endpoint, BOOK_TYPE_COUNT, false, BOOK_BACKOFF_HARD_RESET, AT(3), &record);
+	CHECK_EQ("ouroboros: a reset does, after 120 s of use", record->decayed.count, 0u);
+	struct book_record odd = {.address = endpoint.address, .port = endpoint.port, .reputation = NAN};
+	(void)address_book_put(book, &odd, BOOK_PUT_REPUTATION, AT(3), &record);
+	CHECK_NEAR("what is no number is the middle", (double)record->reputation, 0.5, 0);
+	config.counters = counters_stellar;
 	config.backoff = backoff_ouroboros;
 	open_book(&config);
 	(void)add("192.0.2.1", AT(1));
