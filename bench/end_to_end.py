@@ -234,6 +234,9 @@ def report(bench):
                 bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}",
                            bench.median(f"forward {flows} {size} weir"), bench.median(f"forward {flows} {size} testpmd"),
                            "testpmd macswap, same ports and generator", ">= 0.70 of testpmd macswap", ratio_floor=0.7)
+    if "connections testpmd" in measured:
+        bench.line(f"weir-flood, {transport}: connections completed on one lcore, node included", bench.median("connections testpmd"),
+                   None, "", ">= 1 M/s", floor=1e6, unit="connections/s")
     for method, name in (("off", "opened, served and closed, no challenge"), ("proxy", "the same through the SYN proxy, always")):
         if {f"connections {method}", "connections testpmd"} <= set(measured):
             bench.line(f"end to end, {transport}: connections {name}", bench.median(f"connections {method}"),
