@@ -4,6 +4,7 @@
 over both families. A governor with another secret believes nothing, and a secret that others may read stops the dataplane at once.
 
 `secret.py governor FILE` is one more governor in a process of its own: requests and answers are lines of JSON."""
+import itertools
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ RESET_PORT = TCP_PORT + 1
 ROUNDS = 10
 SYN, RST, ACK = 0x02, 0x04, 0x10
 CLIENT_SEQUENCE = 1000
+STRANGERS = itertools.count()  # a source that was proven once is challenged no more
 CONFIG = {
     "services": [{"name": "proxied", "port": TCP_PORT, "protocol": "tcp", "challenge": "always"},
                  {"name": "reset", "port": RESET_PORT, "protocol": "tcp", "challenge": "always", "method": "reset"}],
@@ -126,8 +128,8 @@ def carry(asked, answered, port, good):
     """Challenged by one governor, answered to another: how many answers the other one believed, and how many it did not."""
     before = {name: answered.answers(name) for name in (good, "challenge_bad")}
     for i in range(2 * ROUNDS):
-        family, source_port = (4, 6)[i % 2], secrets.randbelow(60000) + 1024
-        source = f"198.51.{100 + i}.{secrets.randbelow(250) + 1}" if family == 4 else f"2001:db8:{secrets.randbelow(65536):x}:{i:x}::1"
+        family, source_port, n = (4, 6)[i % 2], secrets.randbelow(60000) + 1024, next(STRANGERS)
+        source = f"198.51.{n % 200 + 1}.{n // 200 + 1}" if family == 4 else f"2001:db8:{n:x}::1"
         proof = asked.challenged(family, source, source_port, port)
         if proof is None:
             return f"no challenge came (answer {i})"

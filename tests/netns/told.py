@@ -50,7 +50,11 @@ class Told(Weir):
         return wait_for(found, patience_s, 0.05)
 
     def peer(self, ip):
-        return self.call("peer.get", ip=ip)
+        """What control knows of a source: nothing at all until its first event."""
+        try:
+            return self.call("peer.get", ip=ip)
+        except RuntimeError:
+            return {"n_in": 0, "rtt_ms": None, "score": {"app": None}, "counters": {"fail": None}}
 
 
 def speak(connection, text=b"hello"):
