@@ -6,6 +6,7 @@ beside testpmd on the same transport, sides and CPUs, in turn, within one run. N
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import time
@@ -181,6 +182,8 @@ class Bench:
         """`floor`: of the value itself; `ratio_floor`: of ours by the baseline."""
         ratio = ours / baseline if baseline else None
         met = None
+        if not baseline:  # not measured in this run
+            ratio_floor = None
         if floor is not None or ratio_floor is not None:
             met = (floor is None or ours >= floor) and (ratio_floor is None or (ratio or 0) >= ratio_floor)
         self.results.append({"name": name, "unit": unit, "ours": round(ours), "baseline": baseline and round(baseline),
@@ -268,6 +271,8 @@ def main():
         options.only = options.only or QUICK
     if os.geteuid() != 0 or (os.cpu_count() or 1) < 2:
         sys.exit("end_to_end.py: needs root (huge pages) and two CPUs")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))  # so that contexts end
     results, trials, faults = [], {}, []
     try:
         for name in options.transport or Transport.NAMES:

@@ -5,6 +5,7 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -15,6 +16,7 @@ import time
 PR_SET_PDEATHSIG = 1
 HUGE_PAGES_FILE = "/proc/sys/vm/nr_hugepages"
 HUGE_PAGES = 1024  # 2 GiB: flow tables of the dataplane 0.3, tables and bans 0.6, mbufs of two processes 0.2, the rest is slack
+SHARED_DIR, RIG_NAME, PAGES_NAME = "/dev/shm", re.compile(r"^weir-bench-(\d+)-(\d+)-"), "huge-pages"
 MACHINE_LOCK = "/run/lock/weir-bench.lock"
 HUGE_TRIES = 10  # a run that has just ended gives its pages back with some delay
 GENERATOR_CPU, SUBJECT_CPU = 0, 1
@@ -29,6 +31,30 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _start_time(pid):
+    """Clock ticks after boot at which a process began, None when there is none: with the pid it names a process for good."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return int(stat.read().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def _leftovers_remove():
+    """What a killed run left: its mount, its directory and its huge pages."""
+    for name in os.listdir(SHARED_DIR):
+        match = RIG_NAME.match(name)
+        if not match or _start_time(int(match[1])) == int(match[2]):
+            continue
+        directory = f"{SHARED_DIR}/{name}"
+        print(f"      removing {directory}, which a killed run left", flush=True)
+        subprocess.run(["umount", "-l", f"{directory}/huge"], check=False, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(OSError, ValueError):
+            with open(f"{directory}/{PAGES_NAME}", encoding="ascii") as file:
+                _huge_pages_add(-int(file.read()))
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 class Rig(contextlib.ExitStack):
     """A private directory with sockets, segments and a hugetlbfs. Use as a context; leaves nothing behind.
 
@@ -38,7 +64,8 @@ class Rig(contextlib.ExitStack):
     def __init__(self, build, nice=0, huge=True):
         super().__init__()
         self.build, self.nice, self.huge = build, nice, huge
-        self.directory = tempfile.mkdtemp(prefix=f"weir-bench-{os.getpid()}-", dir="/dev/shm")
+        _leftovers_remove()
+        self.directory = tempfile.mkdtemp(prefix=f"weir-bench-{os.getpid()}-{_start_time(os.getpid())}-", dir=SHARED_DIR)
         self.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.huge_dir = f"{self.directory}/huge"
         os.mkdir(self.huge_dir)
@@ -65,6 +92,7 @@ class Rig(contextlib.ExitStack):
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     def _huge_pages_take(self):
+        total = 0
         for _ in range(HUGE_TRIES):
             missing = HUGE_PAGES - _meminfo("HugePages_Free")
             if missing <= 0:
@@ -72,6 +100,9 @@ class Rig(contextlib.ExitStack):
             # what we add we take away again, whoever else adds or takes some meanwhile
             added = _huge_pages_add(missing)
             self.callback(_huge_pages_add, -added)
+            total += added
+            with open(self.path(PAGES_NAME), "w", encoding="ascii") as file:
+                file.write(str(total))
             if added < missing:
                 with open("/proc/sys/vm/compact_memory", "w", encoding="ascii") as file:
                     file.write("1")
