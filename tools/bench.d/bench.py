@@ -28,7 +28,7 @@ def decide_commands(build, quick):
 
 def end_to_end_commands(root, build, quick):
     program = [sys.executable, os.path.join(root, "bench", "end_to_end.py"), "--build", build]
-    return [[*program, "--transport", "vhost", "--seconds", "1", "--trials", "3"] if quick else program]
+    return [[*program, "--quick"] if quick else program]
 
 
 def live_commands(root, build, quick):
