@@ -19,6 +19,7 @@ ON = {"tcp_timestamps": 1, "tcp_sack": 1, "tcp_window_scaling": 1, "tcp_ecn": 1}
 SHORT = {"tcp_timestamps": "timestamps", "tcp_sack": "SACK", "tcp_window_scaling": "window scaling", "tcp_ecn": "ECN"}
 LARGEST_SYN = {4: 80, 6: 100}  # without data
 SO_RCVBUFFORCE = 33
+TCP_CLOSE = 7  # TCP_INFO's first byte
 RESET_SILENTLY = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a RST
 
 
@@ -294,6 +295,12 @@ def hears_reset(connection, patience_s):
     return None
 
 
+def hears_reset_sending(connection):
+    """Whether the kernel holds an error against a connection whose reads have all ended."""
+    return bool(wait_for(lambda: connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0 or
+                         connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE, 10))
+
+
 def describe_s(after):
     return "never" if after is None else f"{after:.2f} s"
 
@@ -317,6 +324,12 @@ def resets(suite, weir):
                 reset(ends[first])
                 stuffer.join(10)
             suite.check(f"IPv{family}: a RST of the {words} in the middle of a stream ends the other's", not stuffer.is_alive())
+            with weir.both_ends(family) as ends:
+                ends[1 - first].shutdown(socket.SHUT_WR)
+                heard = ends[first].recv(1)
+                reset(ends[first])
+                after = hears_reset_sending(ends[1 - first])
+            suite.check(f"IPv{family}: a RST of the {words} reaches the other end, which has closed its half", heard == b"" and after)
         refused(suite, weir, family)
         silent(suite, weir, family)
 
@@ -371,6 +384,7 @@ def main():
         for name in chosen:
             suite.say(f"--- {name}")
             suite.say(f"{seconds(lambda name=name: PARTS[name](suite, weir)):.1f} s")
+        suite.check("no sanitizer has complained of the dataplane", not weir.complaints(), weir.complaints())
     return suite.finish()
 
 

@@ -62,6 +62,10 @@ class ProxyWeir(Weir):
         if not wait_for(lambda: "serving" in self.words("server"), 10):
             raise RuntimeError(f"the node does not serve: {self.words('server')}")
 
+    def complaints(self):
+        """What a sanitizer says of the dataplane, where it was built with one."""
+        return "\n".join(line for line in self.words("dataplane").splitlines() if "runtime error" in line or "Sanitizer" in line)
+
     def source(self, family):
         """An address that Weir has never seen, in a prefix of its own: proven sources are challenged no more."""
         self.sources += 1

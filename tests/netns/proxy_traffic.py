@@ -17,7 +17,7 @@ import time
 import nodes
 import transfer
 from proxy import ON, combinations, described
-from proxy_kit import FAMILIES, NODE, PLAIN_PORT, WEB_PORT, ProxyWeir, delta, echoes, flags_are, seconds
+from proxy_kit import FAMILIES, KIND, NODE, PLAIN_PORT, SPARE_PORT, WEB_PORT, ProxyWeir, delta, echoes, flags_are, seconds
 from weir import CLIENT_V4, CLIENT_V6, TCP_PORT, Suite, wait_for
 
 GIGABYTE = 1_000_000_000
@@ -148,6 +148,7 @@ def faults(suite):
         suite.check("15 % lost each way: 40 clients open connections and echo 20 kB", not failed, "; ".join(failed[:3]))
         lossy_options(suite, weir)
         crossing(suite, weir)
+        suite.check("no sanitizer has complained of the dataplane", not weir.complaints(), weir.complaints())
         result = weir.end_line()
         full = {name: way["dropped_full"] + way["dropped_port"] for name, way in result["directions"].items()}
         suite.check("the line lost nothing that it was not told to lose", not any(full.values()), full)
@@ -183,6 +184,43 @@ def crossing(suite, weir):
             node.shutdown(socket.SHUT_WR)
             ends = client.recv(10), node.recv(10)
         suite.check(f"IPv{family}: FINs that cross close both ends", ends == (b"", b""))
+
+
+    weir.start_line("--delay-us", 200000)  # far enough for the threads here to be late
+    for node_waits_s, must_connect, words in ((0, True, "both ends dial each other at once, and are connected"),
+                                              (0.3, False, "the node dials the client that Weir has just challenged, and neither end hangs")):
+        for family in FAMILIES:
+            ends = dial_each_other(weir, family, node_waits_s)
+            suite.check(f"IPv{family}: {words}", all(end == "connected" or not must_connect and "reset" in end for end in ends), ends)
+
+
+def dial_each_other(weir, family, node_waits_s):
+    """How it ended for each: "connected", or in which error."""
+    source, port, ends = weir.source(family), 20000, ["", ""]
+    pair = weir.open_socket("client", KIND[family]), weir.open_socket("node", KIND[family])
+
+    def dial(number, target, wait_s):
+        end = pair[number]
+        time.sleep(wait_s)
+        try:
+            end.connect(target)
+            end.sendall(b"word")
+            ends[number] = "connected" if end.recv(4, socket.MSG_WAITALL) == b"word" else "closed"
+        except OSError as error:
+            ends[number] = str(error)
+    for end, address in zip(pair, ((source, port), (NODE[family], SPARE_PORT))):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        end.settimeout(20)
+        end.bind(address)
+    threads = [threading.Thread(target=dial, args=(0, (NODE[family], SPARE_PORT), 0)),
+               threading.Thread(target=dial, args=(1, (source, port), node_waits_s))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for end in pair:
+        end.close()
+    return ends
 
 
 def restart(suite, weir):
@@ -364,6 +402,7 @@ def main():
             if name in chosen:
                 suite.say(f"--- {name}")
                 suite.say(f"{seconds(lambda part=part: part(suite, weir)):.1f} s")
+                suite.check("no sanitizer has complained of the dataplane", not weir.complaints(), weir.complaints())
     for name, part in OWN.items():
         if name in chosen:
             suite.say(f"--- {name}")
