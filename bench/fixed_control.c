@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* weir-fixed-control: stands in for weir-control while the packet path alone is measured. It publishes one image made from
- * its command line, reads and forgets the dataplane's events as a control that has nothing to do would, and answers
- * "counters" on standard input with one JSON line. Ends when standard input does. One thread; it decides nothing.
+/* weir-fixed-control: stands in for weir-control while the packet path alone is measured. It publishes one
+ * image made from its command line, reads and forgets the dataplane's events as a control that has nothing to
+ * do would, and answers "counters" on standard input with one JSON line. Ends when standard input does. One
+ * thread; it decides nothing.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,7 +24,7 @@
 enum {
 	NODES_MAX = 16,
 	EVENTS_PER_READ = 4096,
-	WAIT_MS = 2,	   /* a ring of 16,384 events fills in 2 ms at 8 M events a second */
+	WAIT_MS = 2,       /* a ring of 16,384 events fills in 2 ms at 8 M events a second */
 	BAN_S = 24 * 3600, /* longer than any run */
 };
 
@@ -45,7 +46,8 @@ static const char usage[] =
 	"usage: weir-fixed-control --shm-dir DIR --node ADDRESS --service tcp|udp:PORT [...] [options]\n"
 	"One image for weir-dataplane, and its counters; for measurements of the packet path.\n"
 	"  --instance NAME     default weir\n"
-	"  --challenge off|auto|always, --method reset|proxy   of the services named after it (default off, reset)\n"
+	"  --challenge off|auto|always, --method reset|proxy   of the services named after it (default off, "
+	"reset)\n"
 	"  --bans PREFIX:N     ban N addresses from the first of PREFIX on (IPv6: N /64s)\n"
 	"  --replies N         cookies and refusals a second and lcore (default 0: no bound)\n"
 	"  --no-checksums      trust the transport checksums of packets from outside\n"
@@ -71,13 +73,27 @@ static void defaults_set(struct fixed_control *control)
 {
 	control->instance = "weir";
 	/* Times of a default configuration; no limits: rows 7 to 11 are looked up and let everything pass. */
-	control->policy = (struct image_policy){.accept_inbound = 1, .verify_checksums = 1, .replies_per_s = 0,
-		.icmp_per_s = 10000, .infrastructure_per_s = 10000, .other_per_s = 1000000, .half_open_timeout_ms = 10000,
-		.auth_timeout_ms = 10000, .tcp_idle_timeout_ms = 7800000, .udp_idle_timeout_ms = 60000,
-		.udp_unanswered_timeout_ms = 10000, .closing_timeout_ms = 5000, .proven_lifetime_ms = 600000,
-		.adopt_window_ms = 0, .adopt_per_s = 1000, .start_wait_ms = 1000};
-	control->service = (struct image_service){.udp_unanswered_packets = 16, .refuse_with_rst = 1,
-		.pressure_enter_per_s = 1000000000, .pressure_leave_per_s = 500000000, .pressure_half_open = 1000000000,
+	control->policy = (struct image_policy){.accept_inbound = 1,
+		.verify_checksums = 1,
+		.replies_per_s = 0,
+		.icmp_per_s = 10000,
+		.infrastructure_per_s = 10000,
+		.other_per_s = 1000000,
+		.half_open_timeout_ms = 10000,
+		.auth_timeout_ms = 10000,
+		.tcp_idle_timeout_ms = 7800000,
+		.udp_idle_timeout_ms = 60000,
+		.udp_unanswered_timeout_ms = 10000,
+		.closing_timeout_ms = 5000,
+		.proven_lifetime_ms = 600000,
+		.adopt_window_ms = 0,
+		.adopt_per_s = 1000,
+		.start_wait_ms = 1000};
+	control->service = (struct image_service){.udp_unanswered_packets = 16,
+		.refuse_with_rst = 1,
+		.pressure_enter_per_s = 1000000000,
+		.pressure_leave_per_s = 500000000,
+		.pressure_half_open = 1000000000,
 		.pressure_hold_ms = 1000};
 }
 
@@ -109,7 +125,8 @@ static bool bans_add(struct fixed_control *control, const char *text)
 	char head[64];
 	uint64_t n;
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(head) || !option_count_parse(colon + 1, 1, 1 << 26, &n))
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(head) ||
+		!option_count_parse(colon + 1, 1, 1 << 26, &n))
 		return false;
 	memcpy(head, text, (size_t)(colon - text));
 	head[colon - text] = '\0';
@@ -121,12 +138,15 @@ static bool bans_add(struct fixed_control *control, const char *text)
 
 		banned.length = prefix_is_v4(&prefix) ? PREFIX_HOST_LENGTH : PREFIX_V6_SITE_LENGTH;
 		for (unsigned byte = 0, carry = 0; byte < 4; byte++) {
-			unsigned sum = banned.address.bytes[last - 1 - byte] + (unsigned)(i >> (8 * byte) & 0xff) + carry;
+			unsigned sum = banned.address.bytes[last - 1 - byte] +
+				       (unsigned)(i >> (8 * byte) & 0xff) + carry;
 
 			banned.address.bytes[last - 1 - byte] = (uint8_t)sum;
 			carry = sum >> 8;
 		}
-		must(image_builder_add_ban(control->builder, &banned, ban_meta_make(SOURCE_CLASS_BANNED, end_s)), text);
+		must(image_builder_add_ban(
+			     control->builder, &banned, ban_meta_make(SOURCE_CLASS_BANNED, end_s)),
+			text);
 	}
 	return true;
 }
@@ -145,18 +165,20 @@ static bool option_take(struct fixed_control *control, int letter, const char *t
 		return true;
 	case 'n':
 		control->n_nodes++;
-		return address_parse(text, &address) == 0 && image_builder_add_node_address(control->builder, &address) == 0;
+		return address_parse(text, &address) == 0 &&
+		       image_builder_add_node_address(control->builder, &address) == 0;
 	case 's':
 		return service_add(control, text);
 	case 'b':
 		return bans_add(control, text);
 	case 'c':
-		control->service.challenge = strcmp(text, "always") == 0 ? IMAGE_CHALLENGE_ALWAYS :
-			strcmp(text, "auto") == 0			 ? IMAGE_CHALLENGE_AUTO :
-									   IMAGE_CHALLENGE_OFF;
+		control->service.challenge = strcmp(text, "always") == 0 ? IMAGE_CHALLENGE_ALWAYS
+					     : strcmp(text, "auto") == 0 ? IMAGE_CHALLENGE_AUTO
+									 : IMAGE_CHALLENGE_OFF;
 		return control->service.challenge != IMAGE_CHALLENGE_OFF || strcmp(text, "off") == 0;
 	case 'm':
-		control->service.challenge_method = strcmp(text, "proxy") == 0 ? IMAGE_METHOD_PROXY : IMAGE_METHOD_RESET;
+		control->service.challenge_method =
+			strcmp(text, "proxy") == 0 ? IMAGE_METHOD_PROXY : IMAGE_METHOD_RESET;
 		return control->service.challenge_method == IMAGE_METHOD_PROXY || strcmp(text, "reset") == 0;
 	case 'r':
 		if (!option_count_parse(text, 0, 1000000000, &value))
@@ -189,7 +211,8 @@ static int options_parse(struct fixed_control *control, int argc, char **argv)
 		if (letter == '?')
 			return 2;
 		if (!option_take(control, letter, optarg)) {
-			fprintf(stderr, "weir-fixed-control: --%s: '%s' is not valid\n", known[index].name, optarg);
+			fprintf(stderr, "weir-fixed-control: --%s: '%s' is not valid\n", known[index].name,
+				optarg);
 			return 2;
 		}
 	}
@@ -205,10 +228,11 @@ static void segment_make(struct fixed_control *control)
 	enum segment_error error;
 
 	must(paths_control_segment(control->shm_dir, control->instance, path), control->shm_dir);
-	error = segment_create(path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(), sizeof(struct control_payload), NULL,
-		&control->segment);
+	error = segment_create(path, SEGMENT_KIND_CONTROL, control_payload_layout_hash(),
+		sizeof(struct control_payload), NULL, &control->segment);
 	if (error != SEGMENT_OK) {
-		fprintf(stderr, "weir-fixed-control: %s\n", segment_error_text(error, path, text, sizeof(text)));
+		fprintf(stderr, "weir-fixed-control: %s\n",
+			segment_error_text(error, path, text, sizeof(text)));
 		exit(1);
 	}
 	control->payload = control->segment.payload;
@@ -216,7 +240,9 @@ static void segment_make(struct fixed_control *control)
 
 static void image_publish(struct fixed_control *control)
 {
-	struct image_stamp stamp = {.instance = control->segment.header->instance, .generation = 1, .built_mono_ns = now_ns(),
+	struct image_stamp stamp = {.instance = control->segment.header->instance,
+		.generation = 1,
+		.built_mono_ns = now_ns(),
 		.built_wall_ns = 1};
 	char path[PATHS_TEXT_MAX];
 	void *block;
@@ -240,7 +266,8 @@ static bool dataplane_attach(struct fixed_control *control)
 	if (control->attached)
 		return true;
 	paths_dataplane_segment(control->shm_dir, control->instance, path);
-	if (segment_reader_open(path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(), &control->reader) != SEGMENT_OK)
+	if (segment_reader_open(path, SEGMENT_KIND_DATAPLANE, dataplane_payload_layout_hash(),
+		    &control->reader) != SEGMENT_OK)
 		return false;
 	if (dataplane_payload_read(&control->reader, &fixed) != 0 || fixed.n_lcores == 0 ||
 		fixed.n_lcores > DATAPLANE_LCORES_MAX) {
@@ -261,12 +288,12 @@ static void events_forget(struct fixed_control *control)
 		int n;
 
 		do {
-			n = event_ring_read(&control->reader, lcore, &control->cursors[lcore], records, EVENTS_PER_READ,
-				&control->events_lost);
+			n = event_ring_read(&control->reader, lcore, &control->cursors[lcore], records,
+				EVENTS_PER_READ, &control->events_lost);
 			if (n > 0)
 				control->events += (uint64_t)n;
-			atomic_store_explicit(
-				&control->payload->ring_consumed[lcore], control->cursors[lcore], memory_order_release);
+			atomic_store_explicit(&control->payload->ring_consumed[lcore],
+				control->cursors[lcore], memory_order_release);
 		} while (n == EVENTS_PER_READ);
 	}
 }
@@ -288,13 +315,16 @@ static void counters_print(struct fixed_control *control)
 		for (unsigned i = 0; i < REASON_COUNT; i++)
 			sum.reasons[i] += counters.reasons[i];
 	}
-	printf("{\"state\": %lu, \"at_ns\": %lu, \"events\": %lu, \"bans\": %lu, \"counters\": {", (unsigned long)fixed.state,
-		now_ns(), control->events, (unsigned long)(fixed.bans_v4 + fixed.bans_v6 + fixed.bans_exact));
+	printf("{\"state\": %lu, \"at_ns\": %lu, \"events\": %lu, \"bans\": %lu, \"counters\": {",
+		(unsigned long)fixed.state, now_ns(), control->events,
+		(unsigned long)(fixed.bans_v4 + fixed.bans_v6 + fixed.bans_exact));
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
-		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", counter_info((enum counter)i)->name, (unsigned long)sum.values[i]);
+		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", counter_info((enum counter)i)->name,
+			(unsigned long)sum.values[i]);
 	printf("}, \"reasons\": {");
 	for (unsigned i = 0; i < REASON_COUNT; i++)
-		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", reason_info((enum reason)i)->name, (unsigned long)sum.reasons[i]);
+		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", reason_info((enum reason)i)->name,
+			(unsigned long)sum.reasons[i]);
 	puts("}}");
 }
 

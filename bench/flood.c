@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* weir-flood: packets that nobody asked for, through any DPDK port, at a rate that the receiver cannot slow down. This
- * file starts EAL and the port, launches the lcores and reports. Main thread; see flood_worker.c for the sending loop.
+/* weir-flood: packets that nobody asked for, through any DPDK port, at a rate that the receiver cannot slow
+ * down. This file starts EAL and the port, launches the lcores and reports. Main thread; see flood_worker.c
+ * for the sending loop.
  */
 #include <errno.h>
 #include <signal.h>
@@ -32,9 +33,14 @@ static void on_signal(int number)
 
 static int eal_start(const struct flood_options *options)
 {
-	const struct flood_eal eal = {.program = "weir-flood", .devices = {options->port, options->respond_port},
-		.n_lcores = options->n_lcores, .cpu = options->cpu, .have_cpu = options->have_cpu, .huge = options->huge,
-		.args = options->eal_args, .n_args = options->n_eal_args};
+	const struct flood_eal eal = {.program = "weir-flood",
+		.devices = {options->port, options->respond_port},
+		.n_lcores = options->n_lcores,
+		.cpu = options->cpu,
+		.have_cpu = options->have_cpu,
+		.huge = options->huge,
+		.args = options->eal_args,
+		.n_args = options->n_eal_args};
 
 	return flood_eal_start(&eal);
 }
@@ -68,13 +74,15 @@ static int ports_start(struct flood *flood)
 	const struct flood_options *options = &flood->options;
 	bool respond = options->respond_port != NULL;
 	char error_text[256];
-	int result = flood_pool_create(options->n_lcores, respond ? 2 : 1, &flood->pool, error_text, sizeof(error_text));
+	int result = flood_pool_create(
+		options->n_lcores, respond ? 2 : 1, &flood->pool, error_text, sizeof(error_text));
 
 	if (result == 0)
-		result = flood_port_start(options->port, options->n_lcores, flood->pool, &flood->port_id, error_text, sizeof(error_text));
+		result = flood_port_start(options->port, options->n_lcores, flood->pool, &flood->port_id,
+			error_text, sizeof(error_text));
 	if (result == 0 && respond)
-		result = flood_port_start(
-			options->respond_port, options->n_lcores, flood->pool, &flood->respond_port_id, error_text, sizeof(error_text));
+		result = flood_port_start(options->respond_port, options->n_lcores, flood->pool,
+			&flood->respond_port_id, error_text, sizeof(error_text));
 	if (result != 0)
 		fprintf(stderr, "weir-flood: %s\n", error_text);
 	return result;
@@ -89,8 +97,8 @@ static int replay_start(struct flood *flood)
 	flood_port_mac(flood->port_id, source_mac);
 	flood->workers[0].options = options;
 	flood->replay.worker = &flood->workers[0];
-	if (flood_replay_load(options->replay_path, options->time_scale, options->owned, source_mac, options->mac, &flood->replay.replay,
-		    error_text, sizeof(error_text)) == 0)
+	if (flood_replay_load(options->replay_path, options->time_scale, options->owned, source_mac,
+		    options->mac, &flood->replay.replay, error_text, sizeof(error_text)) == 0)
 		return 0;
 	fprintf(stderr, "weir-flood: --replay %s: %s\n", options->replay_path, error_text);
 	return -EINVAL;
@@ -116,8 +124,10 @@ static int flood_start(struct flood *flood)
 			fprintf(stderr, "weir-flood: %s\n", why);
 			return -EINVAL;
 		}
-		flood->responders[i] = (struct responder){.port_id = flood->respond_port_id, .queue_id = (uint16_t)i};
-		flood_client_prepare(&flood->clients[i], &flood->workers[i], options->respond_port != NULL ? &flood->responders[i] : NULL);
+		flood->responders[i] =
+			(struct responder){.port_id = flood->respond_port_id, .queue_id = (uint16_t)i};
+		flood_client_prepare(&flood->clients[i], &flood->workers[i],
+			options->respond_port != NULL ? &flood->responders[i] : NULL);
 	}
 	if (options->stream)
 		flood_stream_prepare(&flood->stream, &flood->clients[0]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The clients' loop. Attempts are open loop by the TSC as in flood_worker.c; --in-flight bounds those that wait, which
- * finds the rate that a peer can complete, instead of burying it in SYNs. On the lcore that owns the queue.
+/* The clients' loop. Attempts are open loop by the TSC as in flood_worker.c; --in-flight bounds those that
+ * wait, which finds the rate that a peer can complete, instead of burying it in SYNs. On the lcore that owns
+ * the queue.
  */
 #include "bench/flood_client.h"
 
@@ -15,8 +16,8 @@ enum {
 	BURST_MAX = 32,
 	RECEIVE_BURSTS_MAX = 8,
 	DEBT_MS = 10,
-	/* An answer that the port does not take at once is tried again for some 100 us: without it the connection is lost,
-	 * and would measure our queue. */
+	/* An answer that the port does not take at once is tried again for some 100 us: without it the
+	 * connection is lost, and would measure our queue. */
 	SEND_TRIES = 2000,
 	/* With nothing heard for so long whoever is still waited for will not answer. */
 	SILENCE_MS = 5,
@@ -26,25 +27,31 @@ enum {
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-void flood_client_prepare(struct flood_client *client, struct flood_worker *worker, struct responder *responder)
+void flood_client_prepare(
+	struct flood_client *client, struct flood_worker *worker, struct responder *responder)
 {
-	static const enum flood_kind kinds[CONNECT_SEGMENTS] = {
-		[CONNECT_SEND_ACK] = FLOOD_ACK, [CONNECT_SEND_REQUEST] = FLOOD_DATA, [CONNECT_SEND_HALF] = FLOOD_DATA,
-		[CONNECT_SEND_FIN] = FLOOD_FIN, [CONNECT_SEND_RST] = FLOOD_RST};
+	static const enum flood_kind kinds[CONNECT_SEGMENTS] = {[CONNECT_SEND_ACK] = FLOOD_ACK,
+		[CONNECT_SEND_REQUEST] = FLOOD_DATA,
+		[CONNECT_SEND_HALF] = FLOOD_DATA,
+		[CONNECT_SEND_FIN] = FLOOD_FIN,
+		[CONNECT_SEND_RST] = FLOOD_RST};
 	const struct flood_options *options = worker->options;
 
 	client->worker = worker;
 	client->responder = responder;
-	client->plan = (struct connect_plan){.behaviour = options->behaviour, .seed = options->sources.seed,
+	client->plan = (struct connect_plan){.behaviour = options->behaviour,
+		.seed = options->sources.seed,
 		.request_bytes = options->payload_bytes};
 	for (unsigned t = 0; t < options->n_targets; t++) {
 		const struct flood_target *target = &options->targets[t];
 		bool v4 = address_is_v4(&target->address);
 
-		flood_template_build(&client->syn[v4], options->kinds[0] == FLOOD_SYN_BARE ? FLOOD_SYN_BARE : FLOOD_SYN, target, 0);
+		flood_template_build(&client->syn[v4],
+			options->kinds[0] == FLOOD_SYN_BARE ? FLOOD_SYN_BARE : FLOOD_SYN, target, 0);
 		for (unsigned i = 0; i < CONNECT_SEGMENTS; i++)
 			flood_template_build(&client->segments[v4][i], kinds[i], target,
 				i == CONNECT_SEND_HALF ? options->payload_bytes / 2 : options->payload_bytes);
@@ -82,11 +89,13 @@ void flood_client_open(struct flood_client *client, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct address source = traffic_model_next(worker->model);
 		const struct flood_template *template = &client->syn[address_is_v4(&source)];
-		uint16_t port = client->one_port ?
-			flood_client_port(client, &source) :
-			(uint16_t)(options->source_port_low + traffic_random_below(&worker->random_state, n_ports));
+		uint16_t port = client->one_port
+					? flood_client_port(client, &source)
+					: (uint16_t)(options->source_port_low +
+						     traffic_random_below(&worker->random_state, n_ports));
 
-		flood_segment_write(template, &source, port, connect_sequence(client->plan.seed, &source, port), 0,
+		flood_segment_write(template, &source, port,
+			connect_sequence(client->plan.seed, &source, port), 0,
 			rte_pktmbuf_mtod(mbufs[i], uint8_t *));
 		mbuf_lengths_set(mbufs[i], template);
 		bytes += template->frame_bytes;
@@ -108,7 +117,8 @@ static void answers_send(struct flood_client *client, struct rte_mbuf **mbufs, u
 	unsigned sent = 0;
 
 	for (unsigned tries = 0; sent < n && tries < SEND_TRIES; tries++) {
-		unsigned taken = rte_eth_tx_burst(client->worker->port_id, client->worker->queue_id, mbufs + sent, (uint16_t)(n - sent));
+		unsigned taken = rte_eth_tx_burst(client->worker->port_id, client->worker->queue_id,
+			mbufs + sent, (uint16_t)(n - sent));
 
 		if (taken == 0)
 			rte_pause();
@@ -119,10 +129,10 @@ static void answers_send(struct flood_client *client, struct rte_mbuf **mbufs, u
 	count(&client->counts.answers_not_sent, n - sent);
 }
 
-/* Write the segments of an answer. The first goes over the frame that it answers; a second needs a buffer of its own.
- * Returns how many `answers` there are now. */
-static unsigned segments_write(struct flood_client *client, const struct flood_reply *reply, const struct connect_answer *answer,
-	struct rte_mbuf *frame, struct rte_mbuf **answers, unsigned n)
+/* Write the segments of an answer. The first goes over the frame that it answers; a second needs a buffer of
+ * its own. Returns how many `answers` there are now. */
+static unsigned segments_write(struct flood_client *client, const struct flood_reply *reply,
+	const struct connect_answer *answer, struct rte_mbuf *frame, struct rte_mbuf **answers, unsigned n)
 {
 	struct rte_mbuf *place = frame;
 
@@ -137,8 +147,8 @@ static unsigned segments_write(struct flood_client *client, const struct flood_r
 			count(&client->counts.answers_not_sent, 1);
 			break;
 		}
-		flood_segment_write(template, &reply->to, reply->to_port, answer->sequence, answer->acknowledgement,
-			rte_pktmbuf_mtod(place, uint8_t *));
+		flood_segment_write(template, &reply->to, reply->to_port, answer->sequence,
+			answer->acknowledgement, rte_pktmbuf_mtod(place, uint8_t *));
 		mbuf_lengths_set(place, template);
 		answers[n++] = place;
 		place = NULL;
@@ -152,7 +162,8 @@ static unsigned replies_take(struct flood_client *client)
 {
 	struct rte_mbuf *mbufs[BURST_MAX], *answers[2 * BURST_MAX];
 	uint64_t events[CONNECT_EVENTS] = {0};
-	unsigned n = rte_eth_rx_burst(client->worker->port_id, client->worker->queue_id, mbufs, BURST_MAX), n_answers = 0;
+	unsigned n = rte_eth_rx_burst(client->worker->port_id, client->worker->queue_id, mbufs, BURST_MAX),
+		 n_answers = 0;
 	uint64_t finished = 0;
 
 	if (n == 0)
@@ -163,8 +174,8 @@ static unsigned replies_take(struct flood_client *client)
 		struct flood_reply reply;
 		struct connect_answer answer;
 
-		if (mbufs[i]->nb_segs != 1 ||
-			!flood_reply_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *), mbufs[i]->data_len, &reply)) {
+		if (mbufs[i]->nb_segs != 1 || !flood_reply_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *),
+						      mbufs[i]->data_len, &reply)) {
 			events[CONNECT_STRAY]++;
 			rte_pktmbuf_free(mbufs[i]);
 			continue;
@@ -241,7 +252,8 @@ int flood_client_run(void *argument)
 	struct traffic_arrivals arrivals;
 
 	client->heard_tsc = rte_rdtsc();
-	traffic_arrivals_start(&arrivals, &worker->schedule, worker->options->sources.seed + worker->queue_id);
+	traffic_arrivals_start(
+		&arrivals, &worker->schedule, worker->options->sources.seed + worker->queue_id);
 	while (elapsed_ns < grace_ns && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		elapsed_ns = (uint64_t)((double)(rte_rdtsc() - worker->start_tsc) * ns_per_cycle);
 		flood_client_poll(client);

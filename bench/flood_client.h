@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * One lcore full of clients: opens connections by the schedule and answers what comes back (flood_connect.h). Optionally
- * plays the node behind the other side too, because two CPUs leave none for it. The main thread only reads the counts.
+ * One lcore full of clients: opens connections by the schedule and answers what comes back (flood_connect.h).
+ * Optionally plays the node behind the other side too, because two CPUs leave none for it. The main thread
+ * only reads the counts.
  */
 #ifndef WEIR_BENCH_FLOOD_CLIENT_H
 #define WEIR_BENCH_FLOOD_CLIENT_H
@@ -13,13 +14,13 @@
 struct flood_client_counts {
 	_Atomic uint64_t events[CONNECT_EVENTS];
 	_Atomic uint64_t answers, answers_not_sent; /* segments that are not SYNs */
-	_Atomic uint64_t not_sent_open;		    /* attempts not made because --in-flight were waiting */
-	_Atomic uint64_t abandoned;		    /* attempts whose answer never came */
+	_Atomic uint64_t not_sent_open;             /* attempts not made because --in-flight were waiting */
+	_Atomic uint64_t abandoned;                 /* attempts whose answer never came */
 };
 
 struct flood_client {
-	struct flood_worker *worker;	 /* its port, model, schedule and counts of SYNs */
-	struct responder *responder;	 /* NULL: somebody else is the node */
+	struct flood_worker *worker; /* its port, model, schedule and counts of SYNs */
+	struct responder *responder; /* NULL: somebody else is the node */
 	struct connect_plan plan;
 	struct flood_template syn[2], segments[2][CONNECT_SEGMENTS]; /* by family */
 	struct connect_memory memory;
@@ -29,7 +30,8 @@ struct flood_client {
 };
 
 /** After flood_worker_prepare. `responder` may be NULL. */
-void flood_client_prepare(struct flood_client *client, struct flood_worker *worker, struct responder *responder);
+void flood_client_prepare(
+	struct flood_client *client, struct flood_worker *worker, struct responder *responder);
 /** On the lcore: send `n` SYNs, at most 32; answer what has come, on both sides. */
 void flood_client_open(struct flood_client *client, unsigned n);
 void flood_client_poll(struct flood_client *client);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* How far a connection is: the node's acknowledgement less the client's first sequence number is 1 after the handshake,
- * 1 + request after the request, 2 + request after the FIN (flood_connect.h). Pure, any thread.
+/* How far a connection is: the node's acknowledgement less the client's first sequence number is 1 after the
+ * handshake, 1 + request after the request, 2 + request after the FIN (flood_connect.h). Pure, any thread.
  */
 #include "bench/flood_connect.h"
 
@@ -29,7 +29,8 @@ static enum connect_behaviour behaviour_of(const struct connect_plan *plan, uint
 }
 
 /* What follows the handshake; `acknowledge`: nothing has acknowledged the SYN-ACK yet. */
-static void handshake_answer(enum connect_behaviour behaviour, bool acknowledge, struct connect_answer *answer)
+static void handshake_answer(
+	enum connect_behaviour behaviour, bool acknowledge, struct connect_answer *answer)
 {
 	enum connect_segment plain = acknowledge ? CONNECT_SEND_ACK : CONNECT_SEND_NONE;
 
@@ -56,7 +57,8 @@ static void handshake_answer(enum connect_behaviour behaviour, bool acknowledge,
 	}
 }
 
-static void syn_ack_answer(enum connect_behaviour behaviour, const struct flood_reply *reply, struct connect_answer *answer)
+static void syn_ack_answer(
+	enum connect_behaviour behaviour, const struct flood_reply *reply, struct connect_answer *answer)
 {
 	answer->event = reply->window == 0 ? CONNECT_SHAKEN_CLOSED : CONNECT_SHAKEN;
 	answer->acknowledgement = reply->sequence + 1;
@@ -66,7 +68,8 @@ static void syn_ack_answer(enum connect_behaviour behaviour, const struct flood_
 		answer->segments[0] = CONNECT_SEND_ACK; /* nothing may be said into a closed window */
 }
 
-static void data_answer(enum connect_behaviour behaviour, const struct flood_reply *reply, struct connect_answer *answer)
+static void data_answer(
+	enum connect_behaviour behaviour, const struct flood_reply *reply, struct connect_answer *answer)
 {
 	answer->event = CONNECT_SERVED;
 	answer->acknowledgement = reply->sequence + reply->payload_bytes;
@@ -77,7 +80,8 @@ static void data_answer(enum connect_behaviour behaviour, const struct flood_rep
 		answer->segments[0] = CONNECT_SEND_ACK;
 }
 
-static void fin_answer(uint32_t progress, uint32_t closed, const struct flood_reply *reply, struct connect_answer *answer)
+static void fin_answer(
+	uint32_t progress, uint32_t closed, const struct flood_reply *reply, struct connect_answer *answer)
 {
 	answer->event = CONNECT_ENDED;
 	answer->finished = true;
@@ -121,14 +125,16 @@ static void bare_answer(struct connect_memory *memory, enum connect_behaviour be
 	handshake_answer(behaviour, false, answer);
 }
 
-void connect_answer_find(const struct connect_plan *plan, struct connect_memory *memory, const struct flood_reply *reply,
-	struct connect_answer *ret_answer)
+void connect_answer_find(const struct connect_plan *plan, struct connect_memory *memory,
+	const struct flood_reply *reply, struct connect_answer *ret_answer)
 {
 	uint64_t mix = tuple_mix(plan->seed, &reply->to, reply->to_port);
 	enum connect_behaviour behaviour = behaviour_of(plan, mix);
 	uint32_t progress = reply->acknowledgement - (uint32_t)mix, asked = 1u + plan->request_bytes;
-	struct connect_answer answer = {.event = CONNECT_NOTHING, .segments = {CONNECT_SEND_NONE, CONNECT_SEND_NONE},
-		.sequence = reply->acknowledgement, .acknowledgement = reply->sequence};
+	struct connect_answer answer = {.event = CONNECT_NOTHING,
+		.segments = {CONNECT_SEND_NONE, CONNECT_SEND_NONE},
+		.sequence = reply->acknowledgement,
+		.acknowledgement = reply->sequence};
 
 	if (reply->flags & FLOOD_REPLY_RST) {
 		answer.event = CONNECT_REFUSED;

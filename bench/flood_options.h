@@ -29,12 +29,12 @@ struct flood_options {
 	bool have_mac, have_cpu, json, live, poll, owned, huge;
 	bool connect; /* clients that answer (flood_client.h) instead of packets */
 	enum connect_behaviour behaviour;
-	bool stream, imix; /* data of connections that exist (flood_stream.h); of mixed sizes */
-	uint64_t in_flight;	  /* of each lcore; 0: as many as the schedule starts */
+	bool stream, imix;        /* data of connections that exist (flood_stream.h); of mixed sizes */
+	uint64_t in_flight;       /* of each lcore; 0: as many as the schedule starts */
 	const char *respond_port; /* a vdev behind which weir-flood plays the node too, or NULL */
 	const char *replay_path;  /* a capture to be sent instead, or NULL */
-	double time_scale;	  /* > 0: how much faster */
-	const char *csv_path;	  /* NULL: none */
+	double time_scale;        /* > 0: how much faster */
+	const char *csv_path;     /* NULL: none */
 	const char *label;
 	const char *eal_args[FLOOD_EAL_ARGS_MAX];
 	unsigned n_eal_args;

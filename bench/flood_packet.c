@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Templates and their sums. The ones' complement sum does not care for order, position or byte order of words, so
- * constant and variable words are added apart and as this machine reads them (RFC 1071). Pure, any thread.
+/* Templates and their sums. The ones' complement sum does not care for order, position or byte order of
+ * words, so constant and variable words are added apart and as this machine reads them (RFC 1071). Pure, any
+ * thread.
  */
 #include "bench/flood_packet.h"
 
@@ -16,7 +17,7 @@ enum {
 	UDP_BYTES = 8,
 	ICMP_BYTES = 8,
 	TCP_OPTIONS_BYTES = 20,
-	QUIC_BYTES = 1200,	     /* RFC 9000, 14.1: a smaller datagram with an Initial must be dropped */
+	QUIC_BYTES = 1200, /* RFC 9000, 14.1: a smaller datagram with an Initial must be dropped */
 	QUIC_ID_OFFSET = UDP_BYTES + 6, /* flags, version, length of the id */
 	PROTOCOL_TCP = 6,
 	PROTOCOL_UDP = 17,
@@ -84,7 +85,8 @@ static uint8_t protocol_of(enum flood_kind kind, bool v4)
 	return kind_is_tcp(kind) ? PROTOCOL_TCP : PROTOCOL_UDP;
 }
 
-static void ip_header_write(struct flood_template *template, const struct flood_target *target, uint16_t transport_bytes)
+static void ip_header_write(
+	struct flood_template *template, const struct flood_target *target, uint16_t transport_bytes)
 {
 	uint8_t *ip = template->frame + ETHERNET_BYTES, protocol = protocol_of(template->kind, template->v4);
 
@@ -137,7 +139,8 @@ static void payload_write(uint8_t *at, unsigned bytes)
 static uint16_t tcp_write(uint8_t *tcp, enum flood_kind kind, uint16_t payload_bytes)
 {
 	/* MSS 1460, SACK permitted, timestamps, window scale 7: as Linux orders them */
-	static const uint8_t options[TCP_OPTIONS_BYTES] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0x5e, 0xa1, 0x12, 0x34, 0, 0, 0, 0, 1, 3, 3, 7};
+	static const uint8_t options[TCP_OPTIONS_BYTES] = {
+		2, 4, 5, 0xb4, 4, 2, 8, 10, 0x5e, 0xa1, 0x12, 0x34, 0, 0, 0, 0, 1, 3, 3, 7};
 	uint16_t bytes = kind == FLOOD_SYN ? TCP_BYTES + TCP_OPTIONS_BYTES : TCP_BYTES;
 
 	tcp[12] = (uint8_t)(bytes / 4 << 4);
@@ -152,13 +155,14 @@ static uint16_t tcp_write(uint8_t *tcp, enum flood_kind kind, uint16_t payload_b
 	return (uint16_t)(bytes + payload_bytes);
 }
 
-/* RFC 9000, 17.2.2: flags, version, both connection ids of 8 bytes, no token, the length of the rest, which a server can
- * only find wrong by decrypting it. */
+/* RFC 9000, 17.2.2: flags, version, both connection ids of 8 bytes, no token, the length of the rest, which a
+ * server can only find wrong by decrypting it. */
 static void quic_write(uint8_t *datagram, enum flood_kind kind)
 {
 	uint8_t *at = datagram;
 
-	*at++ = kind == FLOOD_QUIC_V2 ? 0xd3 : 0xc3; /* long header, fixed bit, Initial (00, of version 2: 01), 4 bytes of number */
+	*at++ = kind == FLOOD_QUIC_V2 ? 0xd3 : 0xc3; /* long header, fixed bit, Initial (00, of version 2:
+							01), 4 bytes of number */
 	put32(at, kind == FLOOD_QUIC_V2 ? 0x6b3343cf : 1);
 	at += 4;
 	*at++ = 8;
@@ -184,7 +188,8 @@ static uint16_t udp_write(uint8_t *udp, enum flood_kind kind, uint16_t payload_b
 	return bytes;
 }
 
-static uint16_t transport_write(uint8_t *transport, const struct flood_template *template, uint16_t port, uint16_t payload_bytes)
+static uint16_t transport_write(
+	uint8_t *transport, const struct flood_template *template, uint16_t port, uint16_t payload_bytes)
 {
 	enum flood_kind kind = template->kind;
 
@@ -194,11 +199,12 @@ static uint16_t transport_write(uint8_t *transport, const struct flood_template 
 		return (uint16_t)(ICMP_BYTES + payload_bytes);
 	}
 	put16(transport + 2, port);
-	return kind_is_tcp(kind) ? tcp_write(transport, kind, payload_bytes) : udp_write(transport, kind, payload_bytes);
+	return kind_is_tcp(kind) ? tcp_write(transport, kind, payload_bytes)
+				 : udp_write(transport, kind, payload_bytes);
 }
 
-void flood_template_build(struct flood_template *ret_template, enum flood_kind kind, const struct flood_target *target,
-	uint16_t payload_bytes)
+void flood_template_build(struct flood_template *ret_template, enum flood_kind kind,
+	const struct flood_target *target, uint16_t payload_bytes)
 {
 	struct flood_template *template = ret_template;
 
@@ -218,7 +224,8 @@ void flood_template_build(struct flood_template *ret_template, enum flood_kind k
 	template->frame_bytes = (uint16_t)(template->transport_offset + bytes);
 }
 
-/* Sixteen bytes at a time and up to fifteen too many: a call of memcpy of unknown length costs more than the copy. */
+/* Sixteen bytes at a time and up to fifteen too many: a call of memcpy of unknown length costs more than the
+ * copy. */
 static void frame_copy(uint8_t *frame, const struct flood_template *template)
 {
 	for (unsigned i = 0; i < template->frame_bytes; i += 16)
@@ -244,8 +251,8 @@ static uint32_t source_write(const struct flood_template *template, const struct
 	return sum_32(words[0]) + sum_32(words[1]) + sum_32(words[2]) + sum_32(words[3]);
 }
 
-void flood_segment_write(const struct flood_template *template, const struct address *source, uint16_t source_port,
-	uint32_t sequence, uint32_t acknowledgement, uint8_t *frame)
+void flood_segment_write(const struct flood_template *template, const struct address *source,
+	uint16_t source_port, uint32_t sequence, uint32_t acknowledgement, uint8_t *frame)
 {
 	uint8_t *tcp = frame + template->transport_offset;
 	uint16_t port = htons(source_port), checksum;
@@ -253,16 +260,16 @@ void flood_segment_write(const struct flood_template *template, const struct add
 	frame_copy(frame, template);
 	sequence = htonl(sequence);
 	acknowledgement = htonl(acknowledgement);
-	checksum = sum_fold(template->transport_sum + source_write(template, source, frame + ETHERNET_BYTES) + port +
-		sum_32(sequence) + sum_32(acknowledgement));
+	checksum = sum_fold(template->transport_sum + source_write(template, source, frame + ETHERNET_BYTES) +
+			    port + sum_32(sequence) + sum_32(acknowledgement));
 	memcpy(tcp, &port, 2);
 	memcpy(tcp + 4, &sequence, 4);
 	memcpy(tcp + 8, &acknowledgement, 4);
 	memcpy(tcp + 16, &checksum, 2);
 }
 
-static void datagram_write(const struct flood_template *template, const struct address *source, uint16_t source_port,
-	uint64_t random, uint8_t *frame)
+static void datagram_write(const struct flood_template *template, const struct address *source,
+	uint16_t source_port, uint64_t random, uint8_t *frame)
 {
 	uint8_t *transport = frame + template->transport_offset;
 	uint16_t port = htons(source_port), checksum;
@@ -281,8 +288,8 @@ static void datagram_write(const struct flood_template *template, const struct a
 	memcpy(transport + 6, &checksum, 2);
 }
 
-static void echo_write(const struct flood_template *template, const struct address *source, uint16_t identifier,
-	uint64_t random, uint8_t *frame)
+static void echo_write(const struct flood_template *template, const struct address *source,
+	uint16_t identifier, uint64_t random, uint8_t *frame)
 {
 	uint8_t *icmp = frame + template->transport_offset;
 	uint16_t id = htons(identifier), sequence = htons((uint16_t)random), checksum;
@@ -296,10 +303,10 @@ static void echo_write(const struct flood_template *template, const struct addre
 	memcpy(icmp + 2, &checksum, 2);
 }
 
-void flood_frame_write(const struct flood_template *template, const struct address *source, uint16_t source_port,
-	uint64_t random, uint8_t *frame)
+void flood_frame_write(const struct flood_template *template, const struct address *source,
+	uint16_t source_port, uint64_t random, uint8_t *frame)
 {
-	switch ((enum flood_kind)template->kind) {
+	switch ((enum flood_kind) template->kind) {
 	case FLOOD_UDP:
 	case FLOOD_QUIC:
 	case FLOOD_QUIC_V2:
@@ -314,7 +321,8 @@ void flood_frame_write(const struct flood_template *template, const struct addre
 		flood_segment_write(template, source, source_port, (uint32_t)random, 0, frame);
 		return;
 	default:
-		flood_segment_write(template, source, source_port, (uint32_t)random, (uint32_t)(random >> 32), frame);
+		flood_segment_write(
+			template, source, source_port, (uint32_t)random, (uint32_t)(random >> 32), frame);
 	}
 }
 

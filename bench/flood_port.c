@@ -50,7 +50,8 @@ int flood_eal_start(const struct flood_eal *eal)
 	args[n++] = (char *)eal->program;
 	args[n++] = lcores;
 	args[n++] = (char *)"--no-telemetry";
-	args[n++] = (char *)"--log-level=4"; /* errors: results own standard output, and the live line standard error */
+	args[n++] = (char *)"--log-level=4"; /* errors: results own standard output, and the live line
+						standard error */
 	for (unsigned i = 0; i < 2 && eal->devices[i] != NULL; i++) {
 		snprintf(devices[i], sizeof(devices[i]), vdev ? "--vdev=%s" : "--allow=%s", eal->devices[i]);
 		args[n++] = devices[i];
@@ -69,7 +70,8 @@ int flood_eal_start(const struct flood_eal *eal)
 	for (unsigned i = 0; i < eal->n_args && n < EAL_ARGS_MAX; i++)
 		args[n++] = (char *)eal->args[i];
 	if (rte_eal_init(n, args) < 0) {
-		fprintf(stderr, "%s: EAL does not start with %s: %s\n", eal->program, devices[0], rte_strerror(rte_errno));
+		fprintf(stderr, "%s: EAL does not start with %s: %s\n", eal->program, devices[0],
+			rte_strerror(rte_errno));
 		return -EIO;
 	}
 	return 0;
@@ -96,7 +98,8 @@ static int queues_set_up(uint16_t port_id, unsigned n_queues, struct rte_mempool
 	return result == 0 ? rte_eth_dev_start(port_id) : result;
 }
 
-/* vhost and memif come up when the other process does; an interface that stays down would swallow packets uncounted. */
+/* vhost and memif come up when the other process does; an interface that stays down would swallow packets
+ * uncounted. */
 static bool link_await(uint16_t port_id)
 {
 	struct rte_eth_link link = {0};
@@ -109,13 +112,16 @@ static bool link_await(uint16_t port_id)
 	return false;
 }
 
-int flood_pool_create(unsigned n_queues, unsigned n_ports, struct rte_mempool **ret_pool, char *error_text, size_t error_bytes)
+int flood_pool_create(unsigned n_queues, unsigned n_ports, struct rte_mempool **ret_pool, char *error_text,
+	size_t error_bytes)
 {
 	unsigned n = BUFFERS_PER_QUEUE * n_queues * n_ports;
-	struct rte_mempool *pool = rte_pktmbuf_pool_create("flood", n, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *pool =
+		rte_pktmbuf_pool_create("flood", n, CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 
 	if (pool == NULL) {
-		snprintf(error_text, error_bytes, "no memory for %u buffers (try --huge, or fewer --lcores)", n);
+		snprintf(error_text, error_bytes, "no memory for %u buffers (try --huge, or fewer --lcores)",
+			n);
 		return -ENOMEM;
 	}
 	*ret_pool = pool;
@@ -132,13 +138,14 @@ static uint16_t port_find(const char *device)
 	return rte_eth_dev_get_port_by_name(name, &port_id) == 0 ? port_id : (uint16_t)rte_eth_find_next(0);
 }
 
-int flood_port_start(const char *device, unsigned n_queues, struct rte_mempool *pool, uint16_t *ret_port_id, char *error_text,
-	size_t error_bytes)
+int flood_port_start(const char *device, unsigned n_queues, struct rte_mempool *pool, uint16_t *ret_port_id,
+	char *error_text, size_t error_bytes)
 {
 	uint16_t port_id = port_find(device);
 
 	if (port_id >= RTE_MAX_ETHPORTS) {
-		snprintf(error_text, error_bytes, "EAL found no port: is --port spelt right, and is its device free?");
+		snprintf(error_text, error_bytes,
+			"EAL found no port: is --port spelt right, and is its device free?");
 		return -ENODEV;
 	}
 	int result = queues_set_up(port_id, n_queues, pool);
@@ -149,7 +156,8 @@ int flood_port_start(const char *device, unsigned n_queues, struct rte_mempool *
 	if (result != 0)
 		return result;
 	if (!link_await(port_id)) {
-		snprintf(error_text, error_bytes, "the port's link stays down: is there something at its other end?");
+		snprintf(error_text, error_bytes,
+			"the port's link stays down: is there something at its other end?");
 		return -ENOLINK;
 	}
 	*ret_port_id = port_id;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Loading a capture (flood_replay.h), at start only. The whole file is held in memory: a disk must not decide when a
- * packet is sent.
+/* Loading a capture (flood_replay.h), at start only. The whole file is held in memory: a disk must not decide
+ * when a packet is sent.
  */
 #include "bench/flood_replay.h"
 
@@ -63,12 +63,14 @@ static int frame_keep(struct loading *loading, uint64_t at_ns, const uint8_t *fr
 	loading->last_ns = at_ns;
 	memcpy(replay->bytes + loading->bytes_used, frame, n_bytes);
 	replay->frames[replay->n++] = (struct flood_replay_frame){.at_ns = at_ns - loading->first_ns,
-		.offset = (uint32_t)(loading->bytes_used / 16), .n_bytes = (uint16_t)n_bytes};
+		.offset = (uint32_t)(loading->bytes_used / 16),
+		.n_bytes = (uint16_t)n_bytes};
 	loading->bytes_used += rounded;
 	return 0;
 }
 
-static int frames_read(pcap_t *pcap, struct loading *loading, bool owned, char *error_text, size_t error_bytes)
+static int frames_read(
+	pcap_t *pcap, struct loading *loading, bool owned, char *error_text, size_t error_bytes)
 {
 	struct pcap_pkthdr *header;
 	const u_char *frame;
@@ -85,24 +87,30 @@ static int frames_read(pcap_t *pcap, struct loading *loading, bool owned, char *
 		if (target_guard_check(&to, owned, error_text, error_bytes) != 0)
 			return -EPERM;
 		if (loading->replay.n == FLOOD_REPLAY_FRAMES_MAX) {
-			snprintf(error_text, error_bytes, "the capture has more than %d frames; cut it with editcap", FLOOD_REPLAY_FRAMES_MAX);
+			snprintf(error_text, error_bytes,
+				"the capture has more than %d frames; cut it with editcap",
+				FLOOD_REPLAY_FRAMES_MAX);
 			return -EINVAL;
 		}
 		/* opened with nanoseconds: tv_usec holds them */
-		uint64_t at_ns = (uint64_t)header->ts.tv_sec * UINT64_C(1000000000) + (uint64_t)header->ts.tv_usec;
+		uint64_t at_ns =
+			(uint64_t)header->ts.tv_sec * UINT64_C(1000000000) + (uint64_t)header->ts.tv_usec;
 		if (frame_keep(loading, at_ns, frame, header->caplen) != 0) {
-			snprintf(error_text, error_bytes, "the capture does not fit into memory, or into 2 GiB");
+			snprintf(error_text, error_bytes,
+				"the capture does not fit into memory, or into 2 GiB");
 			return -ENOMEM;
 		}
 	}
 	if (more == PCAP_ERROR) {
-		snprintf(error_text, error_bytes, "the capture cannot be read to its end: %s", pcap_geterr(pcap));
+		snprintf(error_text, error_bytes, "the capture cannot be read to its end: %s",
+			pcap_geterr(pcap));
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static void frames_adapt(struct flood_replay *replay, double scale, const uint8_t source_mac[6], const uint8_t mac[6])
+static void frames_adapt(
+	struct flood_replay *replay, double scale, const uint8_t source_mac[6], const uint8_t mac[6])
 {
 	for (uint32_t i = 0; i < replay->n; i++) {
 		uint8_t *frame = replay->bytes + (size_t)replay->frames[i].offset * 16;
@@ -113,8 +121,8 @@ static void frames_adapt(struct flood_replay *replay, double scale, const uint8_
 	}
 }
 
-int flood_replay_load(const char *path, double scale, bool owned, const uint8_t source_mac[6], const uint8_t mac[6],
-	struct flood_replay *ret_replay, char *error_text, size_t error_bytes)
+int flood_replay_load(const char *path, double scale, bool owned, const uint8_t source_mac[6],
+	const uint8_t mac[6], struct flood_replay *ret_replay, char *error_text, size_t error_bytes)
 {
 	char pcap_text[PCAP_ERRBUF_SIZE];
 	struct loading loading = {0};
@@ -133,7 +141,8 @@ int flood_replay_load(const char *path, double scale, bool owned, const uint8_t 
 	}
 	pcap_close(pcap);
 	if (rc == 0 && loading.replay.n == 0) {
-		snprintf(error_text, error_bytes, "the capture holds no whole IP packet in an Ethernet frame");
+		snprintf(
+			error_text, error_bytes, "the capture holds no whole IP packet in an Ethernet frame");
 		rc = -EINVAL;
 	}
 	if (rc != 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Sending a capture. Open loop by the TSC as in flood_worker.c: what is more than 10 ms late is not sent. On the lcore.
+/* Sending a capture. Open loop by the TSC as in flood_worker.c: what is more than 10 ms late is not sent. On
+ * the lcore.
  */
 #include "bench/flood_replay_run.h"
 
@@ -18,7 +19,8 @@ enum {
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 static void frames_send(struct flood_replay_run *run, uint32_t first, unsigned n)
@@ -34,7 +36,8 @@ static void frames_send(struct flood_replay_run *run, uint32_t first, unsigned n
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t frame_bytes = run->replay.frames[first + i].n_bytes;
 
-		memcpy(rte_pktmbuf_mtod(mbufs[i], uint8_t *), flood_replay_bytes(&run->replay, first + i), frame_bytes);
+		memcpy(rte_pktmbuf_mtod(mbufs[i], uint8_t *), flood_replay_bytes(&run->replay, first + i),
+			frame_bytes);
 		mbufs[i]->data_len = frame_bytes;
 		mbufs[i]->pkt_len = frame_bytes;
 	}
@@ -65,12 +68,14 @@ int flood_replay_run(void *argument)
 	uint64_t end_ns = (uint64_t)(worker->options->seconds * 1e9), elapsed_ns = 0;
 	uint32_t next = 0;
 
-	while (next < run->replay.n && elapsed_ns < end_ns && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
+	while (next < run->replay.n && elapsed_ns < end_ns &&
+		!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		elapsed_ns = (uint64_t)((double)(rte_rdtsc() - worker->start_tsc) * ns_per_cycle);
 		uint32_t due = flood_replay_due(&run->replay, next, elapsed_ns);
 
 		/* as everywhere: what is late beyond the bound is not sent late */
-		while (next < due && run->replay.frames[next].at_ns + (uint64_t)DEBT_MS * 1000000 < elapsed_ns) {
+		while (next < due &&
+			run->replay.frames[next].at_ns + (uint64_t)DEBT_MS * 1000000 < elapsed_ns) {
 			count(&worker->counts.not_sent_late, 1);
 			next++;
 		}

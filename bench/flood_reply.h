@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Reading what comes back to a generator: just enough of a frame to know whose it is and what it asks for. Made for
- * speed, so it knows only what a peer of ours sends: no VLAN tags, no extension headers. Pure, any thread.
+ * Reading what comes back to a generator: just enough of a frame to know whose it is and what it asks for.
+ * Made for speed, so it knows only what a peer of ours sends: no VLAN tags, no extension headers. Pure, any
+ * thread.
  */
 #ifndef WEIR_BENCH_FLOOD_REPLY_H
 #define WEIR_BENCH_FLOOD_REPLY_H

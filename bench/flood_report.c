@@ -53,8 +53,9 @@ uint64_t flood_report_sent(const struct flood *flood)
 	return sum;
 }
 
-/* The self-check: a rate is the receiver's only when its queue was full or its answers were waited for; else it is this
- * generator's, or the schedule's. A thousandth is not enough: start and end of a run are not steady. */
+/* The self-check: a rate is the receiver's only when its queue was full or its answers were waited for; else
+ * it is this generator's, or the schedule's. A thousandth is not enough: start and end of a run are not
+ * steady. */
 static const char *bottleneck_of(const struct totals *totals)
 {
 	uint64_t refused = totals->port + totals->stream_not_sent;
@@ -86,8 +87,8 @@ void flood_report_csv_line(const struct flood *flood)
 	if (flood->csv == NULL)
 		return;
 	totals_sum(flood, &totals);
-	fprintf(flood->csv, "%u,%lu,%lu,%lu,%lu,%lu,%lu", flood->n_series, totals.sent, totals.bytes, totals.received, totals.late,
-		totals.port, totals.not_sent_open);
+	fprintf(flood->csv, "%u,%lu,%lu,%lu,%lu,%lu,%lu", flood->n_series, totals.sent, totals.bytes,
+		totals.received, totals.late, totals.port, totals.not_sent_open);
 	for (unsigned k = 1; k < CONNECT_EVENTS; k++)
 		fprintf(flood->csv, ",%lu", totals.events[k]);
 	fputc('\n', flood->csv);
@@ -98,12 +99,14 @@ void flood_report_live(const struct flood *flood, uint64_t last_second)
 	struct totals totals;
 
 	totals_sum(flood, &totals);
-	fprintf(stderr, "flood%s%s t=%.0f sent=%lu not_sent=%lu pps=%lu", flood->options.label[0] != '\0' ? " " : "",
-		flood->options.label, flood->seconds, totals.sent, totals.late + totals.port + totals.not_sent_open, last_second);
+	fprintf(stderr, "flood%s%s t=%.0f sent=%lu not_sent=%lu pps=%lu",
+		flood->options.label[0] != '\0' ? " " : "", flood->options.label, flood->seconds, totals.sent,
+		totals.late + totals.port + totals.not_sent_open, last_second);
 	if (flood->options.connect)
 		fprintf(stderr, " shaken=%lu opened=%lu served=%lu refused=%lu",
-			totals.events[CONNECT_SHAKEN] + totals.events[CONNECT_SHAKEN_CLOSED], totals.events[CONNECT_OPENED],
-			totals.events[CONNECT_SERVED], totals.events[CONNECT_REFUSED]);
+			totals.events[CONNECT_SHAKEN] + totals.events[CONNECT_SHAKEN_CLOSED],
+			totals.events[CONNECT_OPENED], totals.events[CONNECT_SERVED],
+			totals.events[CONNECT_REFUSED]);
 	fputc('\n', stderr);
 }
 
@@ -112,11 +115,11 @@ static void connect_print(const struct flood *flood, const struct totals *totals
 	printf(", \"connect\": {\"behaviour\": \"%s\"", connect_behaviour_name(flood->options.behaviour));
 	for (unsigned k = 1; k < CONNECT_EVENTS; k++)
 		printf(", \"%s\": %lu", connect_event_name((enum connect_event)k), totals->events[k]);
-	printf(", \"answers\": %lu, \"answers_not_sent\": %lu, \"not_sent_open\": %lu, \"abandoned\": %lu}", totals->answers,
-		totals->answers_not_sent, totals->not_sent_open, totals->abandoned);
+	printf(", \"answers\": %lu, \"answers_not_sent\": %lu, \"not_sent_open\": %lu, \"abandoned\": %lu}",
+		totals->answers, totals->answers_not_sent, totals->not_sent_open, totals->abandoned);
 	if (flood->options.respond_port != NULL)
-		printf(", \"node\": {\"received\": %lu, \"answered\": %lu, \"not_sent\": %lu}", totals->node_received,
-			totals->node_answered, totals->node_not_sent);
+		printf(", \"node\": {\"received\": %lu, \"answered\": %lu, \"not_sent\": %lu}",
+			totals->node_received, totals->node_answered, totals->node_not_sent);
 }
 
 static void stream_print(const struct flood *flood)
@@ -124,7 +127,8 @@ static void stream_print(const struct flood *flood)
 	const struct flood_stream_counts *counts = &flood->stream.counts;
 	double seconds = (double)counts->nanoseconds * 1e-9;
 
-	printf(", \"stream\": {\"flows\": %u, \"sent\": %lu, \"arrived\": %lu, \"not_sent\": %lu, \"seconds\": %.3f, "
+	printf(", \"stream\": {\"flows\": %u, \"sent\": %lu, \"arrived\": %lu, \"not_sent\": %lu, "
+	       "\"seconds\": %.3f, "
 	       "\"arrived_pps\": %.0f, \"arrived_bits_per_s\": %.0f}",
 		flood->options.sources.population, counts->sent, counts->arrived, counts->not_sent, seconds,
 		(double)counts->arrived / seconds, (double)counts->arrived_bytes * 8 / seconds);
@@ -135,27 +139,32 @@ static const char *model_of(const struct flood_options *options)
 	return options->replay_path != NULL ? "replay" : traffic_kind_name(options->sources.kind);
 }
 
-static void json_print(const struct flood *flood, const struct totals *totals, double seconds, int argc, char *const argv[])
+static void json_print(
+	const struct flood *flood, const struct totals *totals, double seconds, int argc, char *const argv[])
 {
 	const struct flood_options *options = &flood->options;
 
 	printf("{\"tool\": \"weir-flood\", \"version\": \"%s\", \"command\": ", WEIR_VERSION);
 	option_command_print(stdout, argc, argv);
-	printf(", \"seed\": %lu, \"model\": \"%s\", \"start_monotonic_ns\": %lu, \"seconds\": %.3f, \"sent\": %lu, "
-	       "\"bytes\": %lu, \"rate_pps\": %.0f, \"not_sent\": %lu, \"not_sent_late\": %lu, \"not_sent_port\": %lu, "
+	printf(", \"seed\": %lu, \"model\": \"%s\", \"start_monotonic_ns\": %lu, \"seconds\": %.3f, "
+	       "\"sent\": %lu, "
+	       "\"bytes\": %lu, \"rate_pps\": %.0f, \"not_sent\": %lu, \"not_sent_late\": %lu, "
+	       "\"not_sent_port\": %lu, "
 	       "\"received\": %lu, \"bottleneck\": \"%s\", \"by_packet\": {",
 		options->sources.seed, model_of(options), flood->start_monotonic_ns, seconds, totals->sent,
-		totals->bytes, (double)totals->sent / seconds, totals->late + totals->port + totals->not_sent_open, totals->late,
-		totals->port, totals->received, bottleneck_of(totals));
+		totals->bytes, (double)totals->sent / seconds,
+		totals->late + totals->port + totals->not_sent_open, totals->late, totals->port,
+		totals->received, bottleneck_of(totals));
 	for (unsigned k = 0; k < FLOOD_KINDS; k++)
-		printf("%s\"%s\": %lu", k == 0 ? "" : ", ", flood_kind_name((enum flood_kind)k), totals->by_kind[k]);
+		printf("%s\"%s\": %lu", k == 0 ? "" : ", ", flood_kind_name((enum flood_kind)k),
+			totals->by_kind[k]);
 	printf("}, \"series_pps\": [");
 	for (unsigned i = 0; i < flood->n_series; i++)
 		printf("%s%lu", i == 0 ? "" : ", ", flood->series[i]);
 	printf("]");
 	if (options->replay_path != NULL)
-		printf(", \"replay\": {\"frames\": %u, \"skipped\": %lu, \"time_scale\": %g}", flood->replay.replay.n,
-			flood->replay.replay.skipped, options->time_scale);
+		printf(", \"replay\": {\"frames\": %u, \"skipped\": %lu, \"time_scale\": %g}",
+			flood->replay.replay.n, flood->replay.replay.skipped, options->time_scale);
 	if (options->connect || options->stream)
 		connect_print(flood, totals);
 	if (options->stream)
@@ -178,12 +187,14 @@ void flood_report_result(const struct flood *flood, int argc, char *const argv[]
 		model_of(options), totals.sent, seconds, (double)totals.sent / seconds,
 		totals.late + totals.port + totals.not_sent_open, bottleneck_of(&totals));
 	if (options->stream)
-		printf("%u connections: %lu segments sent, %lu arrived (%.0f a second)\n", options->sources.population,
-			flood->stream.counts.sent, flood->stream.counts.arrived,
-			(double)flood->stream.counts.arrived * 1e9 / (double)flood->stream.counts.nanoseconds);
+		printf("%u connections: %lu segments sent, %lu arrived (%.0f a second)\n",
+			options->sources.population, flood->stream.counts.sent, flood->stream.counts.arrived,
+			(double)flood->stream.counts.arrived * 1e9 /
+				(double)flood->stream.counts.nanoseconds);
 	if (options->connect)
 		printf("%s: %lu handshakes, %lu opened later, %lu served (%.0f a second), %lu refused\n",
-			connect_behaviour_name(options->behaviour), totals.events[CONNECT_SHAKEN] + totals.events[CONNECT_SHAKEN_CLOSED],
-			totals.events[CONNECT_OPENED], totals.events[CONNECT_SERVED], (double)totals.events[CONNECT_SERVED] / seconds,
-			totals.events[CONNECT_REFUSED]);
+			connect_behaviour_name(options->behaviour),
+			totals.events[CONNECT_SHAKEN] + totals.events[CONNECT_SHAKEN_CLOSED],
+			totals.events[CONNECT_OPENED], totals.events[CONNECT_SERVED],
+			(double)totals.events[CONNECT_SERVED] / seconds, totals.events[CONNECT_REFUSED]);
 }

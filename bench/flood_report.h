@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What weir-flood says: a live line and a CSV line each second, and the result. Main thread; reads the lcores' counts.
+ * What weir-flood says: a live line and a CSV line each second, and the result. Main thread; reads the
+ * lcores' counts.
  */
 #ifndef WEIR_BENCH_FLOOD_REPORT_H
 #define WEIR_BENCH_FLOOD_REPORT_H
@@ -26,7 +27,7 @@ struct flood {
 	double seconds;
 	unsigned n_series;
 	uint64_t series[FLOOD_SERIES_MAX]; /* packets sent in each second */
-	FILE *csv;			   /* NULL: none */
+	FILE *csv;                         /* NULL: none */
 };
 
 uint64_t flood_report_sent(const struct flood *flood);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Opening and sending (flood_stream.h). Every source has one port that follows from its address, so nothing is kept of a
- * connection. On the lcore that owns the queues of both ports.
+/* Opening and sending (flood_stream.h). Every source has one port that follows from its address, so nothing
+ * is kept of a connection. On the lcore that owns the queues of both ports.
  */
 #include "bench/flood_stream.h"
 
@@ -20,13 +20,16 @@ enum {
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* 7 : 4 : 1 of IP packets of 40, 576 and 1500 bytes, as far apart as they go; the smallest fill a frame of 64. */
+/* 7 : 4 : 1 of IP packets of 40, 576 and 1500 bytes, as far apart as they go; the smallest fill a frame
+ * of 64. */
 static uint16_t payload_of(const struct flood_options *options, unsigned i, bool v4)
 {
-	static const uint16_t imix[FLOOD_STREAM_SIZES] = {10, 576, 10, 10, 576, 10, 1500, 10, 576, 10, 576, 10};
+	static const uint16_t imix[FLOOD_STREAM_SIZES] = {
+		10, 576, 10, 10, 576, 10, 1500, 10, 576, 10, 576, 10};
 	uint16_t headers = v4 ? 40 : 60;
 
 	if (!options->imix)
@@ -46,7 +49,8 @@ void flood_stream_prepare(struct flood_stream *stream, struct flood_client *clie
 
 		stream->node_port[v4] = options->targets[t].port;
 		for (unsigned i = 0; i < FLOOD_STREAM_SIZES; i++)
-			flood_template_build(&stream->templates[v4][i], FLOOD_DATA, &options->targets[t], payload_of(options, i, v4));
+			flood_template_build(&stream->templates[v4][i], FLOOD_DATA, &options->targets[t],
+				payload_of(options, i, v4));
 	}
 }
 
@@ -54,7 +58,8 @@ void flood_stream_prepare(struct flood_stream *stream, struct flood_client *clie
 static void connections_open(struct flood_stream *stream)
 {
 	const struct flood_worker *worker = stream->client->worker;
-	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), n = worker->options->sources.population, opened = 0;
+	uint64_t hz = rte_get_tsc_hz(), start = rte_rdtsc(), n = worker->options->sources.population,
+		 opened = 0;
 	uint64_t end = start + n * hz / 1000 / OPEN_PER_MS + hz / 1000 * OPEN_GRACE_MS;
 
 	while (rte_rdtsc() < end && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
@@ -110,7 +115,8 @@ static void segments_send(struct flood_stream *stream, unsigned n)
 		uint32_t sequence = connect_sequence(client->plan.seed, &source, port);
 
 		flood_segment_write(template, &source, port, sequence + 1,
-			responder_frame_sequence(port, stream->node_port[v4], sequence) + 1, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+			responder_frame_sequence(port, stream->node_port[v4], sequence) + 1,
+			rte_pktmbuf_mtod(mbufs[i], uint8_t *));
 		mbufs[i]->data_len = template->frame_bytes;
 		mbufs[i]->pkt_len = template->frame_bytes;
 	}
@@ -133,9 +139,10 @@ int flood_stream_run(void *argument)
 	struct traffic_arrivals arrivals;
 
 	connections_open(stream);
-	/* A second SYN for whoever was lost; those who are there already shrug it off. One in a hundred may be missing: two
-	 * sources of a large population can be the same address. */
-	if (stream->client->counts.events[CONNECT_SHAKEN] < worker->options->sources.population * UINT64_C(99) / 100)
+	/* A second SYN for whoever was lost; those who are there already shrug it off. One in a hundred may
+	 * be missing: two sources of a large population can be the same address. */
+	if (stream->client->counts.events[CONNECT_SHAKEN] <
+		worker->options->sources.population * UINT64_C(99) / 100)
 		connections_open(stream);
 	traffic_arrivals_start(&arrivals, &worker->schedule, worker->options->sources.seed);
 	start = rte_rdtsc();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Traffic of connections that exist: one lcore opens as many as its model has sources, then sends segments of all of them
- * in turn, as fast as the schedule says, and counts what arrives behind the other side. The main thread only reads.
+ * Traffic of connections that exist: one lcore opens as many as its model has sources, then sends segments of
+ * all of them in turn, as fast as the schedule says, and counts what arrives behind the other side. The main
+ * thread only reads.
  */
 #ifndef WEIR_BENCH_FLOOD_STREAM_H
 #define WEIR_BENCH_FLOOD_STREAM_H
@@ -16,7 +17,7 @@ struct flood_stream_counts {
 
 struct flood_stream {
 	struct flood_client *client; /* opens the connections; has a responder */
-	uint16_t node_port[2]; /* by family */
+	uint16_t node_port[2];       /* by family */
 	/* by family, in the order in which they are sent: one size, or the simple IMIX */
 	struct flood_template templates[2][FLOOD_STREAM_SIZES];
 	_Alignas(64) struct flood_stream_counts counts;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The sending loop. Open loop by the time stamp counter: what is due is a function of time alone. A worker that falls
- * behind may catch up 10 ms of packets; the rest is counted as not sent, or a late burst would measure the generator.
+/* The sending loop. Open loop by the time stamp counter: what is due is a function of time alone. A worker
+ * that falls behind may catch up 10 ms of packets; the rest is counted as not sent, or a late burst would
+ * measure the generator.
  */
 #include "bench/flood_worker.h"
 
@@ -21,9 +22,11 @@ enum {
 	SEND_BURSTS_MAX = 4,
 	ANSWER_BURSTS_MAX = 2 * SEND_BURSTS_MAX, /* at most one answer a packet comes back, but in lumps */
 	DEBT_MS = 10,
-	/* 0.5 ms between wake-ups is at most 10 packets at 20 kpps, and costs 2,000 wake-ups a second, not a core */
+	/* 0.5 ms between wake-ups is at most 10 packets at 20 kpps, and costs 2,000 wake-ups a second, not a
+	   core */
 	SLEEP_US = 500,
-	/* A port that is closed at once takes with it what the far side has not fetched, and its last answers. */
+	/* A port that is closed at once takes with it what the far side has not fetched, and its last
+	   answers. */
 	GRACE_MS = 50,
 };
 
@@ -37,7 +40,8 @@ static uint64_t hash_guessed(const struct address *address)
 	return keyed_hash_2(&key, words[0], words[1]);
 }
 
-int flood_worker_prepare(struct flood_worker *worker, const struct flood_options *options, unsigned index, const char **ret_why)
+int flood_worker_prepare(struct flood_worker *worker, const struct flood_options *options, unsigned index,
+	const char **ret_why)
 {
 	struct traffic_config sources = options->sources;
 
@@ -53,8 +57,8 @@ int flood_worker_prepare(struct flood_worker *worker, const struct flood_options
 		bool v4 = address_is_v4(&options->targets[t].address);
 
 		for (unsigned k = 0; k < options->n_kinds; k++)
-			flood_template_build(&worker->templates[v4][worker->n_templates[v4]++], options->kinds[k],
-				&options->targets[t], options->payload_bytes);
+			flood_template_build(&worker->templates[v4][worker->n_templates[v4]++],
+				options->kinds[k], &options->targets[t], options->payload_bytes);
 	}
 	return traffic_model_create(&sources, &worker->model, ret_why);
 }
@@ -67,7 +71,8 @@ void flood_worker_done(struct flood_worker *worker)
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 static const struct flood_template *template_next(struct flood_worker *worker, bool v4)
@@ -78,14 +83,16 @@ static const struct flood_template *template_next(struct flood_worker *worker, b
 	return &worker->templates[v4][n];
 }
 
-static const struct flood_template *frame_fill(struct flood_worker *worker, struct rte_mbuf *mbuf, uint32_t n_ports)
+static const struct flood_template *frame_fill(
+	struct flood_worker *worker, struct rte_mbuf *mbuf, uint32_t n_ports)
 {
 	struct address source = traffic_model_next(worker->model);
 	uint64_t random = traffic_random_next(&worker->random_state);
 	const struct flood_template *template = template_next(worker, address_is_v4(&source));
 	/* the port from other bits than the numbers in the packet: 16 of each half */
 	uint32_t draw = (uint32_t)(random >> 48 << 16) | (uint16_t)(random >> 8);
-	uint16_t port = (uint16_t)(worker->options->source_port_low + (uint32_t)(((uint64_t)draw * n_ports) >> 32));
+	uint16_t port =
+		(uint16_t)(worker->options->source_port_low + (uint32_t)(((uint64_t)draw * n_ports) >> 32));
 
 	flood_frame_write(template, &source, port, random, rte_pktmbuf_mtod(mbuf, uint8_t *));
 	mbuf->data_len = template->frame_bytes;
@@ -141,7 +148,8 @@ static unsigned answers_take_burst(struct flood_worker *worker)
 		for (unsigned i = 0; i < n; i++) {
 			struct address to;
 
-			if (flood_reply_destination(rte_pktmbuf_mtod(mbufs[i], const uint8_t *), mbufs[i]->data_len, &to))
+			if (flood_reply_destination(
+				    rte_pktmbuf_mtod(mbufs[i], const uint8_t *), mbufs[i]->data_len, &to))
 				traffic_model_answered(worker->model, &to);
 		}
 	}
@@ -149,7 +157,8 @@ static unsigned answers_take_burst(struct flood_worker *worker)
 	return n;
 }
 
-/* Nobody else empties the queue, and answers that found it full would look like packets that Weir could not send. */
+/* Nobody else empties the queue, and answers that found it full would look like packets that Weir could not
+ * send. */
 static void answers_take(struct flood_worker *worker)
 {
 	for (unsigned bursts = 0; bursts < ANSWER_BURSTS_MAX; bursts++) {
@@ -168,11 +177,13 @@ int flood_worker_run(void *argument)
 	struct flood_worker *worker = argument;
 	double ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
 	uint64_t end_ns = (uint64_t)(worker->options->seconds * 1e9);
-	uint64_t debt_max = (uint64_t)(worker->schedule.rate_pps * DEBT_MS / 1000) + BURST_MAX, elapsed_ns = 0;
+	uint64_t debt_max = (uint64_t)(worker->schedule.rate_pps * DEBT_MS / 1000) + BURST_MAX,
+		 elapsed_ns = 0;
 	struct traffic_arrivals arrivals;
 
 	(void)prctl(PR_SET_TIMERSLACK, 1UL);
-	traffic_arrivals_start(&arrivals, &worker->schedule, worker->options->sources.seed + worker->queue_id);
+	traffic_arrivals_start(
+		&arrivals, &worker->schedule, worker->options->sources.seed + worker->queue_id);
 	while (elapsed_ns < end_ns && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		elapsed_ns = (uint64_t)((double)(rte_rdtsc() - worker->start_tsc) * ns_per_cycle);
 		if (elapsed_ns > end_ns)
@@ -188,7 +199,8 @@ int flood_worker_run(void *argument)
 			rte_pause();
 		else if (debt == 0)
 			rte_delay_us_sleep(SLEEP_US);
-		/* answers are looked for between bursts, or a queue of them would fill behind ten milliseconds of debt */
+		/* answers are looked for between bursts, or a queue of them would fill behind ten
+		 * milliseconds of debt */
 		for (unsigned bursts = 0; debt > 0 && bursts < SEND_BURSTS_MAX; bursts++) {
 			unsigned n = debt < BURST_MAX ? (unsigned)debt : BURST_MAX;
 
@@ -196,7 +208,8 @@ int flood_worker_run(void *argument)
 			debt -= n;
 		}
 	}
-	for (uint64_t end_tsc = rte_rdtsc() + rte_get_tsc_hz() / 1000 * GRACE_MS; rte_rdtsc() < end_tsc; rte_delay_us_sleep(SLEEP_US / 10))
+	for (uint64_t end_tsc = rte_rdtsc() + rte_get_tsc_hz() / 1000 * GRACE_MS; rte_rdtsc() < end_tsc;
+		rte_delay_us_sleep(SLEEP_US / 10))
 		answers_take(worker);
 	return 0;
 }

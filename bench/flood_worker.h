@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * One sending lcore: draws sources, writes frames, keeps to the schedule. Each lcore owns one queue, one model and one
- * worker; the main thread only reads the counts.
+ * One sending lcore: draws sources, writes frames, keeps to the schedule. Each lcore owns one queue, one
+ * model and one worker; the main thread only reads the counts.
  */
 #ifndef WEIR_BENCH_FLOOD_WORKER_H
 #define WEIR_BENCH_FLOOD_WORKER_H
@@ -34,8 +34,10 @@ struct flood_worker {
 	_Alignas(64) struct flood_counts counts;
 };
 
-/** Fill templates and draw the model from the options; `index` of options->n_lcores. -ENOMEM, -EINVAL with `ret_why`. */
-int flood_worker_prepare(struct flood_worker *worker, const struct flood_options *options, unsigned index, const char **ret_why);
+/** Fill templates and draw the model from the options; `index` of options->n_lcores. -ENOMEM, -EINVAL with
+ * `ret_why`. */
+int flood_worker_prepare(struct flood_worker *worker, const struct flood_options *options, unsigned index,
+	const char **ret_why);
 void flood_worker_done(struct flood_worker *worker);
 /** The lcore's function: a struct flood_worker; always returns 0. */
 int flood_worker_run(void *worker);

@@ -12,7 +12,8 @@ enum { BURST_MAX = 64 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 unsigned responder_poll(struct responder *responder)
@@ -26,14 +27,17 @@ unsigned responder_poll(struct responder *responder)
 	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (unsigned i = 0; i < n; i++) {
-		if (mbufs[i]->nb_segs == 1 && responder_frame_answer(rte_pktmbuf_mtod(mbufs[i], uint8_t *), mbufs[i]->data_len))
+		if (mbufs[i]->nb_segs == 1 &&
+			responder_frame_answer(rte_pktmbuf_mtod(mbufs[i], uint8_t *), mbufs[i]->data_len))
 			mbufs[n_answers++] = mbufs[i];
 		else
 			silent[n_silent++] = mbufs[i];
 	}
 	for (unsigned i = 0; i < n_answers; i++)
 		mbufs[i]->ol_flags = 0; /* what the driver said of the received frame */
-	unsigned sent = n_answers == 0 ? 0 : rte_eth_tx_burst(responder->port_id, responder->queue_id, mbufs, (uint16_t)n_answers);
+	unsigned sent = n_answers == 0 ? 0
+				       : rte_eth_tx_burst(responder->port_id, responder->queue_id, mbufs,
+						 (uint16_t)n_answers);
 
 	rte_pktmbuf_free_bulk(mbufs + sent, n_answers - sent);
 	rte_pktmbuf_free_bulk(silent, n_silent);

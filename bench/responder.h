@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * A port behind which a node seems to be: frames that come in are answered in place and sent back. One lcore a queue.
+ * A port behind which a node seems to be: frames that come in are answered in place and sent back. One lcore
+ * a queue.
  */
 #ifndef WEIR_BENCH_RESPONDER_H
 #define WEIR_BENCH_RESPONDER_H

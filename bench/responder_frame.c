@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Answers by exchange (responder_frame.h): swapping both ends of a packet leaves every checksum as it is, so only what
- * else changes is summed (RFC 1624). Pure, any thread.
+/* Answers by exchange (responder_frame.h): swapping both ends of a packet leaves every checksum as it is, so
+ * only what else changes is summed (RFC 1624). Pure, any thread.
  */
 #include "bench/responder_frame.h"
 
@@ -47,7 +47,8 @@ static uint16_t sum_fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
-/* Timestamps would need an answer of their own; a node may leave them out, and then they are off (RFC 7323). */
+/* Timestamps would need an answer of their own; a node may leave them out, and then they are off (RFC 7323).
+ */
 static void timestamps_blank(uint8_t *options, unsigned bytes)
 {
 	for (unsigned i = 0; i < bytes && options[i] != OPTION_END;) {
@@ -91,7 +92,8 @@ static bool tcp_answer(uint8_t *tcp, uint32_t bytes)
 	before = sum_of(tcp + 4, 12) + sum_of(tcp + TCP_BYTES, header - TCP_BYTES);
 	if (flags & FLOOD_REPLY_SYN) {
 		answer |= FLOOD_REPLY_SYN;
-		acknowledgement = responder_frame_sequence(flood_reply_16(tcp), flood_reply_16(tcp + 2), sequence);
+		acknowledgement =
+			responder_frame_sequence(flood_reply_16(tcp), flood_reply_16(tcp + 2), sequence);
 		timestamps_blank(tcp + TCP_BYTES, header - TCP_BYTES);
 	}
 	answer |= (flags & FLOOD_REPLY_FIN) | (payload != 0 ? TCP_FLAG_PSH : 0);
@@ -105,7 +107,7 @@ static bool tcp_answer(uint8_t *tcp, uint32_t bytes)
 	memcpy(&checksum, tcp + 16, 2);
 	/* ~(~old sum + ~before + after); sum_fold complements */
 	checksum = sum_fold((uint32_t)(uint16_t)~checksum + sum_fold(before) + sum_of(tcp + 4, 12) +
-		sum_of(tcp + TCP_BYTES, header - TCP_BYTES));
+			    sum_of(tcp + TCP_BYTES, header - TCP_BYTES));
 	memcpy(tcp + 16, &checksum, 2);
 	swap(tcp, tcp + 2, 2);
 	return true;
@@ -128,7 +130,8 @@ bool responder_frame_answer(uint8_t *frame, uint32_t bytes)
 
 	if (bytes >= ETHERNET_BYTES + 20u && frame[12] == 0x08 && frame[13] == 0x00 && ip[0] == 0x45) {
 		ip_bytes = flood_reply_16(ip + 2);
-		if (ip_bytes < 20 || ip_bytes + ETHERNET_BYTES > bytes || !transport_answer(ip + 20, ip_bytes - 20, ip[9]))
+		if (ip_bytes < 20 || ip_bytes + ETHERNET_BYTES > bytes ||
+			!transport_answer(ip + 20, ip_bytes - 20, ip[9]))
 			return false;
 		swap(ip + 12, ip + 16, 4);
 	} else if (bytes >= ETHERNET_BYTES + 40u && frame[12] == 0x86 && frame[13] == 0xdd) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* weir-responder: a node without state behind any DPDK port, for measurements of what stands in front of it. One lcore
- * polls; the main thread waits for a signal and reports.
+/* weir-responder: a node without state behind any DPDK port, for measurements of what stands in front of it.
+ * One lcore polls; the main thread waits for a signal and reports.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -17,11 +17,12 @@
 #include "bench/option_value.h"
 #include "bench/responder.h"
 
-static const char usage[] =
-	"usage: weir-responder --port VDEV|PCI [options]\n"
-	"Answers SYN with SYN-ACK, data with the same data, FIN with FIN and datagrams with themselves, without state.\n"
-	"  --cpu C             run on CPU C; --huge: use huge pages; --eal ARG: a further argument for DPDK's EAL\n"
-	"  --json              counts as one object at the end, by SIGINT or SIGTERM\n";
+static const char usage[] = "usage: weir-responder --port VDEV|PCI [options]\n"
+			    "Answers SYN with SYN-ACK, data with the same data, FIN with FIN and datagrams "
+			    "with themselves, without state.\n"
+			    "  --cpu C             run on CPU C; --huge: use huge pages; --eal ARG: a "
+			    "further argument for DPDK's EAL\n"
+			    "  --json              counts as one object at the end, by SIGINT or SIGTERM\n";
 
 struct options {
 	struct flood_eal eal;
@@ -48,8 +49,9 @@ static int responder_run(void *argument)
 
 static int options_parse(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {{"port", required_argument, NULL, 'p'}, {"cpu", required_argument, NULL, 'c'},
-		{"eal", required_argument, NULL, 'E'}, {"huge", no_argument, NULL, 'u'}, {"json", no_argument, NULL, 'j'},
+	static const struct option known[] = {{"port", required_argument, NULL, 'p'},
+		{"cpu", required_argument, NULL, 'c'}, {"eal", required_argument, NULL, 'E'},
+		{"huge", no_argument, NULL, 'u'}, {"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	uint64_t cpu;
 	int letter;
@@ -97,15 +99,17 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	if (flood_pool_create(1, 1, &pool, error_text, sizeof(error_text)) != 0 ||
-		flood_port_start(options.eal.devices[0], 1, pool, &responder.port_id, error_text, sizeof(error_text)) != 0) {
+		flood_port_start(options.eal.devices[0], 1, pool, &responder.port_id, error_text,
+			sizeof(error_text)) != 0) {
 		fprintf(stderr, "weir-responder: %s\n", error_text);
 		rte_eal_cleanup();
 		return 1;
 	}
 	rte_eal_remote_launch(responder_run, &responder, 1);
 	rte_eal_mp_wait_lcore();
-	printf(options.json ? "{\"tool\": \"weir-responder\", \"received\": %lu, \"answered\": %lu, \"not_sent\": %lu}\n" :
-			      "%lu frames received, %lu answered, %lu answers not sent\n",
+	printf(options.json ? "{\"tool\": \"weir-responder\", \"received\": %lu, \"answered\": %lu, "
+			      "\"not_sent\": %lu}\n"
+			    : "%lu frames received, %lu answered, %lu answers not sent\n",
 		responder.counts.received, responder.counts.answered, responder.counts.not_sent);
 	flood_port_stop(responder.port_id);
 	rte_eal_cleanup();

@@ -33,7 +33,8 @@ static void columns_fill(struct traffic_alias *alias, double *weights, uint32_t 
 
 int traffic_alias_create(struct traffic_alias *ret_alias, double *weights, uint32_t n)
 {
-	struct traffic_alias alias = {.n = n, .alias = calloc(n, sizeof(uint32_t)), .keep = calloc(n, sizeof(uint32_t))};
+	struct traffic_alias alias = {
+		.n = n, .alias = calloc(n, sizeof(uint32_t)), .keep = calloc(n, sizeof(uint32_t))};
 	uint32_t *small = calloc(n, sizeof(*small)), *large = calloc(n, sizeof(*large));
 	int result = -ENOMEM;
 	double sum = 0;

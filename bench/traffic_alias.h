@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Draws by weight at constant cost (Walker's alias method): columns of equal width, each split between its own index
- * and one richer index. One thread; must not allocate after creation.
+ * Draws by weight at constant cost (Walker's alias method): columns of equal width, each split between its
+ * own index and one richer index. One thread; must not allocate after creation.
  */
 #ifndef WEIR_BENCH_TRAFFIC_ALIAS_H
 #define WEIR_BENCH_TRAFFIC_ALIAS_H

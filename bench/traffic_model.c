@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The models: what is drawn once, at creation (populations and their weights), and what for each packet. One thread per
- * model.
+/* The models: what is drawn once, at creation (populations and their weights), and what for each packet. One
+ * thread per model.
  */
 #include "bench/traffic_model.h"
 
@@ -13,7 +13,8 @@
 #include "bench/traffic_rotate.h"
 
 enum {
-	/* An adversary wants one bucket full: a 4096th of the table's places, which 4096 draws for each address find. */
+	/* An adversary wants one bucket full: a 4096th of the table's places, which 4096 draws for each
+	   address find. */
 	COLLIDE_BITS = 12,
 	COLLIDE_DRAWS_MAX = 1 << 18, /* no luck for 64 times the expected draws happens once in e^64 */
 };
@@ -36,7 +37,7 @@ struct traffic_model {
 static const struct traffic_pieces *family_draw(struct traffic_model *model)
 {
 	bool v6 = model->v4.n == 0 ||
-		(model->v6.n > 0 && traffic_random_next(&model->state) < model->v6_threshold);
+		  (model->v6.n > 0 && traffic_random_next(&model->state) < model->v6_threshold);
 
 	return v6 ? &model->v6 : &model->v4;
 }
@@ -64,8 +65,9 @@ static int weights_build(struct traffic_model *model, const struct traffic_confi
 
 	if (weights != NULL) {
 		for (uint32_t i = 0; i < model->n_population; i++)
-			weights[i] = config->kind == TRAFFIC_ZIPF ? pow(i + 1.0, -config->exponent) :
-								    exp(config->exponent * normal_draw(&model->state));
+			weights[i] = config->kind == TRAFFIC_ZIPF
+					     ? pow(i + 1.0, -config->exponent)
+					     : exp(config->exponent * normal_draw(&model->state));
 		result = traffic_alias_create(&model->alias, weights, model->n_population);
 	}
 	free(weights);
@@ -117,19 +119,23 @@ static int population_build(struct traffic_model *model, const struct traffic_co
 	for (uint32_t i = 0; i < config->population; i++) {
 		uint8_t piece;
 
-		model->population[i] = config->kind == TRAFFIC_COLLIDE ? draw_colliding(model, &piece) : draw_fresh(model, &piece);
+		model->population[i] = config->kind == TRAFFIC_COLLIDE ? draw_colliding(model, &piece)
+								       : draw_fresh(model, &piece);
 		if (!subnets)
 			continue;
 		/* not beyond the piece: what lies around it is not a source, or excluded */
-		uint8_t subnet = address_is_v4(&model->population[i]) ? PREFIX_V4_BASE + 24 : PREFIX_V6_SITE_LENGTH;
+		uint8_t subnet =
+			address_is_v4(&model->population[i]) ? PREFIX_V4_BASE + 24 : PREFIX_V6_SITE_LENGTH;
 		model->subnets[i] = traffic_piece_of(&model->population[i], piece > subnet ? piece : subnet);
 	}
-	return config->kind == TRAFFIC_ZIPF || config->kind == TRAFFIC_BOTNET ? weights_build(model, config) : 0;
+	return config->kind == TRAFFIC_ZIPF || config->kind == TRAFFIC_BOTNET ? weights_build(model, config)
+									      : 0;
 }
 
 static bool kind_has_population(enum traffic_kind kind)
 {
-	return kind != TRAFFIC_SPOOF && kind != TRAFFIC_V6_64 && kind != TRAFFIC_V6_48 && kind != TRAFFIC_VICTIM;
+	return kind != TRAFFIC_SPOOF && kind != TRAFFIC_V6_64 && kind != TRAFFIC_V6_48 &&
+	       kind != TRAFFIC_VICTIM;
 }
 
 static const char *config_fault(const struct traffic_config *config)
@@ -179,8 +185,8 @@ static int model_fill(struct traffic_model *model, const struct traffic_config *
 		&model->v4, config->prefixes, config->n_prefixes, config->excluded, config->n_excluded, true);
 
 	if (result == 0)
-		result = traffic_pieces_create(
-			&model->v6, config->prefixes, config->n_prefixes, config->excluded, config->n_excluded, false);
+		result = traffic_pieces_create(&model->v6, config->prefixes, config->n_prefixes,
+			config->excluded, config->n_excluded, false);
 	if (result != 0)
 		return result;
 	if (model->v4.n + model->v6.n == 0) {
@@ -199,7 +205,8 @@ static int model_fill(struct traffic_model *model, const struct traffic_config *
 	return kind_has_population(config->kind) ? population_build(model, config) : 0;
 }
 
-int traffic_model_create(const struct traffic_config *config, struct traffic_model **ret_model, const char **ret_why)
+int traffic_model_create(
+	const struct traffic_config *config, struct traffic_model **ret_model, const char **ret_why)
 {
 	const char *fault = config_fault(config);
 	struct traffic_model *model;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Cutting prefixes out of prefixes (traffic_pieces.h). What remains is disjoint, so weights are sizes. At creation only.
+/* Cutting prefixes out of prefixes (traffic_pieces.h). What remains is disjoint, so weights are sizes. At
+ * creation only.
  */
 #include "bench/traffic_pieces.h"
 

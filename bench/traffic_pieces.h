@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Where sources come from: a set of prefixes less the excluded ones, cut once so that a draw never has to try again, and
- * the random numbers that draws are made of. One thread a set of pieces; must not allocate after creation.
+ * Where sources come from: a set of prefixes less the excluded ones, cut once so that a draw never has to try
+ * again, and the random numbers that draws are made of. One thread a set of pieces; must not allocate after
+ * creation.
  */
 #ifndef WEIR_BENCH_TRAFFIC_PIECES_H
 #define WEIR_BENCH_TRAFFIC_PIECES_H
@@ -76,7 +77,8 @@ static inline struct address traffic_piece_draw(const struct traffic_piece *piec
 }
 
 /** A piece in proportion to its size, at least one part in 2^48 of the largest. There is at least one. */
-static inline const struct traffic_piece *traffic_pieces_pick(const struct traffic_pieces *pieces, uint64_t *state)
+static inline const struct traffic_piece *traffic_pieces_pick(
+	const struct traffic_pieces *pieces, uint64_t *state)
 {
 	size_t low = 0, high = pieces->n - 1;
 	uint64_t at;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Slots and their index (traffic_rotate.h). Its keys are addresses of our own choice, so the hash needs no secret. One
- * thread.
+/* Slots and their index (traffic_rotate.h). Its keys are addresses of our own choice, so the hash needs no
+ * secret. One thread.
  */
 #include "bench/traffic_rotate.h"
 
@@ -16,7 +16,8 @@ static uint32_t place_of(const struct traffic_rotate *rotate, const struct addre
 
 	memcpy(&high, address->bytes, 8);
 	memcpy(&low, address->bytes + 8, 8);
-	/* the words are in the wire's order: what differs stands in their upper bits, which a multiplication alone leaves there */
+	/* the words are in the wire's order: what differs stands in their upper bits, which a multiplication
+	 * alone leaves there */
 	state = high * UINT64_C(0x9E3779B97F4A7C15) ^ low;
 	return (uint32_t)traffic_random_next(&state) & rotate->index_mask;
 }
@@ -30,14 +31,16 @@ static void index_insert(struct traffic_rotate *rotate, uint32_t slot)
 	rotate->index[at] = slot + 1;
 }
 
-/* Close the gap: what came behind it by probing moves forward, unless it already stands at or behind its own place. */
+/* Close the gap: what came behind it by probing moves forward, unless it already stands at or behind its own
+ * place. */
 static void index_remove(struct traffic_rotate *rotate, uint32_t slot)
 {
 	uint32_t hole = place_of(rotate, &rotate->slots[slot].address);
 
 	while (rotate->index[hole] != slot + 1)
 		hole = (hole + 1) & rotate->index_mask;
-	for (uint32_t at = (hole + 1) & rotate->index_mask; rotate->index[at] != 0; at = (at + 1) & rotate->index_mask) {
+	for (uint32_t at = (hole + 1) & rotate->index_mask; rotate->index[at] != 0;
+		at = (at + 1) & rotate->index_mask) {
 		uint32_t wanted = place_of(rotate, &rotate->slots[rotate->index[at] - 1].address);
 
 		if (((at - wanted) & rotate->index_mask) < ((at - hole) & rotate->index_mask))
@@ -105,7 +108,8 @@ void traffic_rotate_move(struct traffic_rotate *rotate, const struct address *ad
 
 void traffic_rotate_answered(struct traffic_rotate *rotate, const struct address *address)
 {
-	for (uint32_t at = place_of(rotate, address); rotate->index[at] != 0; at = (at + 1) & rotate->index_mask) {
+	for (uint32_t at = place_of(rotate, address); rotate->index[at] != 0;
+		at = (at + 1) & rotate->index_mask) {
 		struct traffic_rotate_slot *slot = &rotate->slots[rotate->index[at] - 1];
 
 		if (memcmp(&slot->address, address, sizeof(*address)) == 0) {

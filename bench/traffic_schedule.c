@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Arrival processes (traffic_schedule.h). The counts of a Poisson process in disjoint intervals are independent and
- * Poisson themselves, so one draw for each look at the clock is exact: no gap has to be kept. Pure.
+/* Arrival processes (traffic_schedule.h). The counts of a Poisson process in disjoint intervals are
+ * independent and Poisson themselves, so one draw for each look at the clock is exact: no gap has to be kept.
+ * Pure.
  */
 #include "bench/traffic_schedule.h"
 
@@ -16,8 +17,8 @@ static uint64_t poisson_small(double mean, uint64_t *state)
 	double limit = exp(-mean), product = 1;
 	uint64_t n = 0;
 
-	/* Knuth: as many uniform factors as it takes to fall below exp(-mean), less one. Ends with probability 1; a
-	 * thousand factors for a mean of 16 would happen once in 10^1000. */
+	/* Knuth: as many uniform factors as it takes to fall below exp(-mean), less one. Ends with
+	 * probability 1; a thousand factors for a mean of 16 would happen once in 10^1000. */
 	while (n < 1000) {
 		product *= 1 - traffic_random_real(state);
 		if (product < limit)
@@ -52,14 +53,15 @@ uint64_t traffic_schedule_due(const struct traffic_schedule *schedule, uint64_t 
 		uint64_t period = schedule->on_ns + schedule->off_ns;
 		uint64_t inside = elapsed_ns % period;
 		uint64_t on = (elapsed_ns / period) * schedule->on_ns +
-			(inside < schedule->on_ns ? inside : schedule->on_ns);
+			      (inside < schedule->on_ns ? inside : schedule->on_ns);
 
 		seconds = (double)on * 1e-9;
 	}
 	return (uint64_t)(schedule->rate_pps * seconds);
 }
 
-void traffic_arrivals_start(struct traffic_arrivals *ret_arrivals, const struct traffic_schedule *schedule, uint64_t seed)
+void traffic_arrivals_start(
+	struct traffic_arrivals *ret_arrivals, const struct traffic_schedule *schedule, uint64_t seed)
 {
 	*ret_arrivals = (struct traffic_arrivals){.schedule = *schedule, .random_state = seed};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of bench/flood_connect.h and bench/responder_frame.h: whole conversations between a client without state and a node
- * without state, each frame read by the dataplane's own parser; then what either says to segments that come alone.
+/* Tests of bench/flood_connect.h and bench/responder_frame.h: whole conversations between a client without
+ * state and a node without state, each frame read by the dataplane's own parser; then what either says to
+ * segments that come alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,18 +24,25 @@ struct talk {
 	bool finished;
 };
 
-static void talk_prepare(struct talk *talk, enum connect_behaviour behaviour, const char *client, const char *node)
+static void talk_prepare(
+	struct talk *talk, enum connect_behaviour behaviour, const char *client, const char *node)
 {
-	static const enum flood_kind kinds[CONNECT_SEGMENTS + 1] = {
-		[CONNECT_SEND_ACK] = FLOOD_ACK, [CONNECT_SEND_REQUEST] = FLOOD_DATA, [CONNECT_SEND_HALF] = FLOOD_DATA,
-		[CONNECT_SEND_FIN] = FLOOD_FIN, [CONNECT_SEND_RST] = FLOOD_RST, [CONNECT_SEGMENTS] = FLOOD_SYN};
-	struct flood_target target = {.port = 7777, .source_mac = {2, 0, 0, 0, 0, 1}, .mac = {2, 0, 0, 0, 0, 2}};
+	static const enum flood_kind kinds[CONNECT_SEGMENTS + 1] = {[CONNECT_SEND_ACK] = FLOOD_ACK,
+		[CONNECT_SEND_REQUEST] = FLOOD_DATA,
+		[CONNECT_SEND_HALF] = FLOOD_DATA,
+		[CONNECT_SEND_FIN] = FLOOD_FIN,
+		[CONNECT_SEND_RST] = FLOOD_RST,
+		[CONNECT_SEGMENTS] = FLOOD_SYN};
+	struct flood_target target = {
+		.port = 7777, .source_mac = {2, 0, 0, 0, 0, 1}, .mac = {2, 0, 0, 0, 0, 2}};
 
-	*talk = (struct talk){.plan = {.behaviour = behaviour, .seed = 5, .request_bytes = REQUEST}, .port = 4321};
+	*talk = (struct talk){
+		.plan = {.behaviour = behaviour, .seed = 5, .request_bytes = REQUEST}, .port = 4321};
 	CHECK_EQ(node, address_parse(node, &target.address), 0);
 	CHECK_EQ(client, address_parse(client, &talk->client), 0);
 	for (unsigned i = 0; i <= CONNECT_SEGMENTS; i++)
-		flood_template_build(&talk->templates[i], kinds[i], &target, i == CONNECT_SEND_HALF ? REQUEST / 2 : REQUEST);
+		flood_template_build(&talk->templates[i], kinds[i], &target,
+			i == CONNECT_SEND_HALF ? REQUEST / 2 : REQUEST);
 }
 
 static void frame_check(struct talk *talk, uint8_t *frame, unsigned bytes)
@@ -42,7 +50,8 @@ static void frame_check(struct talk *talk, uint8_t *frame, unsigned bytes)
 	struct packet packet;
 
 	talk->frames++;
-	talk->malformed += packet_parse(frame, bytes, NULL, 0, bytes, PACKET_CHECK_IP | PACKET_CHECK_TRANSPORT, &packet) != REASON_COUNT;
+	talk->malformed += packet_parse(frame, bytes, NULL, 0, bytes,
+				   PACKET_CHECK_IP | PACKET_CHECK_TRANSPORT, &packet) != REASON_COUNT;
 }
 
 /* Client's frame to the node, its answer to the client; `*ret_answer` is what the client does then. */
@@ -74,12 +83,14 @@ static void talk_run(struct talk *talk)
 		struct connect_answer next = {.segments = {CONNECT_SEND_NONE, CONNECT_SEND_NONE}};
 
 		for (unsigned i = 0; i < 2; i++) {
-			/* CONNECT_SEND_NONE is the number of the SYN's template, which only the first step sends */
+			/* CONNECT_SEND_NONE is the number of the SYN's template, which only the first step
+			 * sends */
 			if (answer.segments[i] == CONNECT_SEND_NONE && !(first && i == 0))
 				continue;
 			const struct flood_template *template = &talk->templates[answer.segments[i]];
 
-			flood_segment_write(template, &talk->client, talk->port, answer.sequence, answer.acknowledgement, frame);
+			flood_segment_write(template, &talk->client, talk->port, answer.sequence,
+				answer.acknowledgement, frame);
 			if (!talk_step(talk, frame, template->frame_bytes, &next))
 				next.segments[0] = next.segments[1] = CONNECT_SEND_NONE;
 		}
@@ -137,32 +148,46 @@ static void test_single_segments(void)
 		uint32_t acknowledged; /* beyond the reply's sequence number */
 		bool finished;
 	} cases[] = {
-		{"a cookie is acknowledged and nothing said", CONNECT_COMPLETE, SYN | ACK, 1, 0, 0, CONNECT_SHAKEN_CLOSED,
-			{CONNECT_SEND_ACK, CONNECT_SEND_NONE}, 1, false},
-		{"its window opens", CONNECT_COMPLETE, ACK, 1, 1000, 0, CONNECT_OPENED, {CONNECT_SEND_REQUEST, CONNECT_SEND_NONE}, 0, false},
-		{"its window stays closed", CONNECT_COMPLETE, ACK, 1, 0, 0, CONNECT_NOTHING, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
-		{"a cookie, and no acknowledgement", CONNECT_SYN_ONLY, SYN | ACK, 1, 0, 0, CONNECT_SHAKEN_CLOSED,
-			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 1, true},
-		{"a cookie, then RST", CONNECT_RESET, SYN | ACK, 1, 0, 0, CONNECT_SHAKEN_CLOSED, {CONNECT_SEND_ACK, CONNECT_SEND_RST}, 1, true},
-		{"a silent client whose window opens", CONNECT_SILENT, ACK, 1, 9, 0, CONNECT_OPENED, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, true},
-		{"a SYN-ACK of another SYN", CONNECT_COMPLETE, SYN | ACK, 2, 9, 0, CONNECT_STRAY, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
-		{"an answer to nothing that was sent", CONNECT_COMPLETE, ACK, 0, 9, 0, CONNECT_STRAY, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
+		{"a cookie is acknowledged and nothing said", CONNECT_COMPLETE, SYN | ACK, 1, 0, 0,
+			CONNECT_SHAKEN_CLOSED, {CONNECT_SEND_ACK, CONNECT_SEND_NONE}, 1, false},
+		{"its window opens", CONNECT_COMPLETE, ACK, 1, 1000, 0, CONNECT_OPENED,
+			{CONNECT_SEND_REQUEST, CONNECT_SEND_NONE}, 0, false},
+		{"its window stays closed", CONNECT_COMPLETE, ACK, 1, 0, 0, CONNECT_NOTHING,
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
+		{"a cookie, and no acknowledgement", CONNECT_SYN_ONLY, SYN | ACK, 1, 0, 0,
+			CONNECT_SHAKEN_CLOSED, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 1, true},
+		{"a cookie, then RST", CONNECT_RESET, SYN | ACK, 1, 0, 0, CONNECT_SHAKEN_CLOSED,
+			{CONNECT_SEND_ACK, CONNECT_SEND_RST}, 1, true},
+		{"a silent client whose window opens", CONNECT_SILENT, ACK, 1, 9, 0, CONNECT_OPENED,
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, true},
+		{"a SYN-ACK of another SYN", CONNECT_COMPLETE, SYN | ACK, 2, 9, 0, CONNECT_STRAY,
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
+		{"an answer to nothing that was sent", CONNECT_COMPLETE, ACK, 0, 9, 0, CONNECT_STRAY,
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
 		{"an answer to more than was sent", CONNECT_COMPLETE, ACK, REQUEST + 3, 9, 1, CONNECT_STRAY,
 			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
-		{"a RST", CONNECT_COMPLETE, RST, 0, 0, 0, CONNECT_REFUSED, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, true},
-		{"the node closes first", CONNECT_COMPLETE, FIN | ACK, REQUEST + 1, 9, 0, CONNECT_ENDED, {CONNECT_SEND_FIN, CONNECT_SEND_NONE}, 1, true},
-		{"the request is acknowledged, the answer comes later", CONNECT_COMPLETE, ACK, REQUEST + 1, 9, 0, CONNECT_NOTHING,
-			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
-		{"the answer", CONNECT_COMPLETE, ACK, REQUEST + 1, 9, 30, CONNECT_SERVED, {CONNECT_SEND_FIN, CONNECT_SEND_NONE}, 30, false},
+		{"a RST", CONNECT_COMPLETE, RST, 0, 0, 0, CONNECT_REFUSED,
+			{CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, true},
+		{"the node closes first", CONNECT_COMPLETE, FIN | ACK, REQUEST + 1, 9, 0, CONNECT_ENDED,
+			{CONNECT_SEND_FIN, CONNECT_SEND_NONE}, 1, true},
+		{"the request is acknowledged, the answer comes later", CONNECT_COMPLETE, ACK, REQUEST + 1, 9,
+			0, CONNECT_NOTHING, {CONNECT_SEND_NONE, CONNECT_SEND_NONE}, 0, false},
+		{"the answer", CONNECT_COMPLETE, ACK, REQUEST + 1, 9, 30, CONNECT_SERVED,
+			{CONNECT_SEND_FIN, CONNECT_SEND_NONE}, 30, false},
 	};
 	struct address client = address_from_v4(0x0a010203);
 	static struct connect_memory memory;
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		memset(&memory, 0, sizeof(memory));
-		struct connect_plan plan = {.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
-		struct flood_reply reply = {.to = client, .to_port = 99, .flags = cases[i].flags, .window = cases[i].window,
-			.sequence = 0xfffffff0, .payload_bytes = cases[i].payload_bytes,
+		struct connect_plan plan = {
+			.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
+		struct flood_reply reply = {.to = client,
+			.to_port = 99,
+			.flags = cases[i].flags,
+			.window = cases[i].window,
+			.sequence = 0xfffffff0,
+			.payload_bytes = cases[i].payload_bytes,
 			.acknowledgement = connect_sequence(9, &client, 99) + cases[i].progress};
 		struct connect_answer answer;
 
@@ -173,7 +198,8 @@ static void test_single_segments(void)
 		CHECK_EQ(cases[i].name, answer.finished, cases[i].finished);
 		if (answer.segments[0] != CONNECT_SEND_NONE) {
 			CHECK_EQ(cases[i].name, answer.sequence, reply.acknowledgement);
-			CHECK_EQ(cases[i].name, answer.acknowledgement, reply.sequence + cases[i].acknowledged);
+			CHECK_EQ(cases[i].name, answer.acknowledgement,
+				reply.sequence + cases[i].acknowledged);
 		}
 	}
 }
@@ -188,20 +214,27 @@ static void test_openings(void)
 		enum connect_event events[3];
 		enum connect_segment segments[3];
 	} cases[] = {
-		{"probe, window, window again", CONNECT_COMPLETE, {0, 1, 1}, {CONNECT_PROBED, CONNECT_OPENED, CONNECT_NOTHING},
+		{"probe, window, window again", CONNECT_COMPLETE, {0, 1, 1},
+			{CONNECT_PROBED, CONNECT_OPENED, CONNECT_NOTHING},
 			{CONNECT_SEND_ACK, CONNECT_SEND_REQUEST, CONNECT_SEND_NONE}},
-		{"window, probe, probe", CONNECT_COMPLETE, {1, 0, 0}, {CONNECT_OPENED, CONNECT_PROBED, CONNECT_PROBED},
+		{"window, probe, probe", CONNECT_COMPLETE, {1, 0, 0},
+			{CONNECT_OPENED, CONNECT_PROBED, CONNECT_PROBED},
 			{CONNECT_SEND_REQUEST, CONNECT_SEND_ACK, CONNECT_SEND_ACK}},
-		{"who answers nothing answers no probe", CONNECT_SYN_ONLY, {0, 1, 0}, {CONNECT_PROBED, CONNECT_OPENED, CONNECT_PROBED},
+		{"who answers nothing answers no probe", CONNECT_SYN_ONLY, {0, 1, 0},
+			{CONNECT_PROBED, CONNECT_OPENED, CONNECT_PROBED},
 			{CONNECT_SEND_NONE, CONNECT_SEND_NONE, CONNECT_SEND_NONE}},
 	};
 	struct address client = address_from_v4(0x0a010203);
 	static struct connect_memory memory;
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct connect_plan plan = {.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
-		struct flood_reply reply = {.to = client, .to_port = 99, .flags = FLOOD_REPLY_SYN | FLOOD_REPLY_ACK,
-			.sequence = 0xffffffff, .acknowledgement = connect_sequence(9, &client, 99) + 1};
+		struct connect_plan plan = {
+			.behaviour = cases[i].behaviour, .seed = 9, .request_bytes = REQUEST};
+		struct flood_reply reply = {.to = client,
+			.to_port = 99,
+			.flags = FLOOD_REPLY_SYN | FLOOD_REPLY_ACK,
+			.sequence = 0xffffffff,
+			.acknowledgement = connect_sequence(9, &client, 99) + 1};
 		struct connect_answer answer;
 
 		connect_answer_find(&plan, &memory, &reply, &answer);
@@ -243,7 +276,8 @@ static void test_responder_silence(void)
 
 		flood_template_build(&template, cases[i].kind, &target, 32);
 		flood_frame_write(&template, &client, 1234, 0x1122334455667788, frame);
-		CHECK_EQ(cases[i].name, responder_frame_answer(frame, template.frame_bytes - cases[i].cut), cases[i].answers);
+		CHECK_EQ(cases[i].name, responder_frame_answer(frame, template.frame_bytes - cases[i].cut),
+			cases[i].answers);
 	}
 }
 
@@ -294,7 +328,9 @@ static void test_names(void)
 	for (unsigned i = 0; i < CONNECT_BEHAVIOURS; i++) {
 		enum connect_behaviour parsed = CONNECT_BEHAVIOURS;
 
-		CHECK_EQ("a name is read back", connect_behaviour_parse(connect_behaviour_name((enum connect_behaviour)i), &parsed), 0);
+		CHECK_EQ("a name is read back",
+			connect_behaviour_parse(connect_behaviour_name((enum connect_behaviour)i), &parsed),
+			0);
 		CHECK_EQ("as what it was", (unsigned)parsed, i);
 	}
 	enum connect_behaviour untouched = CONNECT_HALF;

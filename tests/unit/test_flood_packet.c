@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of bench/flood_packet.h against the dataplane's own parser, which knows nothing of templates: every frame that the
- * generator makes is well formed, with right checksums, and says what it was asked to say.
+/* Tests of bench/flood_packet.h against the dataplane's own parser, which knows nothing of templates: every
+ * frame that the generator makes is well formed, with right checksums, and says what it was asked to say.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 
 static struct flood_target target_of(const char *address)
 {
-	struct flood_target target = {.port = 30303, .source_mac = {2, 0, 0, 0, 0, 1}, .mac = {2, 0, 0, 0, 0, 2}};
+	struct flood_target target = {
+		.port = 30303, .source_mac = {2, 0, 0, 0, 0, 1}, .mac = {2, 0, 0, 0, 0, 2}};
 
 	CHECK_EQ(address, address_parse(address, &target.address), 0);
 	return target;
@@ -28,22 +29,32 @@ static void test_frames(void)
 		uint8_t flags, packet_kind;
 		uint16_t frame_bytes, mss;
 	} cases[] = {
-		{"a SYN with options", FLOOD_SYN, "198.18.0.2", "10.1.2.3", 0, TCP_FLAG_SYN, PACKET_KIND_TCP, 74, 1460},
-		{"a SYN without options", FLOOD_SYN_BARE, "198.18.0.2", "223.255.255.254", 0, TCP_FLAG_SYN, PACKET_KIND_TCP, 54, 0},
+		{"a SYN with options", FLOOD_SYN, "198.18.0.2", "10.1.2.3", 0, TCP_FLAG_SYN, PACKET_KIND_TCP,
+			74, 1460},
+		{"a SYN without options", FLOOD_SYN_BARE, "198.18.0.2", "223.255.255.254", 0, TCP_FLAG_SYN,
+			PACKET_KIND_TCP, 54, 0},
 		{"an ACK", FLOOD_ACK, "198.18.0.2", "1.0.0.0", 0, TCP_FLAG_ACK, PACKET_KIND_TCP, 54, 0},
 		{"a RST", FLOOD_RST, "198.18.0.2", "10.1.2.3", 0, TCP_FLAG_RST, PACKET_KIND_TCP, 54, 0},
-		{"data", FLOOD_DATA, "198.18.0.2", "10.1.2.3", 10, TCP_FLAG_PSH | TCP_FLAG_ACK, PACKET_KIND_TCP, 64, 0},
-		{"a full segment", FLOOD_DATA, "198.18.0.2", "10.1.2.3", 1460, TCP_FLAG_PSH | TCP_FLAG_ACK, PACKET_KIND_TCP, 1514, 0},
-		{"a FIN", FLOOD_FIN, "198.18.0.2", "10.1.2.3", 0, TCP_FLAG_FIN | TCP_FLAG_ACK, PACKET_KIND_TCP, 54, 0},
+		{"data", FLOOD_DATA, "198.18.0.2", "10.1.2.3", 10, TCP_FLAG_PSH | TCP_FLAG_ACK,
+			PACKET_KIND_TCP, 64, 0},
+		{"a full segment", FLOOD_DATA, "198.18.0.2", "10.1.2.3", 1460, TCP_FLAG_PSH | TCP_FLAG_ACK,
+			PACKET_KIND_TCP, 1514, 0},
+		{"a FIN", FLOOD_FIN, "198.18.0.2", "10.1.2.3", 0, TCP_FLAG_FIN | TCP_FLAG_ACK,
+			PACKET_KIND_TCP, 54, 0},
 		{"a QUIC Initial", FLOOD_QUIC, "198.18.0.2", "10.1.2.3", 0, 0, PACKET_KIND_UDP, 1242, 0},
-		{"an IPv6 QUIC Initial of version 2", FLOOD_QUIC_V2, "fd18::2", "fd00::1", 0, 0, PACKET_KIND_UDP, 1262, 0},
+		{"an IPv6 QUIC Initial of version 2", FLOOD_QUIC_V2, "fd18::2", "fd00::1", 0, 0,
+			PACKET_KIND_UDP, 1262, 0},
 		{"an IPv6 RST", FLOOD_RST, "fd18::2", "fd00::1", 0, TCP_FLAG_RST, PACKET_KIND_TCP, 74, 0},
-		{"IPv6 data of odd length", FLOOD_DATA, "fd18::2", "fd00::1", 7, TCP_FLAG_PSH | TCP_FLAG_ACK, PACKET_KIND_TCP, 81, 0},
+		{"IPv6 data of odd length", FLOOD_DATA, "fd18::2", "fd00::1", 7, TCP_FLAG_PSH | TCP_FLAG_ACK,
+			PACKET_KIND_TCP, 81, 0},
 		{"a datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", 64, 0, PACKET_KIND_UDP, 106, 0},
-		{"a datagram of odd length", FLOOD_UDP, "198.18.0.2", "10.1.2.3", 7, 0, PACKET_KIND_UDP, 49, 0},
+		{"a datagram of odd length", FLOOD_UDP, "198.18.0.2", "10.1.2.3", 7, 0, PACKET_KIND_UDP, 49,
+			0},
 		{"an empty datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", 0, 0, PACKET_KIND_UDP, 42, 0},
-		{"the longest datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", FLOOD_PAYLOAD_MAX, 0, PACKET_KIND_UDP, 1502, 0},
-		{"an IPv6 SYN with options", FLOOD_SYN, "fd18::2", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 0, TCP_FLAG_SYN, PACKET_KIND_TCP, 94, 1460},
+		{"the longest datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", FLOOD_PAYLOAD_MAX, 0,
+			PACKET_KIND_UDP, 1502, 0},
+		{"an IPv6 SYN with options", FLOOD_SYN, "fd18::2", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			0, TCP_FLAG_SYN, PACKET_KIND_TCP, 94, 1460},
 		{"an IPv6 ACK", FLOOD_ACK, "fd18::2", "fd00::1", 0, TCP_FLAG_ACK, PACKET_KIND_TCP, 74, 0},
 		{"an IPv6 datagram", FLOOD_UDP, "fd18::2", "fd00::1", 64, 0, PACKET_KIND_UDP, 126, 0},
 	};
@@ -131,7 +142,8 @@ static void test_initials(void)
 		flood_frame_write(&template, &source, 4321, 1, frame);
 		flood_frame_write(&template, &source, 4321, 2, other);
 		CHECK_EQ(cases[i].name, quic[0] & 0xf0, cases[i].flags);
-		CHECK_EQ(cases[i].name, (uint32_t)quic[1] << 24 | quic[2] << 16 | quic[3] << 8 | quic[4], cases[i].version);
+		CHECK_EQ(cases[i].name, (uint32_t)quic[1] << 24 | quic[2] << 16 | quic[3] << 8 | quic[4],
+			cases[i].version);
 		CHECK_EQ(cases[i].name, quic[5], 8);
 		CHECK_EQ(cases[i].name, quic[14], 8);
 		CHECK_EQ(cases[i].name, quic[23], 0); /* no token */
@@ -165,10 +177,12 @@ static void test_many_checksums(void)
 			for (unsigned k = 1; k < 8; k++)
 				source.bytes[k] = (uint8_t)(random >> k);
 		}
-		/* no class D or E, loopback or own address: the parser refuses such sources for their own sake */
+		/* no class D or E, loopback or own address: the parser refuses such sources for their own
+		 * sake */
 		if (template->v4 && (source.bytes[12] >= 224 || source.bytes[12] == 127))
 			source.bytes[12] = 10;
-		flood_frame_write(template, &source, (uint16_t)(1 + random % 65535), traffic_random_next(&state), frame);
+		flood_frame_write(template, &source, (uint16_t)(1 + random % 65535),
+			traffic_random_next(&state), frame);
 		wrong += packet_parse(frame, template->frame_bytes, NULL, 0, template->frame_bytes,
 				 PACKET_CHECK_IP | PACKET_CHECK_TRANSPORT, &packet) != REASON_COUNT;
 	}
@@ -180,7 +194,8 @@ static void test_names(void)
 	for (unsigned kind = 0; kind < FLOOD_KINDS; kind++) {
 		enum flood_kind parsed = FLOOD_KINDS;
 
-		CHECK_EQ("a name is read back", flood_kind_parse(flood_kind_name((enum flood_kind)kind), &parsed), 0);
+		CHECK_EQ("a name is read back",
+			flood_kind_parse(flood_kind_name((enum flood_kind)kind), &parsed), 0);
 		CHECK_EQ("as what it was", (unsigned)parsed, kind);
 	}
 	enum flood_kind untouched = FLOOD_UDP;

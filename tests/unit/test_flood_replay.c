@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of bench/flood_replay.h on captures written here: times and their scale, what is skipped, and whom the target guard
- * protects.
+/* Tests of bench/flood_replay.h on captures written here: times and their scale, what is skipped, and whom
+ * the target guard protects.
  */
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -33,12 +33,16 @@ static void capture_write(const char *path, int link, const struct written *fram
 	CHECK_TRUE("the capture can be written", dumper != NULL);
 	for (unsigned i = 0; dumper != NULL && i < n; i++) {
 		struct flood_target target = {.port = 53, .source_mac = {4}, .mac = {6}};
-		struct pcap_pkthdr header = {.ts = {.tv_sec = (long)(1000 + frames[i].at_us / 1000000), .tv_usec = (long)(frames[i].at_us % 1000000)}};
+		struct pcap_pkthdr header = {.ts = {.tv_sec = (long)(1000 + frames[i].at_us / 1000000),
+						     .tv_usec = (long)(frames[i].at_us % 1000000)}};
 		struct address client;
 
-		CHECK_EQ("an address", address_parse(frames[i].to != NULL ? frames[i].to : "198.18.0.1", &target.address), 0);
+		CHECK_EQ("an address",
+			address_parse(frames[i].to != NULL ? frames[i].to : "198.18.0.1", &target.address),
+			0);
 		flood_template_build(&template, FLOOD_UDP, &target, 20 + i);
-		CHECK_EQ("a client", address_parse(address_is_v4(&target.address) ? "10.0.0.1" : "fd00::1", &client), 0);
+		CHECK_EQ("a client",
+			address_parse(address_is_v4(&target.address) ? "10.0.0.1" : "fd00::1", &client), 0);
 		flood_frame_write(&template, &client, 99, 0, frame);
 		if (frames[i].to == NULL)
 			memcpy(frame + 12, "\x08\x06", 2);
@@ -75,16 +79,24 @@ static void test_loading(void)
 		uint32_t kept, skipped;
 		uint64_t at_us[FRAMES_MAX];
 	} cases[] = {
-		{"times as they were", DLT_EN10MB, false, 1, 3, {{"198.18.0.1", 5, 0}, {"fd18::1", 1000007, 0}, {"10.1.1.1", 1000007, 0}}, 0, 3, 0,
+		{"times as they were", DLT_EN10MB, false, 1, 3,
+			{{"198.18.0.1", 5, 0}, {"fd18::1", 1000007, 0}, {"10.1.1.1", 1000007, 0}}, 0, 3, 0,
 			{0, 1000002, 1000002}},
-		{"twice as fast", DLT_EN10MB, false, 2, 2, {{"198.18.0.1", 0, 0}, {"198.18.0.1", 3000, 0}}, 0, 2, 0, {0, 1500}},
-		{"ten times slower", DLT_EN10MB, false, 0.1, 2, {{"198.18.0.1", 0, 0}, {"198.18.0.1", 3000, 0}}, 0, 2, 0, {0, 30000}},
-		{"time does not run backwards", DLT_EN10MB, false, 1, 3, {{"198.18.0.1", 100, 0}, {"198.18.0.1", 50, 0}, {"198.18.0.1", 120, 0}},
-			0, 3, 0, {0, 0, 20}},
-		{"no IP, and cut short", DLT_EN10MB, false, 1, 3, {{NULL, 0, 0}, {"198.18.0.1", 9, 1}, {"198.18.0.1", 20, 0}}, 0, 1, 2, {0}},
-		{"a public destination", DLT_EN10MB, false, 1, 2, {{"198.18.0.1", 0, 0}, {"8.8.8.8", 1, 0}}, -EPERM, 0, 0, {0}},
-		{"a public IPv6 destination", DLT_EN10MB, false, 1, 1, {{"2606:4700::1", 0, 0}}, -EPERM, 0, 0, {0}},
-		{"a public destination that is owned", DLT_EN10MB, true, 1, 1, {{"8.8.8.8", 1, 0}}, 0, 1, 0, {0}},
+		{"twice as fast", DLT_EN10MB, false, 2, 2, {{"198.18.0.1", 0, 0}, {"198.18.0.1", 3000, 0}}, 0,
+			2, 0, {0, 1500}},
+		{"ten times slower", DLT_EN10MB, false, 0.1, 2,
+			{{"198.18.0.1", 0, 0}, {"198.18.0.1", 3000, 0}}, 0, 2, 0, {0, 30000}},
+		{"time does not run backwards", DLT_EN10MB, false, 1, 3,
+			{{"198.18.0.1", 100, 0}, {"198.18.0.1", 50, 0}, {"198.18.0.1", 120, 0}}, 0, 3, 0,
+			{0, 0, 20}},
+		{"no IP, and cut short", DLT_EN10MB, false, 1, 3,
+			{{NULL, 0, 0}, {"198.18.0.1", 9, 1}, {"198.18.0.1", 20, 0}}, 0, 1, 2, {0}},
+		{"a public destination", DLT_EN10MB, false, 1, 2, {{"198.18.0.1", 0, 0}, {"8.8.8.8", 1, 0}},
+			-EPERM, 0, 0, {0}},
+		{"a public IPv6 destination", DLT_EN10MB, false, 1, 1, {{"2606:4700::1", 0, 0}}, -EPERM, 0, 0,
+			{0}},
+		{"a public destination that is owned", DLT_EN10MB, true, 1, 1, {{"8.8.8.8", 1, 0}}, 0, 1, 0,
+			{0}},
 		{"nothing", DLT_EN10MB, false, 1, 0, {{NULL, 0, 0}}, -EINVAL, 0, 0, {0}},
 		{"nothing that is IP", DLT_EN10MB, false, 1, 1, {{NULL, 0, 0}}, -EINVAL, 0, 0, {0}},
 		{"not Ethernet", DLT_RAW, false, 1, 1, {{"198.18.0.1", 0, 0}}, -EINVAL, 0, 0, {0}},
@@ -96,7 +108,9 @@ static void test_loading(void)
 
 		path_make(path);
 		capture_write(path, cases[i].link, cases[i].frames, cases[i].n);
-		CHECK_EQ(cases[i].name, flood_replay_load(path, cases[i].scale, cases[i].owned, source_mac, mac, &replay, why, sizeof(why)),
+		CHECK_EQ(cases[i].name,
+			flood_replay_load(path, cases[i].scale, cases[i].owned, source_mac, mac, &replay, why,
+				sizeof(why)),
 			cases[i].rc);
 		CHECK_EQ(cases[i].name, replay.n, cases[i].kept);
 		CHECK_EQ(cases[i].name, replay.skipped, cases[i].skipped);
@@ -104,7 +118,8 @@ static void test_loading(void)
 		for (uint32_t k = 0; k < replay.n; k++) {
 			CHECK_EQ(cases[i].name, replay.frames[k].at_ns, cases[i].at_us[k] * 1000);
 			CHECK_TRUE(cases[i].name, memcmp(flood_replay_bytes(&replay, k), mac, 6) == 0);
-			CHECK_TRUE(cases[i].name, memcmp(flood_replay_bytes(&replay, k) + 6, source_mac, 6) == 0);
+			CHECK_TRUE(cases[i].name,
+				memcmp(flood_replay_bytes(&replay, k) + 6, source_mac, 6) == 0);
 		}
 		flood_replay_done(&replay);
 		unlink(path);
@@ -128,7 +143,9 @@ static void test_missing(void)
 	struct flood_replay replay = {0};
 	char why[256] = "";
 
-	CHECK_EQ("no file", flood_replay_load("/nonexistent.pcap", 1, false, source_mac, mac, &replay, why, sizeof(why)), -EINVAL);
+	CHECK_EQ("no file",
+		flood_replay_load("/nonexistent.pcap", 1, false, source_mac, mac, &replay, why, sizeof(why)),
+		-EINVAL);
 	CHECK_TRUE("says why", why[0] != '\0');
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of bench/traffic_model.h: every draw lies inside its sources, distributions are what they are called, the same
- * seed draws the same.
+/* Tests of bench/traffic_model.h: every draw lies inside its sources, distributions are what they are called,
+ * the same seed draws the same.
  */
 #include <errno.h>
 #include <math.h>
@@ -23,9 +23,11 @@ static void prefixes_add(struct prefix *prefixes, size_t *n, const char *texts)
 	}
 }
 
-static struct traffic_model *model_of(const char *name, enum traffic_kind kind, const char *sources, const char *excluded, uint32_t population)
+static struct traffic_model *model_of(const char *name, enum traffic_kind kind, const char *sources,
+	const char *excluded, uint32_t population)
 {
-	struct traffic_config config = {.kind = kind, .population = population, .exponent = 1, .v6_share = 0.25, .seed = 7};
+	struct traffic_config config = {
+		.kind = kind, .population = population, .exponent = 1, .v6_share = 0.25, .seed = 7};
 	struct traffic_model *model = NULL;
 	const char *why;
 
@@ -64,19 +66,22 @@ static void test_containment(void)
 		{"overlapping holes", TRAFFIC_SPOOF, "10.0.0.0/24", "10.0.0.0/25 10.0.0.0/26 10.0.0.128/26"},
 		{"a hole in IPv6", TRAFFIC_SPOOF, "fd00::/8", "fd00::/9 fd80::/10"},
 		{"dense subnets stay beside the hole", TRAFFIC_FEW_SUBNETS, "10.0.0.0/22", "10.0.1.128/25"},
-		{"dense subnets of a source smaller than a subnet", TRAFFIC_FEW_SUBNETS, "10.0.0.0/28", "10.0.0.8/30"},
+		{"dense subnets of a source smaller than a subnet", TRAFFIC_FEW_SUBNETS, "10.0.0.0/28",
+			"10.0.0.8/30"},
 		{"zipf", TRAFFIC_ZIPF, "10.0.0.0/8 fd00::/8", "10.0.0.0/9"},
 		{"botnet", TRAFFIC_BOTNET, "10.0.0.0/8 fd00::/8", "10.0.0.0/9"},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct traffic_model *model = model_of(cases[i].name, cases[i].kind, cases[i].sources, cases[i].excluded, 100);
+		struct traffic_model *model =
+			model_of(cases[i].name, cases[i].kind, cases[i].sources, cases[i].excluded, 100);
 		unsigned outside = 0;
 
 		for (unsigned k = 0; model != NULL && k < DRAWS / 10; k++) {
 			struct address address = traffic_model_next(model);
 
-			outside += !any_contains(cases[i].sources, &address) || any_contains(cases[i].excluded, &address);
+			outside += !any_contains(cases[i].sources, &address) ||
+				   any_contains(cases[i].excluded, &address);
 		}
 		CHECK_EQ(cases[i].name, outside, 0);
 		traffic_model_destroy(model);
@@ -177,7 +182,8 @@ static void test_refusals(void)
 	} cases[] = {
 		{"no sources", "", "", TRAFFIC_SPOOF, 1, 1, 0},
 		{"all sources excluded", "10.0.0.0/8", "10.0.0.0/8", TRAFFIC_SPOOF, 1, 1, 0},
-		{"all sources excluded in two halves", "10.0.0.0/8", "10.0.0.0/9 10.128.0.0/9", TRAFFIC_SPOOF, 1, 1, 0},
+		{"all sources excluded in two halves", "10.0.0.0/8", "10.0.0.0/9 10.128.0.0/9", TRAFFIC_SPOOF,
+			1, 1, 0},
 		{"no population", "10.0.0.0/8", "", TRAFFIC_BOTNET, 0, 1, 0},
 		{"too many subnets", "10.0.0.0/8", "", TRAFFIC_FEW_SUBNETS, TRAFFIC_SUBNETS_MAX + 1, 1, 0},
 		{"an exponent of 0", "10.0.0.0/8", "", TRAFFIC_ZIPF, 10, 0, 0},
@@ -194,8 +200,10 @@ static void test_refusals(void)
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct traffic_config config = {.kind = cases[i].kind, .population = cases[i].population,
-			.exponent = cases[i].exponent, .v6_share = cases[i].v6_share};
+		struct traffic_config config = {.kind = cases[i].kind,
+			.population = cases[i].population,
+			.exponent = cases[i].exponent,
+			.v6_share = cases[i].v6_share};
 		struct traffic_model *model = NULL;
 		const char *why = NULL;
 
@@ -217,7 +225,8 @@ static struct traffic_model *model_create(const char *name, struct traffic_confi
 	return model;
 }
 
-/* Rates that differ as they should: the spread of ln(rate), seen through the counts of 100 draws an address on average. */
+/* Rates that differ as they should: the spread of ln(rate), seen through the counts of 100 draws an address
+ * on average. */
 static void test_botnet(void)
 {
 	static const struct {
@@ -231,7 +240,10 @@ static void test_botnet(void)
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct traffic_model *model = model_create(cases[i].name,
-			(struct traffic_config){.kind = TRAFFIC_BOTNET, .population = 200, .exponent = cases[i].exponent, .seed = 3},
+			(struct traffic_config){.kind = TRAFFIC_BOTNET,
+				.population = 200,
+				.exponent = cases[i].exponent,
+				.seed = 3},
 			"10.0.0.0/8");
 		struct address seen[200];
 		double counts[200] = {0}, sum = 0, squares = 0;
@@ -282,7 +294,9 @@ static void test_cycles(void)
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct traffic_model *model = model_create(cases[i].name,
-			(struct traffic_config){.kind = cases[i].kind, .worker = cases[i].worker, .n_workers = cases[i].n_workers},
+			(struct traffic_config){.kind = cases[i].kind,
+				.worker = cases[i].worker,
+				.n_workers = cases[i].n_workers},
 			cases[i].sources);
 
 		for (unsigned k = 0; k < 4; k++) {
@@ -313,7 +327,8 @@ static void test_turns(void)
 	traffic_model_destroy(model);
 
 	model = model_create("reconnect",
-		(struct traffic_config){.kind = TRAFFIC_RECONNECT, .population = 1000, .run = 4, .seed = 4}, "10.0.0.0/8");
+		(struct traffic_config){.kind = TRAFFIC_RECONNECT, .population = 1000, .run = 4, .seed = 4},
+		"10.0.0.0/8");
 	unsigned same = 0;
 	for (unsigned i = 0; i < 25; i++) {
 		struct address run = traffic_model_next(model);
@@ -327,7 +342,8 @@ static void test_turns(void)
 	CHECK_EQ("runs of four", same, 75);
 	traffic_model_destroy(model);
 
-	model = model_create("victim", (struct traffic_config){.kind = TRAFFIC_VICTIM}, "192.0.2.7 2001:db8::7");
+	model = model_create(
+		"victim", (struct traffic_config){.kind = TRAFFIC_VICTIM}, "192.0.2.7 2001:db8::7");
 	unsigned v4 = 0, others = 0;
 	for (unsigned i = 0; i < 10; i++) {
 		struct address address = traffic_model_next(model);
@@ -348,7 +364,9 @@ static uint64_t hash_of_last_byte(const struct address *address)
 static void test_collisions(void)
 {
 	struct traffic_model *model = model_create("collide",
-		(struct traffic_config){.kind = TRAFFIC_COLLIDE, .population = 50, .seed = 4, .hash = hash_of_last_byte}, "10.0.0.0/8");
+		(struct traffic_config){
+			.kind = TRAFFIC_COLLIDE, .population = 50, .seed = 4, .hash = hash_of_last_byte},
+		"10.0.0.0/8");
 	unsigned elsewhere = 0;
 
 	for (unsigned i = 0; i < 1000; i++)
@@ -361,7 +379,8 @@ static void test_collisions(void)
 static void test_rotation(void)
 {
 	struct traffic_model *model = model_create("rotate",
-		(struct traffic_config){.kind = TRAFFIC_ROTATE, .population = 2, .run = 3, .seed = 4}, "10.0.0.0/8");
+		(struct traffic_config){.kind = TRAFFIC_ROTATE, .population = 2, .run = 3, .seed = 4},
+		"10.0.0.0/8");
 	struct address stays = traffic_model_next(model), moves = traffic_model_next(model);
 	unsigned stayed = 0, moved = 0;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of bench/traffic_rotate.h and bench/traffic_alias.h: the index of slots against a plain search under many moves, and
- * draws by weight against their weights.
+/* Tests of bench/traffic_rotate.h and bench/traffic_alias.h: the index of slots against a plain search under
+ * many moves, and draws by weight against their weights.
  */
 #include <string.h>
 
@@ -29,7 +29,8 @@ static void test_index(void)
 		} else {
 			wrong += keeps;
 			/* few different addresses, so that several slots share one now and then */
-			address = address_from_v4(0x0a000000 + (uint32_t)traffic_random_below(&state, 1 << 16));
+			address =
+				address_from_v4(0x0a000000 + (uint32_t)traffic_random_below(&state, 1 << 16));
 			traffic_rotate_move(&rotate, &address);
 			known[turn] = address;
 			used[turn] = true;
@@ -82,7 +83,8 @@ static void test_weights(void)
 			sum += cases[i].weights[k];
 		/* 5 standard deviations of at most sqrt(0.25 / DRAWS) */
 		for (unsigned k = 0; k < cases[i].n; k++)
-			CHECK_NEAR(cases[i].name, counts[k] / (double)DRAWS, cases[i].weights[k] / sum, 0.008);
+			CHECK_NEAR(
+				cases[i].name, counts[k] / (double)DRAWS, cases[i].weights[k] / sum, 0.008);
 		traffic_alias_done(&alias);
 	}
 }

@@ -16,18 +16,22 @@ static void test_schedules(void)
 	} cases[] = {
 		{"constant: nothing at the start", {TRAFFIC_CONSTANT, 1000, 0, 0, 0}, 0, 0},
 		{"constant: half a second", {TRAFFIC_CONSTANT, 1000, 0, 0, 0}, 500000000, 500},
-		{"constant: a slow rate waits for its first", {TRAFFIC_CONSTANT, 0.5, 0, 0, 0}, 1999999999, 0},
+		{"constant: a slow rate waits for its first", {TRAFFIC_CONSTANT, 0.5, 0, 0, 0}, 1999999999,
+			0},
 		{"constant: and then sends", {TRAFFIC_CONSTANT, 0.5, 0, 0, 0}, 2000000000, 1},
 		{"ramp: half the rate over its length", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 4 * s, 2000},
 		{"ramp: an eighth of it at half the way", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 2 * s, 500},
 		{"ramp: constant after it", {TRAFFIC_RAMP, 1000, 4000000000, 0, 0}, 5 * s, 3000},
 		{"on-off: on", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 500000000, 500},
-		{"on-off: off stands still", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 2500000000, 1000},
-		{"on-off: the second turn", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 3500000000, 1500},
+		{"on-off: off stands still", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 2500000000,
+			1000},
+		{"on-off: the second turn", {TRAFFIC_ON_OFF, 1000, 0, 1000000000, 2000000000}, 3500000000,
+			1500},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
-		CHECK_EQ(cases[i].name, traffic_schedule_due(&cases[i].schedule, cases[i].elapsed_ns), cases[i].due);
+		CHECK_EQ(cases[i].name, traffic_schedule_due(&cases[i].schedule, cases[i].elapsed_ns),
+			cases[i].due);
 }
 
 /* Counts in equal spans: for a Poisson process their variance is their mean, whatever the span. */
@@ -44,7 +48,8 @@ static void test_poisson(void)
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		struct traffic_schedule schedule = {.pattern = TRAFFIC_POISSON, .rate_pps = cases[i].rate_pps};
+		struct traffic_schedule schedule = {
+			.pattern = TRAFFIC_POISSON, .rate_pps = cases[i].rate_pps};
 		struct traffic_arrivals arrivals;
 		double mean = cases[i].rate_pps * (double)cases[i].span_ns * 1e-9, squares = 0, sum = 0;
 		uint64_t before = 0;
@@ -59,7 +64,8 @@ static void test_poisson(void)
 			squares += (n - mean) * (n - mean);
 			before = due;
 		}
-		/* 5 standard deviations of a mean of 20,000, and of a variance that is at most (2 + 1 / mean) mean^2 / 20,000 */
+		/* 5 standard deviations of a mean of 20,000, and of a variance that is at most (2 + 1 / mean)
+		 * mean^2 / 20,000 */
 		CHECK_NEAR(cases[i].name, sum / SPANS, mean, 5 * sqrt(mean / SPANS));
 		CHECK_NEAR(cases[i].name, squares / SPANS, mean, 5 * mean * sqrt((2 + 1 / mean) / SPANS));
 	}
