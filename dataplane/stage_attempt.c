@@ -159,12 +159,12 @@ bool stage_reply_allowed(struct stage *stage, const struct moment *moment, const
 	return reply_cap_take(stage->reply_cap, &share, client, moment->now_ns);
 }
 
-/* The cap of a prefix does not hold for a source that has proven itself here: whoever floods in its name spends its
- * budget and its prefix's replies, and it must still get its challenge. */
+/* The cap of a prefix does not hold for a source that has proven itself here, nor for one on the allow list: whoever floods in
+ * its name spends its budget and its prefix's replies, and it must still get its challenge. */
 static enum reason challenge(struct stage *stage, const struct moment *moment, struct work *work,
 	const struct source *source, struct decision *decision)
 {
-	if (source->proven == PROVEN_NO && !stage_reply_allowed(stage, moment, &work->client))
+	if (source->proven == PROVEN_NO && !source->allowed && !stage_reply_allowed(stage, moment, &work->client))
 		return REASON_REPLY_PREFIX_CAP;
 	if (!token_bucket_take(&moment->rules->replies, &stage->replies_tat_ns, moment->now_ns))
 		return REASON_CHALLENGE_BUDGET;

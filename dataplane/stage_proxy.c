@@ -267,14 +267,29 @@ enum reason proxy_dial_from_client(
 	return REASON_PROXY_WAITING;
 }
 
+static unsigned scale_of_node(const struct packet *syn_ack)
+{
+	return syn_ack->tcp_window_scale != PACKET_WINDOW_SCALE_ABSENT ? syn_ack->tcp_window_scale : 0;
+}
+
+/* The scale that the client reads windows with. A cookie outlives the memory of what was promised with it, when the process ends or a
+ * reload gives the service another number: then it is taken to be what the node still says. */
+static unsigned scale_promised(const struct flow *flow, const struct packet *syn_ack)
+{
+	unsigned promised = flow->node_next & 15;
+
+	if (cookie_options_unpack((uint8_t)flow->node_acked).window_scale == COOKIE_SCALE_NONE)
+		return 0;
+	return promised != COOKIE_SCALE_NONE ? promised : scale_of_node(syn_ack);
+}
+
 /* How windows and SACK blocks must change because of what was promised and what the node now says. */
 static void translation_agree(struct flow *flow, const struct packet *syn_ack)
 {
 	struct cookie_options agreed = cookie_options_unpack((uint8_t)flow->node_acked);
 	bool scaled = agreed.window_scale != COOKIE_SCALE_NONE;
-	int promised = scaled ? (int)(flow->node_next & 15) : 0;
 	bool node_scales = syn_ack->tcp_window_scale != PACKET_WINDOW_SCALE_ABSENT;
-	int shift = (node_scales ? syn_ack->tcp_window_scale : 0) - promised;
+	int shift = (int)scale_of_node(syn_ack) - (int)scale_promised(flow, syn_ack);
 
 	flow->shift_is_down = shift < 0;
 	flow->window_shift = (uint16_t)(shift < 0 ? -shift : shift);
@@ -298,13 +313,11 @@ static void refusals_learn(struct stage *stage, const struct moment *moment, con
 
 /* The window of a SYN-ACK, which is never scaled, as the client reads a later segment's. Not 0 if it is not: the client would wait
  * for an update that nobody sends. */
-static uint16_t opening_window(const struct packet *syn_ack, const struct cookie_options *agreed, unsigned promised)
+static uint16_t opening_window(const struct packet *syn_ack, unsigned promised)
 {
 	unsigned window = syn_ack->tcp_window;
 
-	if (agreed->window_scale == COOKIE_SCALE_NONE || window == 0)
-		return (uint16_t)window;
-	return (uint16_t)(window >> promised != 0 ? window >> promised : 1);
+	return (uint16_t)(window >> promised == 0 && window != 0 ? 1 : window >> promised);
 }
 
 /* The frame becomes the client's window update; the node gets its ACK; and a segment one before the window makes the client answer at
@@ -312,13 +325,12 @@ static uint16_t opening_window(const struct packet *syn_ack, const struct cookie
 static void proxy_open(
 	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *syn_ack, struct decision *decision)
 {
-	struct cookie_options agreed = cookie_options_unpack((uint8_t)flow->node_acked);
 	uint32_t cookie = flow->handshake_us, window = flow->node_acked >> 8 & UINT16_MAX;
 	struct reply_segment open = {
 		.sequence = cookie + 1,
 		.acknowledgement = flow->client_next,
 		.flags = TCP_FLAG_ACK,
-		.window = opening_window(syn_ack, &agreed, flow->node_next & 15),
+		.window = opening_window(syn_ack, scale_promised(flow, syn_ack)),
 	};
 	struct reply_segment acknowledge = {
 		.sequence = flow->client_next, .acknowledgement = syn_ack->tcp_sequence + 1, .flags = TCP_FLAG_ACK};
@@ -332,7 +344,8 @@ static void proxy_open(
 	flow->node_acked = moment->now_us;
 	flow->rtt_pending = 1;
 	activity_begin(stage, moment, flow);
-	flow->last_ms = moment->now_ms;
+	/* Until now the client's window was closed: nothing of its silence was its own. */
+	flow->last_ms = flow->born_ms = moment->now_ms;
 	flow_set_state(stage, flow, FLOW_STATE_ESTABLISHED);
 	flow_event(stage, moment, flow, EVENT_FLOW_PROVEN, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 	decision->rewrite = REWRITE_SEGMENT;

@@ -230,6 +230,14 @@ static enum reason half_open_from_client(
 	return REASON_FLOW;
 }
 
+/* A segment of the proxied connection that is over. Its first ones carry a cookie that is still good, and those that cross with the
+ * node's RST must not open another connection, whose end would be held against the client. */
+static bool is_of_ended(const struct flow *flow, const struct packet *packet)
+{
+	return (flow->flags & FLOW_FLAG_TRANSLATED) && flow->node_next - acknowledged(flow, packet) <= EARLY_BYTES_MAX &&
+	       flow->client_next - packet->tcp_sequence <= WINDOW_TRUSTED_BYTES;
+}
+
 /* The last ACKs, resent FINs and RSTs of a connection that is over; the node ignores or answers them. One
  * that never was proven has none: it would forward whatever a spoofer sends. */
 static enum reason closed_from_client(
@@ -250,7 +258,7 @@ static enum reason closed_from_client(
 		return proven && exact ? REASON_FLOW : stage_challenge_answer(stage, moment, work);
 	}
 	/* A new connection of the same ports, whose SYN was challenged. */
-	reason = proxy_answer(stage, moment, work, decision);
+	reason = is_of_ended(flow, packet) ? REASON_COUNT : proxy_answer(stage, moment, work, decision);
 	if (reason != REASON_COUNT)
 		return reason;
 	return proven && acknowledgement_plausible(flow, acknowledged(flow, packet)) ? REASON_FLOW
@@ -381,7 +389,7 @@ static enum reason tcp_outside(
 	case FLOW_STATE_CUT:
 		if (is_attempt(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
-		reason = proxy_answer(stage, moment, work, decision);
+		reason = is_of_ended(flow, packet) ? REASON_COUNT : proxy_answer(stage, moment, work, decision);
 		return reason != REASON_COUNT ? reason : REASON_FLOW_CUT;
 	case FLOW_STATE_OUT_SYN_SENT:
 		return dialled_from_client(stage, moment, work);

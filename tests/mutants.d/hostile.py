@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Protections that a second hostile review added, of the SYN proxy and of admission; see tests/mutants.py."""
+TCP, PROXY, ATTEMPT, TEST = "dataplane/stage_tcp.c", "dataplane/stage_proxy.c", "dataplane/stage_attempt.c", "test_stage_hostile"
+MUTANTS = [
+    ("cookies of connections that are over", TCP,
+     "reason = is_of_ended(flow, packet) ? REASON_COUNT : proxy_answer(stage, moment, work, decision); if (reason",
+     "reason = proxy_answer(stage, moment, work, decision); if (reason", TEST),
+    ("cookies of new connections", TCP, "return (flow->flags & FLOW_FLAG_TRANSLATED) &&", "return true ||", TEST),
+    ("promises that nobody remembers", PROXY, "promised != COOKIE_SCALE_NONE ? promised :", "true ? promised :", TEST),
+    ("the beginning of a client's silence", PROXY, "flow->last_ms = flow->born_ms = moment->now_ms;", "flow->last_ms = moment->now_ms;", TEST),
+    ("the beginning of a client's silence behind a slow node", "dataplane/stage_flow.c",
+     "flow->born_ms = moment->now_ms;\n	flow->node_acked = flow->node_next;", "flow->node_acked = flow->node_next;", TEST),
+    ("challenges of allowed sources", ATTEMPT, "source->proven == PROVEN_NO && !source->allowed &&", "source->proven == PROVEN_NO &&", TEST),
+]
