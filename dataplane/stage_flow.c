@@ -139,6 +139,8 @@ void flow_prove(struct stage *stage, const struct moment *moment, struct flow *f
 	if (flow->flags & FLOW_FLAG_PROVEN)
 		return;
 	flow->handshake_us = rtt_us;
+	/* A node that answered the third SYN took its time, not the client's. */
+	flow->born_ms = moment->now_ms;
 	flow->node_acked = flow->node_next;
 	flow->tally = 0;
 	flow_take_place(stage, moment, flow, fingerprint);
