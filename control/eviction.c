@@ -58,7 +58,7 @@ struct selection {
 	const struct eviction_candidate *candidates;
 	uint32_t n;
 	bool *gone;
-	uint32_t *items; /* scratch of the stage of groups */
+	uint32_t *items; /* scratch of a stage */
 	uint32_t outbound;
 	uint32_t served_by[EVICTION_SUBNETS], members[EVICTION_COMMITTEES];
 	uint32_t densest; /* subnet; EVICTION_SUBNETS: none */
@@ -140,8 +140,6 @@ static bool concerns(const struct selection *selection, const struct eviction_ca
 		return selection->now_ms - useful_since_ms(candidate) >= selection->policy->idle_ms;
 	case EVICTION_STAGE_NO_SUBNET:
 		return subnets_of(candidate) == 0;
-	case EVICTION_STAGE_DENSE:
-		return serves(candidate, selection->densest);
 	case EVICTION_STAGE_SERVED:
 		return candidate->served;
 	default:
@@ -221,60 +219,114 @@ static void densest_find(struct selection *selection)
 			selection->densest = subnet;
 }
 
-static uint32_t choose_by_group(struct selection *selection)
+/** Where victims go, and how many are still wanted. */
+struct harvest {
+	struct eviction_victim *victims;
+	uint32_t found, wanted;
+};
+
+static void evict(
+	struct selection *selection, struct harvest *harvest, uint32_t item, enum eviction_stage stage)
 {
+	selection->gone[item] = true;
+	count(selection, &selection->candidates[item], UINT32_MAX); /* minus one */
+	harvest->victims[harvest->found++] = (struct eviction_victim){item, stage};
+}
+
+struct stage_context {
+	const struct selection *selection;
+	enum eviction_stage stage;
+};
+
+static int compare_for_sort(const void *a, const void *b, void *context)
+{
+	const struct stage_context *sort = context;
+	return compare_in(sort->selection, sort->stage, *(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/** A stage whose order does not change while it runs. Whoever may not go at its turn may not go later either:
+ * peers only ever become more critical. */
+static void run_sorted(struct selection *selection, struct harvest *harvest, enum eviction_stage stage)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < selection->n; i++)
+		if (concerns(selection, &selection->candidates[i], stage) && may_go(selection, i, stage))
+			selection->items[n++] = i;
+	qsort_r(selection->items, n, sizeof(selection->items[0]), compare_for_sort,
+		&(struct stage_context){selection, stage});
+	for (uint32_t i = 0; i < n && harvest->found < harvest->wanted; i++)
+		if (may_go(selection, selection->items[i], stage))
+			evict(selection, harvest, selection->items[i], stage);
+}
+
+/** The densest subnet may be another after each victim. */
+static void run_dense(struct selection *selection, struct harvest *harvest)
+{
+	while (harvest->found < harvest->wanted) {
+		uint32_t chosen = RECORD_NONE;
+		densest_find(selection);
+		for (uint32_t i = 0; i < selection->n; i++)
+			if (serves(&selection->candidates[i], selection->densest) &&
+				may_go(selection, i, EVICTION_STAGE_DENSE) &&
+				(chosen == RECORD_NONE ||
+					compare_in(selection, EVICTION_STAGE_DENSE, i, chosen) < 0))
+				chosen = i;
+		if (chosen == RECORD_NONE)
+			return;
+		evict(selection, harvest, chosen, EVICTION_STAGE_DENSE);
+	}
+}
+
+static int run_groups(struct selection *selection, struct harvest *harvest)
+{
+	struct eviction_field field;
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < selection->n; i++)
 		/* Bitcoin's rule is about those who came to us. */
 		if (selection->candidates[i].inbound && may_go(selection, i, EVICTION_STAGE_GROUP))
 			selection->items[n++] = i;
-	return eviction_group_choose(selection->policy, selection->candidates, selection->items, n);
+	int r = eviction_field_begin(&field, selection->policy, selection->candidates, selection->items, n);
+	while (r == 0 && harvest->found < harvest->wanted) {
+		uint32_t place = eviction_field_choose(&field);
+		if (place == RECORD_NONE)
+			break;
+		uint32_t item = eviction_field_take(&field, place);
+		if (may_go(selection, item, EVICTION_STAGE_GROUP))
+			evict(selection, harvest, item, EVICTION_STAGE_GROUP);
+	}
+	eviction_field_end(&field);
+	return r;
 }
 
-static uint32_t choose(struct selection *selection, enum eviction_stage stage)
+static int run(struct selection *selection, struct harvest *harvest, enum eviction_stage stage)
 {
 	if (stage == EVICTION_STAGE_GROUP)
-		return choose_by_group(selection);
+		return run_groups(selection, harvest);
 	if (stage == EVICTION_STAGE_DENSE)
-		densest_find(selection);
-	uint32_t chosen = RECORD_NONE;
-	for (uint32_t i = 0; i < selection->n; i++)
-		if (concerns(selection, &selection->candidates[i], stage) && may_go(selection, i, stage) &&
-			(chosen == RECORD_NONE || compare_in(selection, stage, i, chosen) < 0))
-			chosen = i;
-	return chosen;
+		run_dense(selection, harvest);
+	else
+		run_sorted(selection, harvest, stage);
+	return 0;
 }
 
 int eviction_select(const struct eviction_policy *policy, const struct eviction_candidate *candidates,
 	uint32_t n, uint32_t wanted, int64_t now_ms, struct eviction_victim *ret_victims, uint32_t *ret_n)
 {
 	struct selection selection = {.policy = policy, .candidates = candidates, .n = n, .now_ms = now_ms};
-	selection.gone = calloc(n + 1, sizeof(*selection.gone));
-	selection.items = malloc((n + 1) * sizeof(*selection.items));
-	if (selection.gone == NULL || selection.items == NULL) {
-		free(selection.gone);
-		free(selection.items);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < n; i++)
+	struct harvest harvest = {.victims = ret_victims, .wanted = wanted};
+	selection.gone = calloc((size_t)n + 1, sizeof(*selection.gone));
+	selection.items = malloc(((size_t)n + 1) * sizeof(*selection.items));
+	int r = selection.gone == NULL || selection.items == NULL ? -ENOMEM : 0;
+	for (uint32_t i = 0; i < n && r == 0; i++)
 		count(&selection, &candidates[i], 1);
-	uint32_t found = 0;
-	for (unsigned stage = 0; stage < EVICTION_STAGE_COUNT && found < wanted; stage++) {
-		if ((policy->stages >> stage & 1) == 0)
-			continue;
-		while (found < wanted) {
-			uint32_t victim = choose(&selection, (enum eviction_stage)stage);
-			if (victim == RECORD_NONE)
-				break;
-			selection.gone[victim] = true;
-			count(&selection, &candidates[victim], UINT32_MAX); /* minus one */
-			ret_victims[found++] = (struct eviction_victim){victim, (enum eviction_stage)stage};
-		}
-	}
+	for (unsigned stage = 0; stage < EVICTION_STAGE_COUNT && harvest.found < wanted && r == 0; stage++)
+		if ((policy->stages >> stage & 1) != 0)
+			r = run(&selection, &harvest, (enum eviction_stage)stage);
 	free(selection.gone);
 	free(selection.items);
-	*ret_n = found;
-	return 0;
+	if (r == 0)
+		*ret_n = harvest.found;
+	return r;
 }
 
 uint32_t eviction_floor_wanted(uint32_t maximum, uint32_t connected, uint32_t per_mille)

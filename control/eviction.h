@@ -108,9 +108,25 @@ bool eviction_for_newcomer(enum eviction_newcomer_rule rule, const struct evicti
 	int64_t now_ms, uint32_t *ret_candidate);
 
 /* eviction_group.c, for eviction.c */
-/** Bitcoin's choice among the `n` candidates whose indices are `items`, which are reordered; RECORD_NONE: all
- * are protected. */
-uint32_t eviction_group_choose(const struct eviction_policy *policy,
+/** The stage of groups: who is left of bitcoin's protections, oldest first. The protections by group,
+ * latency, use and network are drawn once; the older half is anew after each that is taken. */
+struct eviction_field {
+	const struct eviction_candidate *candidates;
+	uint32_t *items;                       /* the caller's; by age */
+	uint32_t *numbers;                     /* of the groups, by place in items */
+	uint32_t *counts, *discouraged_counts; /* members that stand open, by number */
+	bool *gone;
+	uint32_t n, alive, reserved; /* reserved: places of small networks */
+	uint32_t first;              /* places before this one are the older half */
+	uint32_t discouraged;        /* that stand open */
+};
+/** `items` (n indices) is reordered and kept until the end. -ENOMEM: end it all the same. */
+int eviction_field_begin(struct eviction_field *ret_field, const struct eviction_policy *policy,
 	const struct eviction_candidate *candidates, uint32_t *items, uint32_t n);
+void eviction_field_end(struct eviction_field *field);
+/** The place of the next victim: the youngest of the largest group. RECORD_NONE: nobody stands open. */
+uint32_t eviction_field_choose(const struct eviction_field *field);
+/** Take it out, whether it is evicted or became one that may not go. Returns its candidate. */
+uint32_t eviction_field_take(struct eviction_field *field, uint32_t place);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "control/eviction.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "control/record_pool.h"
@@ -128,40 +129,60 @@ static uint32_t protect_networks(struct field *field, uint32_t most)
 	return kept;
 }
 
-/** The youngest of the largest group; of equally large groups that with the youngest member. */
-static uint32_t youngest_of_largest(const struct field *field)
+static void open_place(struct eviction_field *field, uint32_t place, uint32_t change)
 {
-	struct sort_context sort = {field->candidates, has_larger_group_key};
-	qsort_r(field->items, field->n, sizeof(field->items[0]), compare_for_sort, &sort);
-	uint32_t best = RECORD_NONE, best_size = 0;
-	for (uint32_t first = 0, end; first < field->n; first = end) {
-		uint32_t youngest = field->items[first];
-		for (end = first; end < field->n && field->candidates[field->items[end]].group ==
-							    field->candidates[field->items[first]].group;
-			end++)
-			if (is_older(&field->candidates[youngest], &field->candidates[field->items[end]]))
-				youngest = field->items[end];
-		uint32_t size = end - first;
-		if (size > best_size || (size == best_size && is_older(&field->candidates[best],
-								      &field->candidates[youngest]))) {
-			best = youngest;
-			best_size = size;
-		}
+	field->counts[field->numbers[place]] += change;
+	if (field->candidates[field->items[place]].discouraged) {
+		field->discouraged_counts[field->numbers[place]] += change;
+		field->discouraged += change;
 	}
-	return best;
 }
 
-static void keep_discouraged_only(struct field *field)
+/** How many of the oldest are protected: half of the field, less the places of small networks. */
+static uint32_t oldest_protected(const struct eviction_field *field)
 {
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < field->n; i++)
-		if (field->candidates[field->items[i]].discouraged)
-			field->items[n++] = field->items[i];
-	if (n != 0)
-		field->n = n;
+	uint32_t half = (field->alive + field->reserved) / 2;
+	return half > field->reserved ? half - field->reserved : 0;
 }
 
-uint32_t eviction_group_choose(const struct eviction_policy *policy,
+static int compare_by_age(const void *a, const void *b, void *context)
+{
+	const struct eviction_candidate *candidates = context;
+	const struct eviction_candidate *x = &candidates[*(const uint32_t *)a],
+					*y = &candidates[*(const uint32_t *)b];
+	return is_older(x, y) ? -1 : is_older(y, x);
+}
+
+struct numbering {
+	uint64_t group;
+	uint32_t place;
+};
+
+static int compare_numberings(const void *a, const void *b)
+{
+	const struct numbering *x = a, *y = b;
+	return x->group < y->group ? -1 : x->group > y->group;
+}
+
+/** Small numbers for the groups, so that counting their members needs an array and no search. -ENOMEM. */
+static int groups_number(struct eviction_field *field)
+{
+	struct numbering *numberings = malloc(((size_t)field->n + 1) * sizeof(*numberings));
+	if (numberings == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < field->n; i++)
+		numberings[i] = (struct numbering){field->candidates[field->items[i]].group, i};
+	qsort(numberings, field->n, sizeof(*numberings), compare_numberings);
+	uint32_t number = 0;
+	for (uint32_t i = 0; i < field->n; i++) {
+		number += i != 0 && numberings[i].group != numberings[i - 1].group;
+		field->numbers[numberings[i].place] = number;
+	}
+	free(numberings);
+	return 0;
+}
+
+int eviction_field_begin(struct eviction_field *ret_field, const struct eviction_policy *policy,
 	const struct eviction_candidate *candidates, uint32_t *items, uint32_t n)
 {
 	struct field field = {candidates, items, n};
@@ -170,9 +191,58 @@ uint32_t eviction_group_choose(const struct eviction_policy *policy,
 	protect_best(&field, has_newer_tx, policy->protect_tx);
 	(void)protect_suiting(&field, has_newer_block, policy->protect_block_only, is_block_only, 0);
 	protect_best(&field, has_newer_block, policy->protect_block);
-	uint32_t half = field.n / 2;
-	half -= protect_networks(&field, half / 2);
-	protect_best(&field, is_older, half);
-	keep_discouraged_only(&field);
-	return youngest_of_largest(&field);
+	*ret_field = (struct eviction_field){.candidates = candidates, .items = items};
+	ret_field->reserved = protect_networks(&field, field.n / 4);
+	ret_field->n = ret_field->alive = field.n;
+	ret_field->numbers = calloc((size_t)field.n + 1, sizeof(uint32_t));
+	ret_field->counts = calloc((size_t)field.n + 1, sizeof(uint32_t));
+	ret_field->discouraged_counts = calloc((size_t)field.n + 1, sizeof(uint32_t));
+	ret_field->gone = calloc((size_t)field.n + 1, sizeof(bool));
+	if (ret_field->numbers == NULL || ret_field->counts == NULL ||
+		ret_field->discouraged_counts == NULL || ret_field->gone == NULL)
+		return -ENOMEM;
+	qsort_r(items, field.n, sizeof(items[0]), compare_by_age, (void *)candidates);
+	int r = groups_number(ret_field);
+	if (r < 0)
+		return r;
+	ret_field->first = oldest_protected(ret_field);
+	for (uint32_t place = ret_field->first; place < field.n; place++)
+		open_place(ret_field, place, 1);
+	return 0;
+}
+
+void eviction_field_end(struct eviction_field *field)
+{
+	free(field->numbers);
+	free(field->counts);
+	free(field->discouraged_counts);
+	free(field->gone);
+}
+
+uint32_t eviction_field_choose(const struct eviction_field *field)
+{
+	/* Discouraged ones go first, if there are any: then only they count. */
+	const uint32_t *counts = field->discouraged != 0 ? field->discouraged_counts : field->counts;
+	uint32_t best = RECORD_NONE;
+	/* From the youngest: among equally large groups the first one found has the youngest member, and it
+	 * is that. */
+	for (uint32_t place = field->n; place-- > field->first;) {
+		if (field->gone[place] ||
+			(field->discouraged != 0 && !field->candidates[field->items[place]].discouraged))
+			continue;
+		if (best == RECORD_NONE || counts[field->numbers[place]] > counts[field->numbers[best]])
+			best = place;
+	}
+	return best;
+}
+
+uint32_t eviction_field_take(struct eviction_field *field, uint32_t place)
+{
+	field->gone[place] = true;
+	open_place(field, place, UINT32_MAX); /* minus one */
+	field->alive--;
+	/* Half of a smaller field is less: the youngest of the protected ones stands open now. */
+	while (field->first > oldest_protected(field))
+		open_place(field, --field->first, 1);
+	return field->items[place];
 }
