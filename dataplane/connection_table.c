@@ -178,6 +178,21 @@ enum connection_added connection_table_add(struct connection_table *table, uint6
 	return CONNECTION_LOST;
 }
 
+static bool may_move(uint64_t times, uint32_t lifetime_s, uint32_t now_s)
+{
+	if (now_s - seen_s(times) > lifetime_s)
+		return false;
+	return moved_s(times) == 0 || now_s - moved_s(times) >= CONNECTION_MOVE_S;
+}
+
+bool connection_table_may_move(
+	const struct connection_table *table, uint64_t id, uint32_t lifetime_s, uint32_t now_s)
+{
+	const struct connection_entry *entry = entry_find(table, id);
+
+	return entry != NULL && may_move(load(&entry->times), lifetime_s, now_s);
+}
+
 bool connection_table_move(struct connection_table *table, uint64_t id, uint32_t lifetime_s, uint32_t now_s)
 {
 	struct connection_entry *entry = entry_find(table, id);
@@ -186,11 +201,8 @@ bool connection_table_move(struct connection_table *table, uint64_t id, uint32_t
 	if (entry == NULL)
 		return false;
 	times = load(&entry->times);
-	if (now_s - seen_s(times) > lifetime_s)
-		return false;
-	if (moved_s(times) != 0 && now_s - moved_s(times) < CONNECTION_MOVE_S)
-		return false;
-	return swap(&entry->times, &times, times_make(now_s, now_s != 0 ? now_s : 1));
+	return may_move(times, lifetime_s, now_s) &&
+	       swap(&entry->times, &times, times_make(now_s, now_s != 0 ? now_s : 1));
 }
 
 unsigned connection_table_remove(struct connection_table *table, uint64_t id, uint32_t last_s)

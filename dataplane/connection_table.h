@@ -33,8 +33,11 @@ int connection_table_create(uint64_t capacity, const struct hash_key *key, const
 void connection_table_destroy(struct connection_table *table);
 /** id: never 0. now_s: CLOCK_MONOTONIC. */
 enum connection_added connection_table_add(struct connection_table *table, uint64_t id, uint32_t now_s);
-/** Somebody shows this id at a new address: true when it was seen within lifetime_s and has not moved for
- * CONNECTION_MOVE_S, and then it has moved now. Of lcores that ask at once one hears true. */
+/** Was it seen within lifetime_s, and has it not moved for CONNECTION_MOVE_S? Changes nothing. */
+bool connection_table_may_move(
+	const struct connection_table *table, uint64_t id, uint32_t lifetime_s, uint32_t now_s);
+/** Somebody shows this id at a new address: true when it may move, and then it has moved now. Of lcores that
+ * ask at once one hears true. */
 bool connection_table_move(struct connection_table *table, uint64_t id, uint32_t lifetime_s, uint32_t now_s);
 /** Its flow has ended, which was last active at last_s: forgotten, unless another flow of the connection was
  * seen later. Returns how many entries are gone: 0, 1, or 2 where two lcores had added it at once. */

@@ -63,7 +63,9 @@ struct flow {
 	uint16_t flags : 12;  /* enum flow_flag */
 	uint16_t window_shift : 4;
 	uint16_t ban_epoch;   /* of the tables when last looked up */
-	uint32_t client_next; /* highest sequence number after the client's data forwarded to the node */
+	/* Highest sequence number after the client's data forwarded to the node. QUIC: with node_next the first 8 bytes of a
+	 * connection id, see stage_quic.c. */
+	uint32_t client_next;
 	uint32_t node_next;
 	uint32_t client_acked; /* last acknowledgement number the node sent: what it expects next */
 	/* Last acknowledgement number the client sent. Half-open: the SYN's fingerprint in the low 8 bits, above it the bytes

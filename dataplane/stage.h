@@ -8,6 +8,7 @@
 #define WEIR_DATAPLANE_STAGE_H
 
 #include "dataplane/concurrency_table.h"
+#include "dataplane/connection_table.h"
 #include "dataplane/cookie.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/fragment_table.h"
@@ -37,6 +38,7 @@ struct stage_shared {
 	struct proven_table *opened; /* by host identity: exact budget of connections really opened; only
 					proofs charge it */
 	struct concurrency_table *concurrency;
+	struct connection_table *connections; /* ids of nodes that proven QUIC clients showed */
 	/* Two copies, of which lcores read the one that cookie_copy names: see stage_shared_set_cookie_key. */
 	struct cookie_secrets cookie_copies[2];
 	_Atomic uint32_t cookie_copy;
@@ -48,6 +50,7 @@ struct stage_shared {
 
 struct stage_shared_sizes {
 	uint64_t pressure_keys, proven_sources, concurrency_prefixes;
+	uint64_t connection_ids; /* 0: one for every fourth flow that concurrency_prefixes has room for */
 };
 /** keys come from the caller's randomness. -ENOMEM. */
 int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],

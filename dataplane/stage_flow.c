@@ -173,7 +173,8 @@ static bool flow_has_ended(const struct flow *flow)
 static void end_event(struct stage *stage, const struct moment *moment, const struct flow *flow,
 	enum closed_by by, enum closed_how how)
 {
-	if (flow->protocol != 6)
+	/* UDP without proof has no ends that anybody could be told of. */
+	if (flow->protocol != 6 && !(flow->flags & FLOW_FLAG_PROVEN))
 		return;
 	/* Nobody was told that it is proven: whoever ends it, the node had not answered. */
 	if (flow->state == FLOW_STATE_PROXY_DIAL && how != CLOSED_HOW_BACKEND_REFUSED)
@@ -278,6 +279,7 @@ void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flo
 		return;
 	}
 	end_event(stage, moment, flow, CLOSED_BY_WEIR, how);
+	quic_flow_end(stage, moment, flow);
 	flow_release(stage, flow);
 	flow_set_state(stage, flow, FLOW_STATE_CUT);
 	flow->last_ms = moment->now_ms;
@@ -292,8 +294,10 @@ void flow_cut(struct stage *stage, const struct moment *moment, struct flow *flo
 
 void flow_forget(struct stage *stage, const struct moment *moment, struct flow *flow, enum closed_how how)
 {
-	if (!flow_has_ended(flow))
+	if (!flow_has_ended(flow)) {
 		end_event(stage, moment, flow, CLOSED_BY_NONE, how);
+		quic_flow_end(stage, moment, flow);
+	}
 	flow_release(stage, flow);
 	gauges_end(stage, flow);
 	flow_table_remove(stage->flows, flow);

@@ -180,6 +180,19 @@ enum reason stage_udp_inside(struct stage *stage, const struct moment *moment, s
 /** The first datagram of a flow counts too. */
 void udp_client_said(struct flow *flow, const struct packet *packet);
 
+/* stage_quic.c: services that speak QUIC */
+/** A datagram from outside to such a service that belongs to no flow, or to one that was cut. */
+enum reason quic_without_flow(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** In a flow of any UDP service, before flow_touch: does it prove the client? REASON_COUNT: go on, else drop it. */
+enum reason quic_from_client(struct stage *stage, const struct moment *moment, struct work *work);
+/** Likewise, from the node and about to be forwarded: which id does the node choose? work->flow may be NULL. */
+void quic_from_node(struct stage *stage, const struct moment *moment, struct work *work);
+/** A flow of any kind ends: its connection is forgotten, unless it lives in another. */
+void quic_flow_end(struct stage *stage, const struct moment *moment, const struct flow *flow);
+/** A flow of an earlier process is taken over. */
+void quic_flow_recount(struct stage *stage, const struct flow *flow);
+
 /* stage_proxy.c: the SYN proxy up to the moment when the node has answered */
 /** Challenge this SYN with a proxy cookie: `decision` says what to answer. False: this service, or this SYN, is challenged by reset. */
 bool proxy_challenge(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);

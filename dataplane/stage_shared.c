@@ -6,6 +6,17 @@
 
 #include "dataplane/stage_private.h"
 
+/* A connection has one id and one flow. A quarter will do: not every service speaks QUIC, and who is forgotten is known
+ * by his address as long as he keeps it. */
+static uint64_t connection_ids_of(const struct stage_shared_sizes *sizes)
+{
+	uint64_t ids = sizes->connection_ids;
+
+	if (ids == 0)
+		ids = sizes->concurrency_prefixes / IMAGE_LEVEL_COUNT / 4;
+	return ids > CONNECTION_IDS_MIN ? ids : CONNECTION_IDS_MIN;
+}
+
 int stage_shared_create(const struct stage_shared_sizes *sizes, const struct hash_key keys[3],
 	const struct table_memory *memory, struct stage_shared **ret_shared)
 {
@@ -32,6 +43,9 @@ int stage_shared_create(const struct stage_shared_sizes *sizes, const struct has
 	if (error == 0)
 		error = concurrency_table_create(
 			sizes->concurrency_prefixes, &keys[0], memory, &shared->concurrency);
+	if (error == 0)
+		error = connection_table_create(
+			connection_ids_of(sizes), &keys[0], memory, &shared->connections);
 	if (error != 0) {
 		stage_shared_destroy(shared, memory);
 		return error;
@@ -61,6 +75,7 @@ void stage_shared_destroy(struct stage_shared *shared, const struct table_memory
 	proven_table_destroy(shared->proven);
 	proven_table_destroy(shared->opened);
 	concurrency_table_destroy(shared->concurrency);
+	connection_table_destroy(shared->connections);
 	memory->free(memory->context, shared, sizeof(*shared));
 }
 

@@ -158,6 +158,7 @@ static void visit_recount(void *context, struct flow *flow)
 	flow->outside_hop = 0;
 	if (flow->flags & FLOW_FLAG_COUNTED)
 		flow->tally = concurrency_table_add(walk->stage->shared->concurrency, &client);
+	quic_flow_recount(walk->stage, flow);
 }
 
 void stage_recount(struct stage *stage, const struct ruleset *rules)

@@ -68,20 +68,31 @@ void udp_client_said(struct flow *flow, const struct packet *packet)
 	bytes_add(&flow->client_acked, packet->payload_bytes);
 }
 
+static enum reason without_flow(
+	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
+{
+	return moment->rules->services[work->service].quic ? quic_without_flow(stage, moment, work, decision)
+							   : stage_attempt(stage, moment, work, decision);
+}
+
 enum reason stage_udp_outside(
 	struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision)
 {
 	struct flow *flow = work->flow;
+	enum reason reason;
 
 	if (flow == NULL)
 		return work->service == SERVICE_NONE ? REASON_OTHER_SERVICE
-						     : stage_attempt(stage, moment, work, decision);
+						     : without_flow(stage, moment, work, decision);
 	(void)flow_recheck_bans(stage, moment, flow);
 	if (flow->state == FLOW_STATE_CUT) {
 		/* The ban may have ended: then this is an attempt like any other, else row 6 says so. */
 		return work->service == SERVICE_NONE ? REASON_FLOW_CUT
-						     : stage_attempt(stage, moment, work, decision);
+						     : without_flow(stage, moment, work, decision);
 	}
+	reason = quic_from_client(stage, moment, work);
+	if (reason != REASON_COUNT)
+		return reason;
 	if (!allowance_take(moment, flow))
 		return REASON_FLOW_UDP_UNANSWERED;
 	if (flow->state == FLOW_STATE_UDP_NEW && (flow->flags & FLOW_FLAG_OUTBOUND))
@@ -107,6 +118,7 @@ static enum reason unknown_from_node(struct stage *stage, const struct moment *m
 		flow_set_state(stage, flow, FLOW_STATE_UDP_TWO_WAY);
 		if (!answer_is_small(moment, flow, packet))
 			return REASON_UDP_AMPLIFICATION;
+		quic_from_node(stage, moment, work);
 	} else {
 		flow->flags = FLOW_FLAG_OUTBOUND;
 		flow_set_state(stage, flow, FLOW_STATE_UDP_NEW);
@@ -130,6 +142,7 @@ enum reason stage_udp_inside(struct stage *stage, const struct moment *moment, s
 		flow_set_state(stage, flow, FLOW_STATE_UDP_TWO_WAY);
 	if (is_limited(flow, service_of(moment, flow)))
 		flow->tally = 0;
+	quic_from_node(stage, moment, work);
 	flow_touch(stage, moment, work, flow);
 	return REASON_FLOW;
 }

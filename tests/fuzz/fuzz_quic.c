@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Fuzzes quic_parse. The first 2 bytes of the input steer: the length of short headers' ids, and by how much the datagram is
- * longer than what can be read of it, in units of 8 bytes. Any broken promise of quic.h aborts.
+/* Fuzzes quic_parse. The first 2 bytes of the input steer: the length of short headers' ids, and by how much
+ * the datagram is longer than what can be read of it, in units of 8 bytes. Any broken promise of quic.h
+ * aborts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,20 +21,24 @@ enum { STEERING_BYTES = 2 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-static void require_packet(
-	const uint8_t *head, uint32_t head_bytes, const struct quic_packet *packet, const struct quic_packet *first)
+static void require_packet(const uint8_t *head, uint32_t head_bytes, const struct quic_packet *packet,
+	const struct quic_packet *first)
 {
 	REQUIRE(packet->kind < QUIC_KIND_COUNT && packet->offset < head_bytes);
 	REQUIRE(quic_is_long(packet) == ((head[packet->offset] & 0x80) != 0));
-	REQUIRE(packet->destination_offset >= packet->offset && packet->source_offset >= packet->destination_offset);
+	REQUIRE(packet->destination_offset >= packet->offset &&
+		packet->source_offset >= packet->destination_offset);
 	REQUIRE(packet->destination_offset + packet->destination_bytes <= head_bytes);
 	REQUIRE(packet->source_offset + packet->source_bytes <= head_bytes);
-	REQUIRE((packet->kind == QUIC_KIND_NEGOTIATION || packet->kind == QUIC_KIND_SHORT) == (packet->version == 0));
+	REQUIRE((packet->kind == QUIC_KIND_NEGOTIATION || packet->kind == QUIC_KIND_SHORT) ==
+		(packet->version == 0));
 	if (packet->version == QUIC_VERSION_1 || packet->version == QUIC_VERSION_2)
-		REQUIRE(packet->destination_bytes <= QUIC_ID_BYTES_MAX && packet->source_bytes <= QUIC_ID_BYTES_MAX);
+		REQUIRE(packet->destination_bytes <= QUIC_ID_BYTES_MAX &&
+			packet->source_bytes <= QUIC_ID_BYTES_MAX);
 	REQUIRE(packet->kind == QUIC_KIND_INITIAL || packet->token_bytes == 0);
 	REQUIRE(packet->destination_bytes == first->destination_bytes);
-	REQUIRE(memcmp(head + packet->destination_offset, head + first->destination_offset, packet->destination_bytes) == 0);
+	REQUIRE(memcmp(head + packet->destination_offset, head + first->destination_offset,
+			packet->destination_bytes) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

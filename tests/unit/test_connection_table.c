@@ -59,9 +59,13 @@ static void test_moves(void)
 	struct connection_table *table = create(CONNECTION_IDS_MIN);
 
 	CHECK_EQ("it is new", connection_table_add(table, 7, 100), CONNECTION_NEW);
-	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		CHECK_EQ(cases[i].name,
+			connection_table_may_move(table, cases[i].id, LIFETIME_S, cases[i].at_s),
+			cases[i].moves);
 		CHECK_EQ(cases[i].name, connection_table_move(table, cases[i].id, LIFETIME_S, cases[i].at_s),
 			cases[i].moves);
+	}
 	CHECK_EQ("it is still there", connection_table_add(table, 7, 1000), CONNECTION_KNOWN);
 	CHECK_TRUE("seen again, it lives", connection_table_move(table, 7, LIFETIME_S, 1001));
 	CHECK_EQ("being seen", connection_table_add(table, 7, 1002), CONNECTION_KNOWN);

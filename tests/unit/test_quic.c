@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/quic.h: the headers of the sample packets in RFC 9001 and RFC 9369, what coalesces, and each way of being
- * none.
+/* Tests of dataplane/quic.h: the headers of the sample packets in RFC 9001 and RFC 9369, what coalesces, and
+ * each way of being none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,35 +57,46 @@ static void test_samples(void)
 		uint32_t version, token_bytes;
 		uint8_t destination_bytes, source_bytes;
 	} cases[] = {
-		{"RFC 9001 A.2, the client's Initial", "c00000000108" CLIENT_ID "0000449e7b9aec34", 1200, QUIC_KIND_INITIAL,
-			QUIC_VERSION_1, 0, 8, 0},
-		{"RFC 9001 A.3, the server's Initial", "cf000000010008" SERVER_ID "004075c0d95a48", 135, QUIC_KIND_INITIAL,
-			QUIC_VERSION_1, 0, 0, 8},
-		{"RFC 9001 A.4, Retry", "ff000000010008" SERVER_ID "746f6b656e04a265ba2eff4d829058fb3f0f2496ba", 0,
+		{"RFC 9001 A.2, the client's Initial", "c00000000108" CLIENT_ID "0000449e7b9aec34", 1200,
+			QUIC_KIND_INITIAL, QUIC_VERSION_1, 0, 8, 0},
+		{"RFC 9001 A.3, the server's Initial", "cf000000010008" SERVER_ID "004075c0d95a48", 135,
+			QUIC_KIND_INITIAL, QUIC_VERSION_1, 0, 0, 8},
+		{"RFC 9001 A.4, Retry",
+			"ff000000010008" SERVER_ID "746f6b656e04a265ba2eff4d829058fb3f0f2496ba", 0,
 			QUIC_KIND_RETRY, QUIC_VERSION_1, 0, 0, 8},
-		{"RFC 9001 A.5, a short header without id", "4cfe4189655e5cd55c41f69080575d7999c25a5bfb", 0, QUIC_KIND_SHORT, 0, 0,
-			0, 0},
-		{"RFC 9369 A.2, the client's Initial", "d76b3343cf08" CLIENT_ID "0000449ea0c95e82", 1200, QUIC_KIND_INITIAL,
-			QUIC_VERSION_2, 0, 8, 0},
-		{"RFC 9369 A.3, the server's Initial", "dc6b3343cf0008" SERVER_ID "004075d92faaf1", 135, QUIC_KIND_INITIAL,
-			QUIC_VERSION_2, 0, 0, 8},
-		{"RFC 9369 A.4, Retry", "cf6b3343cf0008" SERVER_ID "746f6b656ec8646ce8bfe33952d955543665dcc7b6", 0,
+		{"RFC 9001 A.5, a short header without id", "4cfe4189655e5cd55c41f69080575d7999c25a5bfb", 0,
+			QUIC_KIND_SHORT, 0, 0, 0, 0},
+		{"RFC 9369 A.2, the client's Initial", "d76b3343cf08" CLIENT_ID "0000449ea0c95e82", 1200,
+			QUIC_KIND_INITIAL, QUIC_VERSION_2, 0, 8, 0},
+		{"RFC 9369 A.3, the server's Initial", "dc6b3343cf0008" SERVER_ID "004075d92faaf1", 135,
+			QUIC_KIND_INITIAL, QUIC_VERSION_2, 0, 0, 8},
+		{"RFC 9369 A.4, Retry",
+			"cf6b3343cf0008" SERVER_ID "746f6b656ec8646ce8bfe33952d955543665dcc7b6", 0,
 			QUIC_KIND_RETRY, QUIC_VERSION_2, 0, 0, 8},
-		{"RFC 9369 A.5, a short header without id", "5558b1c60ae7b6b932bc27d786f4bc2bb20f2162ba", 0, QUIC_KIND_SHORT, 0, 0,
-			0, 0},
-		{"0-RTT of version 1", "d00000000108" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_ZERO_RTT, 1, 0, 8, 0},
-		{"Handshake of version 1", "e00000000108" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_HANDSHAKE, 1, 0, 8, 0},
-		{"0-RTT of version 2", "e06b3343cf08" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_ZERO_RTT, QUIC_VERSION_2, 0, 8, 0},
-		{"Handshake of version 2", "f06b3343cf08" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_HANDSHAKE, QUIC_VERSION_2, 0, 8,
-			0},
-		{"an Initial with a token", "c00000000108" CLIENT_ID "0003aabbcc14" ZEROS_20, 0, QUIC_KIND_INITIAL, 1, 3, 8, 0},
-		{"an Initial with a token that ends beyond the head", "c00000000108" CLIENT_ID "004400", 1200, QUIC_KIND_INITIAL, 1,
-			1024, 8, 0},
-		{"ids of 20 bytes", "e00000000114" ID_20 "14" ID_20 "14" ZEROS_20, 0, QUIC_KIND_HANDSHAKE, 1, 0, 20, 20},
-		{"an unknown version with an id of 21 bytes", "80babababa15" ID_21 "00ff", 0, QUIC_KIND_OTHER_VERSION, 0xbabababa, 0,
-			21, 0},
-		{"a version negotiation", "80000000000008" SERVER_ID "00000001" "6b3343cf", 0, QUIC_KIND_NEGOTIATION, 0, 0, 0, 8},
-		{"a greased Initial with a token", "800000000108" CLIENT_ID "0001aa14" ZEROS_20, 0, QUIC_KIND_INITIAL, 1, 1, 8, 0},
+		{"RFC 9369 A.5, a short header without id", "5558b1c60ae7b6b932bc27d786f4bc2bb20f2162ba", 0,
+			QUIC_KIND_SHORT, 0, 0, 0, 0},
+		{"0-RTT of version 1", "d00000000108" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_ZERO_RTT, 1, 0,
+			8, 0},
+		{"Handshake of version 1", "e00000000108" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_HANDSHAKE,
+			1, 0, 8, 0},
+		{"0-RTT of version 2", "e06b3343cf08" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_ZERO_RTT,
+			QUIC_VERSION_2, 0, 8, 0},
+		{"Handshake of version 2", "f06b3343cf08" CLIENT_ID "0014" ZEROS_20, 0, QUIC_KIND_HANDSHAKE,
+			QUIC_VERSION_2, 0, 8, 0},
+		{"an Initial with a token", "c00000000108" CLIENT_ID "0003aabbcc14" ZEROS_20, 0,
+			QUIC_KIND_INITIAL, 1, 3, 8, 0},
+		{"an Initial with a token that ends beyond the head", "c00000000108" CLIENT_ID "004400", 1200,
+			QUIC_KIND_INITIAL, 1, 1024, 8, 0},
+		{"ids of 20 bytes", "e00000000114" ID_20 "14" ID_20 "14" ZEROS_20, 0, QUIC_KIND_HANDSHAKE, 1,
+			0, 20, 20},
+		{"an unknown version with an id of 21 bytes", "80babababa15" ID_21 "00ff", 0,
+			QUIC_KIND_OTHER_VERSION, 0xbabababa, 0, 21, 0},
+		{"a version negotiation",
+			"80000000000008" SERVER_ID "00000001"
+			"6b3343cf",
+			0, QUIC_KIND_NEGOTIATION, 0, 0, 0, 8},
+		{"a greased Initial with a token", "800000000108" CLIENT_ID "0001aa14" ZEROS_20, 0,
+			QUIC_KIND_INITIAL, 1, 1, 8, 0},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -93,7 +104,8 @@ static void test_samples(void)
 		const struct quic_packet *packet = &datagram.packets[0];
 
 		memset(&datagram, 0xa5, sizeof(datagram));
-		if (!CHECK_TRUE(cases[i].name, parse(cases[i].hex, 512, cases[i].datagram_bytes, 0, &datagram)))
+		if (!CHECK_TRUE(
+			    cases[i].name, parse(cases[i].hex, 512, cases[i].datagram_bytes, 0, &datagram)))
 			continue;
 		CHECK_EQ(cases[i].name, datagram.n, 1u);
 		CHECK_EQ(cases[i].name, packet->kind, (uint8_t)cases[i].kind);
@@ -132,15 +144,15 @@ static void test_malformed(void)
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
 		struct quic_datagram datagram = {.n = 77};
 
-		CHECK_FALSE(cases[i].name,
-			parse(cases[i].hex, 512, cases[i].datagram_bytes, cases[i].short_id_bytes, &datagram));
+		CHECK_FALSE(cases[i].name, parse(cases[i].hex, 512, cases[i].datagram_bytes,
+						   cases[i].short_id_bytes, &datagram));
 		CHECK_EQ(cases[i].name, datagram.n, 77u);
 	}
 }
 
-#define INITIAL_OF(id)	 "c00000000108" id "000014" ZEROS_20
+#define INITIAL_OF(id)   "c00000000108" id "000014" ZEROS_20
 #define HANDSHAKE_OF(id) "e00000000108" id "0014" ZEROS_20
-#define SHORT_OF(id)	 "40" id ZEROS_20
+#define SHORT_OF(id)     "40" id ZEROS_20
 
 static void test_coalesced(void)
 {
@@ -149,17 +161,22 @@ static void test_coalesced(void)
 		unsigned n;
 		enum quic_kind last;
 	} cases[] = {
-		{"Initial and Handshake", INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID), 2, QUIC_KIND_HANDSHAKE},
-		{"Initial, Handshake and 1-RTT", INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID) SHORT_OF(CLIENT_ID), 3,
+		{"Initial and Handshake", INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID), 2,
+			QUIC_KIND_HANDSHAKE},
+		{"Initial, Handshake and 1-RTT",
+			INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID) SHORT_OF(CLIENT_ID), 3,
 			QUIC_KIND_SHORT},
 		{"no more than four are looked at",
-			INITIAL_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID)
-				HANDSHAKE_OF(CLIENT_ID),
+			INITIAL_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID)
+				HANDSHAKE_OF(CLIENT_ID) HANDSHAKE_OF(CLIENT_ID),
 			4, QUIC_KIND_HANDSHAKE},
-		{"another id ends the datagram", INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(SERVER_ID), 1, QUIC_KIND_INITIAL},
-		{"another id in a short header too", INITIAL_OF(CLIENT_ID) SHORT_OF(SERVER_ID), 1, QUIC_KIND_INITIAL},
+		{"another id ends the datagram", INITIAL_OF(CLIENT_ID) HANDSHAKE_OF(SERVER_ID), 1,
+			QUIC_KIND_INITIAL},
+		{"another id in a short header too", INITIAL_OF(CLIENT_ID) SHORT_OF(SERVER_ID), 1,
+			QUIC_KIND_INITIAL},
 		{"padding behind a packet is left out", INITIAL_OF(CLIENT_ID) ZEROS_16, 1, QUIC_KIND_INITIAL},
-		{"nothing follows a short header", SHORT_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID), 1, QUIC_KIND_SHORT},
+		{"nothing follows a short header", SHORT_OF(CLIENT_ID) INITIAL_OF(CLIENT_ID), 1,
+			QUIC_KIND_SHORT},
 	};
 
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
