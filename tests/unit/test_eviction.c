@@ -387,11 +387,114 @@ static void test_random_fields(void)
 	CHECK_TRUE("both happened often", full > 100 && some_short > 100);
 }
 
+/** How good a candidate is to keep by one of bitcoin's measures; the larger the better. */
+static double merit(const struct eviction_candidate *x, unsigned measure)
+{
+	switch (measure) {
+	case 0:
+		return (double)x->group;
+	case 1:
+		return x->rtt_min_ms < 0 ? -1e9 : -x->rtt_min_ms;
+	case 2:
+		return (double)x->tx_ms * 2 + x->relay_txs;
+	case 3:
+	case 4:
+		return (double)x->block_ms;
+	default:
+		return 0; /* age alone */
+	}
+}
+
+/** Protect the `most` best of `in` by a measure, the older among equals: bitcoin's way, once more from the
+ * beginning. */
+static void model_protect(
+	const struct eviction_candidate *field, bool *in, uint32_t n, unsigned measure, uint32_t most)
+{
+	for (; most > 0; most--) {
+		uint32_t best = n;
+		for (uint32_t i = 0; i < n; i++) {
+			if (!in[i] || (measure == 3 && field[i].relay_txs))
+				continue;
+			double x = merit(&field[i], measure), y = best < n ? merit(&field[best], measure) : 0;
+			if (best == n || x > y ||
+				(x == y && field[i].connected_ms < field[best].connected_ms))
+				best = i;
+		}
+		if (best == n)
+			return;
+		in[best] = false;
+	}
+}
+
+static uint32_t model_choose(const struct eviction_candidate *field, const bool *gone, uint32_t n)
+{
+	static const uint32_t most[] = {4, 8, 4, 8, 4};
+	bool in[FIELD_MAX], any = false;
+	uint32_t left = 0, best = n, best_size = 0;
+	for (uint32_t i = 0; i < n; i++)
+		in[i] = !gone[i];
+	for (unsigned measure = 0; measure < 5; measure++)
+		model_protect(field, in, n, measure, most[measure]);
+	for (uint32_t i = 0; i < n; i++)
+		left += in[i];
+	model_protect(field, in, n, 5, left / 2);
+	for (uint32_t i = 0; i < n; i++)
+		any = any || (in[i] && field[i].discouraged);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t size = 0;
+		if (!in[i] || (any && !field[i].discouraged))
+			continue;
+		for (uint32_t j = 0; j < n; j++)
+			size += in[j] && (!any || field[j].discouraged) && field[j].group == field[i].group;
+		if (size > best_size ||
+			(size == best_size && field[i].connected_ms > field[best].connected_ms)) {
+			best = i;
+			best_size = size;
+		}
+	}
+	return best;
+}
+
+static void test_bitcoin_model(void)
+{
+	struct keyed_random random = keyed_random_from_seed(23, 1);
+	unsigned chosen = 0;
+	for (unsigned round = 0; round < 300; round++) {
+		struct eviction_candidate field[FIELD_MAX];
+		bool gone[FIELD_MAX] = {false};
+		uint32_t n = 20 + (uint32_t)keyed_random_below(&random, FIELD_MAX - 19);
+		for (uint32_t i = 0; i < n; i++) {
+			field[i] = inbound(i);
+			field[i].connected_ms = 1000 + (int64_t)keyed_random_below(&random, 1000) * 64 +
+						i; /* all different */
+			field[i].group = keyed_random_below(&random, 9);
+			field[i].rtt_min_ms = (double)keyed_random_below(&random, 50) - 5;
+			field[i].tx_ms = (int64_t)keyed_random_below(&random, 5);
+			field[i].block_ms = (int64_t)keyed_random_below(&random, 5);
+			field[i].relay_txs = keyed_random_below(&random, 4) != 0;
+			field[i].discouraged = keyed_random_below(&random, 12) == 0;
+		}
+		(void)select_letters(&eviction_bitcoin, field, n, n);
+		for (uint32_t i = 0; i <= n_victims; i++) {
+			uint32_t expected = model_choose(field, gone, n);
+			uint32_t actual = i < n_victims ? victims[i].candidate : n;
+			if (!CHECK_EQ("one victim after another, as bitcoin would choose each", actual,
+				    expected) ||
+				actual == n)
+				break;
+			gone[actual] = true;
+			chosen++;
+		}
+	}
+	CHECK_TRUE("many were chosen", chosen > 1000);
+}
+
 static const struct check_test tests[] = {
 	{"Lighthouse's prune", test_prune},
 	{"the order within each stage", test_orders},
 	{"who never goes", test_exempt},
 	{"bitcoin's choice", test_bitcoin},
+	{"bitcoin's choice against a plain model", test_bitcoin_model},
 	{"newcomers to a full pool", test_newcomers},
 	{"the free floor", test_floor},
 	{"random fields", test_random_fields},
