@@ -226,7 +226,7 @@ static void flow_segment_insert_moved(struct flow_segment *segment, const struct
 /* Take back what stage_recount and the stages have counted, before all is counted again. */
 static void flow_segment_uncount(struct flow_segment *segment, struct stage *const stages[])
 {
-	static const enum counter gauges[] = { COUNTER_FLOWS, COUNTER_FLOWS_PROVEN, COUNTER_FLOWS_HALF_OPEN };
+	static const enum counter gauges[] = { COUNTER_FLOWS, COUNTER_FLOWS_PROVEN, COUNTER_FLOWS_HALF_OPEN, COUNTER_FLOWS_TRANSLATED };
 
 	for (unsigned lcore = 0; lcore < segment->n_lcores; lcore++) {
 		struct flow *flows = flow_segment_storage(segment, lcore);

@@ -11,4 +11,6 @@ MUTANTS = [
     ("the beginning of a client's silence behind a slow node", "dataplane/stage_flow.c",
      "flow->born_ms = moment->now_ms;\n	flow->node_acked = flow->node_next;", "flow->node_acked = flow->node_next;", TEST),
     ("challenges of allowed sources", ATTEMPT, "source->proven == PROVEN_NO && !source->allowed &&", "source->proven == PROVEN_NO &&", TEST),
+    ("a gauge that a new numbering gives back", "dataplane/flow_segment.c", "COUNTER_FLOWS_HALF_OPEN, COUNTER_FLOWS_TRANSLATED };",
+     "COUNTER_FLOWS_HALF_OPEN };", "test_flow_segment"),
 ]
