@@ -103,10 +103,6 @@ static bool skip_token(struct cursor *cursor, struct quic_packet *packet, bool *
 	packet->token_bytes = (uint32_t)bytes;
 	*ret_is_beyond =
 		bytes >= cursor->head_bytes - cursor->at && cursor->datagram_bytes > cursor->head_bytes;
-	/* Without the bit nobody begins a connection, but one who was told before may bring a token (RFC
-	 * 9287 3.1). */
-	if (!packet->fixed_bit && bytes == 0)
-		return false;
 	cursor->at = *ret_is_beyond ? cursor->datagram_bytes : cursor->at + (uint32_t)bytes;
 	return true;
 }

@@ -35,7 +35,7 @@ enum quic_kind {
 
 struct quic_packet {
 	uint8_t kind;   /* enum quic_kind */
-	bool fixed_bit; /* set: as all must be who have not agreed otherwise (RFC 9287) */
+	bool fixed_bit; /* clear in anything but a first Initial, where both ends agreed (RFC 9287) */
 	uint8_t destination_bytes, source_bytes; /* of the ids; SHORT: what the caller said, and 0 */
 	uint16_t offset, destination_offset,
 		source_offset; /* from the start of the payload; both ids lie within the head */

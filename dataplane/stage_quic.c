@@ -254,8 +254,9 @@ static enum reason attempt(struct stage *stage, const struct moment *moment, str
 
 	if (work->arrival->packet.payload_bytes < QUIC_INITIAL_BYTES_MIN)
 		return refuse(work, REASON_QUIC_SHORT_INITIAL);
-	/* RFC 9000 7.2. With a token the id is the one of the node's Retry, as short as it likes. */
-	if (initial != NULL && initial->token_bytes == 0 && id == 0)
+	/* RFC 9000 7.2, 17.2. With a token the id is the one of the node's Retry, as short as it likes, and
+	 * the client may know from an earlier connection that the node ignores the bit (RFC 9287 3.1). */
+	if (initial != NULL && initial->token_bytes == 0 && (id == 0 || !initial->fixed_bit))
 		return refuse(work, REASON_QUIC_MALFORMED);
 	reason = stage_attempt(stage, moment, work, decision);
 	if (work->flow != NULL && work->flow->state == FLOW_STATE_UDP_NEW)

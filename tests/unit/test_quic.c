@@ -95,6 +95,8 @@ static void test_samples(void)
 			"80000000000008" SERVER_ID "00000001"
 			"6b3343cf",
 			0, QUIC_KIND_NEGOTIATION, 0, 0, 0, 8},
+		{"a greased Initial", "800000000108" CLIENT_ID "000014" ZEROS_20, 0, QUIC_KIND_INITIAL, 1, 0,
+			8, 0},
 		{"a greased Initial with a token", "800000000108" CLIENT_ID "0001aa14" ZEROS_20, 0,
 			QUIC_KIND_INITIAL, 1, 1, 8, 0},
 	};
@@ -133,7 +135,6 @@ static void test_malformed(void)
 		{"a token beyond the datagram", "c00000000108" CLIENT_ID "0044ff", 1200, 0},
 		{"a length beyond the datagram", "c00000000108" CLIENT_ID "0000449f", 1200, 0},
 		{"a packet too short for header protection", "e00000000108" CLIENT_ID "0013" ZEROS_20, 0, 0},
-		{"an Initial without fixed bit and token", "800000000108" CLIENT_ID "000014" ZEROS_20, 0, 0},
 		{"a Retry without room for its tag", "f00000000108" CLIENT_ID "0000", 0, 0},
 		{"a negotiation of nothing", "80000000000008" SERVER_ID, 0, 0},
 		{"a negotiation of half a version", "80000000000008" SERVER_ID "0000", 0, 0},

@@ -21,6 +21,7 @@
 
 enum { PORT = 40000, MOVED_PORT = 50000 };
 enum form {
+	GREASED_INITIAL,
 	INITIAL,
 	TOKEN /* an Initial with one */,
 	HANDSHAKE,
@@ -37,6 +38,7 @@ static const struct {
 	uint32_t version;
 } forms[] = {
 	[INITIAL] = {0xc0, QUIC_VERSION_1},
+	[GREASED_INITIAL] = {0x80, QUIC_VERSION_1},
 	[TOKEN] = {0xc0, QUIC_VERSION_1},
 	[HANDSHAKE] = {0xe0, QUIC_VERSION_1},
 	[RETRY] = {0xf0, QUIC_VERSION_1},
@@ -77,10 +79,10 @@ static void datagram_make(uint8_t *bytes, uint16_t n, enum form form, const char
 	if (form == TOKEN) {
 		bytes[at++] = 4;
 		at += 4;
-	} else if (form == INITIAL) {
+	} else if (form == INITIAL || form == GREASED_INITIAL) {
 		at++;
 	}
-	if (form == INITIAL || form == TOKEN || form == HANDSHAKE) {
+	if (form <= HANDSHAKE) {
 		rest = (uint16_t)(n - at - 2);
 		bytes[at] = (uint8_t)(0x40 | rest >> 8);
 		bytes[at + 1] = (uint8_t)rest;
@@ -157,6 +159,7 @@ static void test_attempts(void)
 		{"an Initial in 1200 bytes opens", INITIAL, CHOSEN, 1200, REASON_ADMITTED},
 		{"in 1199 bytes it does not", INITIAL, CHOSEN, 1199, REASON_QUIC_SHORT_INITIAL},
 		{"an id of 7 bytes is no beginning", INITIAL, SHORT_ID, 1200, REASON_QUIC_MALFORMED},
+		{"nor is one without the fixed bit", GREASED_INITIAL, CHOSEN, 1200, REASON_QUIC_MALFORMED},
 		{"but one that a Retry named", TOKEN, SHORT_ID, 1200, REASON_ADMITTED},
 		{"another version is for the node to negotiate", OTHER, CHOSEN, 1200, REASON_ADMITTED},
 		{"in a large datagram", OTHER, CHOSEN, 1199, REASON_QUIC_SHORT_INITIAL},
@@ -222,6 +225,9 @@ static void test_proofs(void)
 			{{"", SIDE_INSIDE, INITIAL, ID, 1200, 0}, {"", SIDE_OUTSIDE, HANDSHAKE, ID, 100, 1}}},
 		{"a short one too",
 			{{"", SIDE_INSIDE, INITIAL, ID, 1200, 0}, {"", SIDE_OUTSIDE, SHORT, ID, 100, 1}}},
+		{"the node's Initial need not have the fixed bit",
+			{{"", SIDE_INSIDE, GREASED_INITIAL, ID, 1200, 0},
+				{"", SIDE_OUTSIDE, HANDSHAKE, ID, 100, 1}}},
 		{"once", {{"", SIDE_INSIDE, INITIAL, ID, 1200, 0}, {"", SIDE_OUTSIDE, SHORT, ID, 100, 1},
 				 {"", SIDE_OUTSIDE, SHORT, ID, 100, 1},
 				 {"", SIDE_INSIDE, INITIAL, ID2, 1200, 1},
