@@ -110,6 +110,16 @@ struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct
 	return flow;
 }
 
+void flow_count_place(struct stage *stage, struct flow *flow)
+{
+	struct address client = flow_client(flow);
+
+	flow->tally = concurrency_table_add(stage->shared->concurrency, &client);
+	flow->flags |= FLOW_FLAG_COUNTED;
+	if (flow->tally != 0)
+		counter_add(stage->counters, COUNTER_CONCURRENCY_SATURATED, 1);
+}
+
 void flow_take_place(struct stage *stage, const struct moment *moment, struct flow *flow, uint8_t fingerprint)
 {
 	struct address client = flow_client(flow);
@@ -122,10 +132,7 @@ void flow_take_place(struct stage *stage, const struct moment *moment, struct fl
 		return;
 	if (opened_now && !(flow->flags & FLOW_FLAG_ALLOWED))
 		stage_pace_charge(stage, moment);
-	flow->tally = concurrency_table_add(stage->shared->concurrency, &client);
-	flow->flags |= FLOW_FLAG_COUNTED;
-	if (flow->tally != 0)
-		counter_add(stage->counters, COUNTER_CONCURRENCY_SATURATED, 1);
+	flow_count_place(stage, flow);
 	if (opened_now)
 		source_proven(stage, moment, &client, fingerprint);
 	else

@@ -236,6 +236,8 @@ void translate_rtt_take(struct stage *stage, const struct moment *moment, struct
 /* stage_flow.c: birth, life and end of a flow */
 /** The flow's client is proven: gauges, pacing, concurrency, and the source's tables. */
 void flow_take_place(struct stage *stage, const struct moment *moment, struct flow *flow, uint8_t fingerprint);
+/** Only its place in the concurrency of its client's prefixes. */
+void flow_count_place(struct stage *stage, struct flow *flow);
 /** A segment of our own in this flow towards `side`, in the name of the other end; numbers as that side knows them. */
 void flow_send_segment(struct stage *stage, const struct moment *moment, const struct flow *flow, enum side side,
 	const struct reply_segment *segment);

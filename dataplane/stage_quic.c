@@ -5,7 +5,8 @@
  *
  * A flow of a QUIC service keeps 8 bytes of an id where TCP keeps client_next and node_next: first the one
  * that the client chose, from the node's first long header on the node's own. handshake_us tells which: 0
- * before, then that header's time, and once proven the round trip.
+ * before, then that header's time, and once proven the round trip. rtt_pending: it came here from another address,
+ * and the node has not shown yet that its client hears it here.
  */
 #include "dataplane/quic.h"
 #include "dataplane/stage_private.h"
@@ -16,6 +17,9 @@ enum {
 	/* A node that sends its first flight again waits at least its first probe timeout, 999 ms (RFC
 	 * 9002 6.2.2), of which some take half; what it sends at once comes within a few ms. */
 	RESENT_US = 400000,
+	/* Before it has validated a path, a node sends at most so many times the bytes that came from there (RFC
+	 * 9000 8, 9.3). */
+	UNVALIDATED_FACTOR = 3,
 	/* A proven flow's id is seen anew in every 2^14 ms in which anybody speaks. */
 	SEEN_SHIFT_MS = 14,
 	SEEN_PERIOD_S = (1 << SEEN_SHIFT_MS) / 1000 + 1,
@@ -182,6 +186,19 @@ static void node_id_take(struct stage *stage, const struct moment *moment, struc
 	flow_id_set(flow, id);
 }
 
+/* The node's word that the client is where he says. Until then the flow takes nobody's place: who knows an id
+ * could fill the places of any network in whose name he can send. */
+static void path_follow(struct stage *stage, struct flow *flow, const struct packet *packet)
+{
+	if (!flow->rtt_pending)
+		return;
+	flow->node_acked += packet->payload_bytes;
+	if (flow->node_acked <= (uint64_t)flow->client_acked * UNVALIDATED_FACTOR)
+		return;
+	flow->rtt_pending = 0;
+	flow_count_place(stage, flow);
+}
+
 void quic_from_node(struct stage *stage, const struct moment *moment, struct work *work)
 {
 	struct flow *flow = work->flow;
@@ -193,6 +210,7 @@ void quic_from_node(struct stage *stage, const struct moment *moment, struct wor
 		return;
 	if (is_proven(flow))
 		known_refresh(stage, moment, flow);
+	path_follow(stage, flow, &work->arrival->packet);
 	if (!datagram_read(work, &datagram))
 		return;
 	packet = &datagram.packets[0];
@@ -231,10 +249,12 @@ static enum reason migrate(struct stage *stage, const struct moment *moment, str
 	flow = flow_birth(stage, moment, work, /* proven = */ true);
 	if (flow == NULL)
 		return REASON_FLOW_TABLE_FULL;
-	flow->flags = (uint16_t)(FLOW_FLAG_DOUBTED | (allowed ? FLOW_FLAG_ALLOWED : 0));
+	flow->flags = (uint16_t)(FLOW_FLAG_PROVEN | FLOW_FLAG_DOUBTED | FLOW_FLAG_PAYLOAD |
+				 (allowed ? FLOW_FLAG_ALLOWED : 0));
+	gauge_add(stage, COUNTER_FLOWS_PROVEN, 1);
 	flow_id_set(flow, id);
-	flow_set_state(stage, flow, FLOW_STATE_ADOPTED);
-	flow_take_place(stage, moment, flow, 0);
+	flow->rtt_pending = 1;
+	udp_client_said(flow, &work->arrival->packet);
 	flow_set_state(stage, flow, FLOW_STATE_UDP_TWO_WAY);
 	flow_event(stage, moment, flow, EVENT_FLOW_PROVEN, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 	flow_touch(stage, moment, work, flow);

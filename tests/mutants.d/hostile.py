@@ -13,4 +13,8 @@ MUTANTS = [
     ("challenges of allowed sources", ATTEMPT, "source->proven == PROVEN_NO && !source->allowed &&", "source->proven == PROVEN_NO &&", TEST),
     ("a gauge that a new numbering gives back", "dataplane/flow_segment.c", "COUNTER_FLOWS_HALF_OPEN, COUNTER_FLOWS_TRANSLATED };",
      "COUNTER_FLOWS_HALF_OPEN };", "test_flow_segment"),
+    ("places of those in whose name an id is shown", "dataplane/stage_quic.c", "flow->rtt_pending = 1;", "flow_count_place(stage, flow);",
+     "test_stage_quic"),
+    ("places of clients whose path the node trusts", "dataplane/stage_quic.c", "path_follow(stage, flow, &work->arrival->packet);", "",
+     "test_stage_quic"),
 ]

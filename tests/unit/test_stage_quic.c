@@ -371,7 +371,13 @@ static void test_migration(void)
 	CHECK_EQ("proven", world_counter(world, COUNTER_FLOWS_PROVEN), UINT64_C(2));
 	CHECK_EQ("which is told", world_events_of(world, EVENT_FLOW_PROVEN), 2u);
 	CHECK_EQ("without evidence", event_last(world)->flags, EVENT_FLAG_PROVEN);
-	CHECK_EQ("in a place of its own",
+	CHECK_EQ("in nobody's place",
+		concurrency_table_count(world->shared->concurrency, &moved, IMAGE_LEVEL_HOST), 0u);
+	(void)says(world, 2002, SIDE_INSIDE, MOVED, MOVED_PORT, SHORT, "me", "", 600);
+	CHECK_EQ("while the node sends three times what came",
+		concurrency_table_count(world->shared->concurrency, &moved, IMAGE_LEVEL_HOST), 0u);
+	(void)says(world, 2002, SIDE_INSIDE, MOVED, MOVED_PORT, SHORT, "me", "", 100);
+	CHECK_EQ("in a place of its own once the node trusts the path",
 		concurrency_table_count(world->shared->concurrency, &moved, IMAGE_LEVEL_HOST), 1u);
 	CHECK_EQ("the address itself is no proven source",
 		stage_probe(world->shared, world->stage, world->rules, &moved, WORLD_SERVICE_ALWAYS,
@@ -390,6 +396,32 @@ static void test_migration(void)
 	CHECK_EQ("so the others' end leaves the id known", world_counter(world, COUNTER_CONNECTION_IDS),
 		UINT64_C(1));
 	CHECK_EQ("to move again", moved_says(world, 111000, SHORT, ID, 100), REASON_QUIC_MIGRATED);
+	world_destroy(world);
+}
+
+/* Whoever has connections may show their ids in anybody's name. */
+static void test_migration_in_a_name(void)
+{
+	static const char *const ids[] = {"node0010", "node0011", "node0012", "node0013"};
+	struct world *world = quic_world();
+
+	world->policy.concurrency_v4[IMAGE_LEVEL_HOST] = 2;
+	world_start(world);
+	for (unsigned i = 0; i < 4; i++) {
+		char attacker[16] = "203.0.113.10";
+
+		attacker[11] = (char)('0' + i);
+		CHECK_EQ("his own", says(world, 1000, SIDE_OUTSIDE, attacker, PORT, INITIAL, CHOSEN, "me", 1200),
+			REASON_ADMITTED);
+		(void)says(world, 1001, SIDE_INSIDE, attacker, PORT, INITIAL, "me", ids[i], 1200);
+		(void)says(world, 1002, SIDE_OUTSIDE, attacker, PORT, HANDSHAKE, ids[i], "me", 100);
+	}
+	CHECK_EQ("they are proven", world_counter(world, COUNTER_PROOFS_CONNECTION_ID), UINT64_C(4));
+	for (uint16_t i = 0; i < 4; i++)
+		CHECK_EQ("in the victim's name",
+			says(world, 2000, SIDE_OUTSIDE, MOVED, (uint16_t)(MOVED_PORT + i), SHORT, ids[i], "me", 100),
+			REASON_QUIC_MIGRATED);
+	CHECK_EQ("the victim connects", world_connect(world, 3000, MOVED, 40000), REASON_ADMITTED);
 	world_destroy(world);
 }
 
@@ -501,6 +533,7 @@ static const struct check_test tests[] = {
 	{"control is told of proof and end", test_told},
 	{"what may be an echo is no evidence", test_doubt},
 	{"a client is known at a new address", test_migration},
+	{"who shows ids in another's name takes no place from him", test_migration_in_a_name},
 	{"bans hold for clients who move", test_migration_judged},
 	{"an id lives as long as its connection", test_lifetime},
 	{"the node's last id counts", test_new_ids},
