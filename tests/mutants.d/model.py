@@ -58,7 +58,9 @@ MUTANTS = [
      "peer->big_ledger == big_ledger && plan->planned[item] == TEMPERATURE_HOT && !plan->acted[item] && !peer->is_protected &&",
      "peer->big_ledger == big_ledger && plan->planned[item] == TEMPERATURE_HOT && !plan->acted[item] &&", "test_target_plan"),
     ("model: stalls only above the target", PLAN, "plan->hot[0] > view->targets.normal.active", "1", "test_target_plan"),
-    ("model: maturity", PLAN, "(!peer->inbound || age_ms >= plan->view->mature_ms)", "1", "test_target_plan"),
+    ("model: maturity", PLAN, "(age_ms >= plan->view->mature_ms && plan->inbound_left > 0)", "(plan->inbound_left > 0)", "test_target_plan"),
+    ("model: batches of inbound peers", PLAN, "(age_ms >= plan->view->mature_ms && plan->inbound_left > 0)", "(age_ms >= plan->view->mature_ms)",
+     "test_target_plan"),
     ("model: who was churned in this cycle", CHURN, "(candidate->cycle != 0 && candidate->cycle == churn->cycle)", "0", "test_churn"),
     ("model: protected from churn", CHURN, "if (candidate->is_protected ||", "if (", "test_churn"),
     ("model: churn does not compound", CHURN, "struct target_set targets = *base;", "struct target_set targets = *base;\n	static uint32_t kept; "
