@@ -67,8 +67,10 @@ static uint16_t window_shifted(uint16_t window, int shift)
 {
 	uint32_t wide;
 
+	/* A window that is open stays open: rounded down to 0 it would never open again, and what is sent too much by this the
+	 * receiver drops. */
 	if (shift < 0)
-		return (uint16_t)(window >> -shift);
+		return (uint16_t)(window >> -shift == 0 && window != 0 ? 1 : window >> -shift);
 	wide = (uint32_t)window << shift;
 	return wide > UINT16_MAX ? UINT16_MAX : (uint16_t)wide;
 }

@@ -12,7 +12,7 @@
  * SACK blocks, which speak of the node's numbers, by acknowledgement_add. */
 struct translation {
 	uint32_t sequence_add, acknowledgement_add;
-	int8_t window_shift; /* > 0: the window field is multiplied by 2^n, at most 65535; < 0: divided */
+	int8_t window_shift; /* > 0: the window field is multiplied by 2^n, at most 65535; < 0: divided, to 0 only if it is 0 */
 	bool sack_blank;     /* SACK blocks are overwritten with NOPs instead of moved */
 };
 

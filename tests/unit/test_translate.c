@@ -136,7 +136,8 @@ static void test_windows(void)
 		{"far beyond", 65535, 14, A, 65535},
 		{"down", 4008, -3, A, 501},
 		{"down, rounded down", 4015, -3, A, 501},
-		{"down to nothing", 7, -3, A, 0},
+		{"down, but an open window stays open", 7, -3, A, 1},
+		{"a closed one stays closed", 0, -3, A, 0},
 		{"down by 14", 65535, -14, A, 3},
 		{"a RST's", 400, -2, R, 100},
 		{"a FIN's", 400, 2, A | F, 1600},
@@ -154,6 +155,8 @@ static void test_windows(void)
 		frame_make(&before, &frame);
 		frame_make(&before, &expected);
 		/* A window of 0 means the usual one to frame_make. */
+		frame_put_u16(&frame, frame.l4 + 14, cases[i].before);
+		frame_checksum(&frame, 6);
 		frame_put_u16(&expected, expected.l4 + 14, cases[i].after);
 		frame_checksum(&expected, 6);
 		CHECK_EQ(cases[i].name, frame_parse(&frame, FRAME_CHECK_ALL, &packet), REASON_COUNT);
