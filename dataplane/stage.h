@@ -95,7 +95,9 @@ struct flood {
 struct proxy_offer {
 	uint64_t slot;         /* cookie slot that scales[0] belongs to */
 	uint16_t port;         /* of the service that it was learnt from; another one: nothing is known */
-	uint16_t mss;          /* the smallest that the node promised; 0 = nothing is known yet */
+	uint16_t mss;          /* the smallest that the node promised in the last slot in which it promised any before `slot`;
+				  0 = nothing is known yet */
+	uint16_t mss_now;      /* the smallest in `slot`; 0 = none */
 	uint8_t scales[2];     /* promised in `slot` and in the one before it; COOKIE_SCALE_NONE: none */
 	uint8_t scale_seen;    /* the node's last: promised from the next slot on, so that a cookie's slot says what was promised;
 				  PROXY_SCALE_UNKNOWN: the node was never asked */

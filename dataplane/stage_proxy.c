@@ -43,8 +43,20 @@ static struct proxy_offer *offer_of(struct stage *stage, const struct moment *mo
 		offer->slot = slot;
 		offer->scales[1] = offer->scales[0];
 		offer->scales[0] = offer->scale_seen == PROXY_SCALE_UNKNOWN ? COOKIE_SCALE_NONE : offer->scale_seen;
+		/* Linux promises a client less whose path it was told to be narrow, and a client can tell it so: not for ever to
+		 * all others. */
+		if (offer->mss_now != 0)
+			offer->mss = offer->mss_now;
+		offer->mss_now = 0;
 	}
 	return offer;
+}
+
+static uint16_t mss_promised(const struct proxy_offer *offer)
+{
+	if (offer->mss == 0 || offer->mss_now == 0)
+		return offer->mss + offer->mss_now != 0 ? (uint16_t)(offer->mss + offer->mss_now) : PROXY_MSS_UNKNOWN;
+	return offer->mss < offer->mss_now ? offer->mss : offer->mss_now;
 }
 
 static void scale_learn(struct proxy_offer *offer, uint8_t scale)
@@ -64,8 +76,8 @@ void proxy_learn(struct stage *stage, const struct moment *moment, const struct 
 	if (flow->service >= moment->rules->n_services || (flow->flags & FLOW_FLAG_OUTBOUND))
 		return;
 	offer = offer_of(stage, moment, flow->service, v6);
-	if (offer->mss == 0 || mss < offer->mss)
-		offer->mss = mss;
+	if (offer->mss_now == 0 || mss < offer->mss_now)
+		offer->mss_now = mss;
 	/* What is absent may only not have been asked for. */
 	if (syn_ack->tcp_window_scale != PACKET_WINDOW_SCALE_ABSENT)
 		scale_learn(offer, syn_ack->tcp_window_scale);
@@ -102,7 +114,7 @@ bool proxy_challenge(struct stage *stage, const struct moment *moment, struct wo
 		.window = 0,
 		.options =
 			{
-				.mss = offer->mss != 0 ? offer->mss : PROXY_MSS_UNKNOWN,
+				.mss = mss_promised(offer),
 				.has_window_scale = agreed.window_scale != COOKIE_SCALE_NONE,
 				.window_scale = offer->scales[0],
 				.sack_permitted = agreed.sack,

@@ -17,4 +17,7 @@ MUTANTS = [
      "test_stage_quic"),
     ("places of clients whose path the node trusts", "dataplane/stage_quic.c", "path_follow(stage, flow, &work->arrival->packet);", "",
      "test_stage_quic"),
+    ("the narrow path of one client", PROXY, "offer->mss = offer->mss_now; offer->mss_now = 0;",
+     "if (offer->mss == 0 || offer->mss > offer->mss_now) offer->mss = offer->mss_now; offer->mss_now = 0;", TEST),
+    ("the smallest MSS of now", PROXY, "return offer->mss < offer->mss_now ? offer->mss : offer->mss_now;", "return offer->mss_now;", TEST),
 ]

@@ -159,6 +159,48 @@ static void test_promises_forgotten(void)
 	world_destroy(world);
 }
 
+/* A client tells the node by an ICMP error that its path is narrow: Linux then promises it 512, and all others were held to that for
+ * as long as the process lived. */
+static void test_narrow_path_of_one(void)
+{
+	static const uint8_t narrow[] = {2, 4, 2, 0}, usual[] = {2, 4, 5, 0xb4};
+	static const struct {
+		const char *name;
+		const uint8_t *offered; /* NULL: the node says nothing */
+		uint64_t at_ms;
+		uint16_t promised;
+	} cases[] = {
+		{"nothing is known", NULL, 1000, 1220},
+		{"the node's own", usual, 2000, 1460},
+		{"the smallest of all", narrow, 3000, 512},
+		{"and not the last", usual, 4000, 512},
+		{"in the next slot too", usual, 40000, 512},
+		{"but not for ever", NULL, 80000, 1460},
+		{"what is known stays known", NULL, 400000, 1460},
+	};
+	struct world *world = world_proxied();
+
+	world_start(world);
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct frame_spec syn = world_syn("203.0.113.50", (uint16_t)(2000 + i), PORT), answer = syn;
+
+		answer.source = NODE;
+		answer.destination = "203.0.113.9";
+		answer.source_port = PORT;
+		answer.destination_port = (uint16_t)(3000 + i);
+		answer.tcp_flags = SYN | ACK;
+		answer.tcp_options = cases[i].offered;
+		answer.tcp_options_bytes = 4;
+		syn.tcp_options = options;
+		syn.tcp_options_bytes = sizeof(options);
+		if (cases[i].offered != NULL)
+			(void)world_send(world, cases[i].at_ms, SIDE_INSIDE, &answer);
+		CHECK_EQ(cases[i].name, world_send(world, cases[i].at_ms + 1, SIDE_OUTSIDE, &syn), REASON_CHALLENGED);
+		CHECK_EQ(cases[i].name, world->decision.segment.options.mss, cases[i].promised);
+	}
+	world_destroy(world);
+}
+
 /* A node whose backlog is full answers the third SYN: until then the client's window was closed and it could not speak. */
 static void test_silence_counts_from_opening(void)
 {
@@ -234,6 +276,7 @@ static void test_allowed_gets_its_challenge(void)
 static const struct check_test tests[] = {
 	{"the last acknowledgements of a proxied connection open no other", test_last_acknowledgements},
 	{"a promise that nobody remembers is taken to be the node's", test_promises_forgotten},
+	{"the narrow path of one client is not promised to all for ever", test_narrow_path_of_one},
 	{"the client's silence counts from the moment when it could speak", test_silence_counts_from_opening},
 	{"the client's silence counts from its proof where nothing is proxied", test_silence_counts_from_proof},
 	{"allowlisted sources are challenged however many replies their network had", test_allowed_gets_its_challenge},
