@@ -126,10 +126,13 @@ uint64_t lists_label_count(const struct lists *lists)
  * and a conditional move; both ends are known to the index, so 32 steps are the most. */
 static uint32_t v4_label(const struct lists *lists, uint32_t address)
 {
-	uint32_t low = lists->v4_index[address >> 16], n = lists->v4_index[(address >> 16) + 1] - low + 1;
+	uint32_t low, n;
 
-	if (!lists->n_v4)
-		return 0;
+	/* Nothing is listed, as with most operators: the index would be a line of its own for each address. */
+	if (lists->n_v4 <= 1)
+		return lists->n_v4 != 0 ? lists->v4_labels[0] : 0;
+	low = lists->v4_index[address >> 16];
+	n = lists->v4_index[(address >> 16) + 1] - low + 1;
 	while (n > 1) {
 		uint32_t half = n / 2;
 
@@ -159,8 +162,10 @@ uint32_t lists_label_find(const struct lists *lists, const struct address *addre
 
 	if (address_is_v4(address))
 		return v4_label(lists, address_v4(address));
+	if (lists->n_v6 <= 1)
+		return lists->n_v6 != 0 ? lists->v6_labels[0] : 0;
 	start = v6_start_of(address);
-	return lists->n_v6 ? lists->v6_labels[v6_interval(lists, &start)] : 0;
+	return lists->v6_labels[v6_interval(lists, &start)];
 }
 
 static bool is_allowed_by(const struct lists *lists, uint32_t label)

@@ -9,11 +9,18 @@
 
 uint64_t packet_checksum_add(uint64_t sum, const uint8_t *data, uint32_t bytes)
 {
-	uint32_t word;
+	uint32_t word, words[4];
 	uint16_t half;
 
 	/* 32-bit words into a 64-bit sum: a carry is lost only after 2^32 words, and a frame has at most
-	 * 2^30. The loop has no carry chain, so the compiler makes vector code of it. */
+	 * 2^30. Four at a time without a branch: headers are 20 to 60 bytes, too short for the set-up of the
+	 * vector code that a plain loop becomes. */
+	while (bytes >= sizeof(words)) {
+		memcpy(words, data, sizeof(words));
+		sum += ((uint64_t)words[0] + words[1]) + ((uint64_t)words[2] + words[3]);
+		data += sizeof(words);
+		bytes -= (uint32_t)sizeof(words);
+	}
 	while (bytes >= sizeof(word)) {
 		memcpy(&word, data, sizeof(word));
 		sum += word;
