@@ -187,8 +187,11 @@ static enum reason fragment(struct stage *stage, const struct moment *moment, st
 	enum reason reason;
 	bool allowed;
 
+	/* Of the node's datagrams those are remembered whose first fragment was refused: stage_udp.c. */
 	if (work->arrival->side == SIDE_INSIDE)
-		return REASON_FLOW_FROM_NODE;
+		return fragment_table_has(stage->fragments, &work->arrival->packet, moment->now_ns)
+			       ? REASON_UDP_AMPLIFICATION
+			       : REASON_FLOW_FROM_NODE;
 	if (fragment_table_has(stage->fragments, &work->arrival->packet, moment->now_ns))
 		return REASON_FRAGMENT_OF_FLOW;
 	source_prefetch(stage->shared, moment->rules, work);

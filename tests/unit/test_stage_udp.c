@@ -132,9 +132,68 @@ static void test_paced(void)
 	world_destroy(world);
 	world = udp_world(100, 50, 3);
 	(void)strangers(world, 1000, 5000, &dropped);
-	CHECK_EQ("a small answer to a stranger whose question nobody counted", node_says(world, 2100, CLIENT, 40000, 192),
+	CHECK_EQ("a peer whom the node asks under pressure has no limit", node_says(world, 2100, CLIENT, 40000, 1200),
 		REASON_FLOW_FROM_NODE);
-	CHECK_EQ("a large one to another", node_says(world, 2101, "203.0.113.9", 40000, 193), REASON_UDP_AMPLIFICATION);
+	world_destroy(world);
+}
+
+/* A service that takes `paced_per_s` strangers under pressure, and is under it. */
+static struct world *pressed_world(uint32_t paced_per_s)
+{
+	struct world *world = udp_world(100, paced_per_s, 3);
+	unsigned dropped;
+
+	(void)strangers(world, 1000, 5000, &dropped);
+	return world;
+}
+
+static void test_stateless_answers(void)
+{
+	struct world *world = pressed_world(50);
+
+	CHECK_EQ("a stranger is let through without state", client_says(world, 2100, 100), REASON_ADMITTED_STATELESS);
+	CHECK_EQ("three times his bytes go back", node_says(world, 2101, CLIENT, 40000, 300), REASON_FLOW_FROM_NODE);
+	CHECK_EQ("and no more", node_says(world, 2102, CLIENT, 40000, 1), REASON_UDP_AMPLIFICATION);
+	world_destroy(world);
+	world = pressed_world(50);
+	CHECK_EQ("another is let through", client_says(world, 2100, 100), REASON_ADMITTED_STATELESS);
+	CHECK_EQ("an answer larger than that does not go out at all", node_says(world, 2101, CLIENT, 40000, 301),
+		REASON_UDP_AMPLIFICATION);
+	world_destroy(world);
+	/* 5,000 a second, and the table has 1,024 places. */
+	world = pressed_world(1000000);
+	CHECK_EQ("who may have lost his place to others has the smallest question",
+		node_says(world, 2000, "203.0.113.9", 40000, 193), REASON_UDP_AMPLIFICATION);
+	CHECK_EQ("a second later that is no longer so", node_says(world, 3100, "203.0.113.10", 40000, 193), REASON_FLOW_FROM_NODE);
+	world_destroy(world);
+}
+
+static void test_fragmented_answers(void)
+{
+	struct world *world = udp_world(1000, 0, 3);
+	struct frame_spec spec = {.source = NODE,
+		.destination = CLIENT,
+		.source_port = 30303,
+		.destination_port = 40000,
+		.protocol = 17,
+		.payload_bytes = 3992, /* and a UDP header: 4,000 bytes */
+		.more_fragments = true,
+		.fragment_bytes = 2000,
+		.fragment_id = 7};
+
+	CHECK_EQ("a question of 1,000 bytes", client_says(world, 1000, 1000), REASON_ADMITTED);
+	CHECK_EQ("the first fragment stands for its datagram", world_send(world, 1001, SIDE_INSIDE, &spec), REASON_UDP_AMPLIFICATION);
+	spec.fragment_offset = 2000;
+	spec.more_fragments = false;
+	CHECK_EQ("the second follows it", world_send(world, 1001, SIDE_INSIDE, &spec), REASON_UDP_AMPLIFICATION);
+	CHECK_EQ("1,000 bytes more", client_says(world, 1002, 1000), REASON_FLOW);
+	spec.fragment_id = 8;
+	CHECK_EQ("nobody refused this one's first", world_send(world, 1003, SIDE_INSIDE, &spec), REASON_FLOW_FROM_NODE);
+	spec.fragment_offset = 0;
+	spec.more_fragments = true;
+	CHECK_EQ("the same answer is now small enough", world_send(world, 1003, SIDE_INSIDE, &spec), REASON_FLOW);
+	CHECK_EQ("and was counted whole", node_says(world, 1004, CLIENT, 40000, 2009), REASON_UDP_AMPLIFICATION);
+	CHECK_EQ("to the byte", node_says(world, 1005, CLIENT, 40000, 2008), REASON_FLOW);
 	world_destroy(world);
 }
 
@@ -167,6 +226,8 @@ static const struct check_test tests[] = {
 	{"who the node asked may answer", test_node_first},
 	{"answers are no more than so many times the question", test_amplification},
 	{"strangers are paced under pressure, without state", test_paced},
+	{"who was let through without state is answered within his limit", test_stateless_answers},
+	{"an answer in fragments is one answer", test_fragmented_answers},
 	{"a pressing prefix takes no places from others", test_pressing_prefix},
 };
 
