@@ -2,6 +2,7 @@
 """Protections of the SYN proxy's pure parts: cookies, replies, translation; see tests/mutants.py."""
 COOKIE = "dataplane/cookie.c"
 REPLY, TRANSLATE = "dataplane/reply.c", "dataplane/translate.c"
+MOVES, MODEL = "dataplane/stage_translate.c", "test_proxy_model"
 SLOTS = "		uint64_t age = guess & 1;"
 MUTANTS = [
     ("a proxy cookie's end", COOKIE, SLOTS, "		uint64_t age = (guess & 1) * 2;", "test_cookie_proxy"),
@@ -53,4 +54,12 @@ MUTANTS = [
      "packet->quoted_l4_offset == 0", "test_translate_quoted"),
     ("padding behind an error", TRANSLATE, "if (end > frame_bytes)\n		end = frame_bytes;", "end = frame_bytes;",
      "test_translate_quoted"),
+    ("open windows that stay open", TRANSLATE, "window >> -shift == 0 && window != 0 ? 1 :", "0 ? 1 :", "test_translate"),
+    ("numbers from a client, against the model", MOVES, ".acknowledgement_add = -flow->handshake_us,", ".acknowledgement_add = 0,", MODEL),
+    ("numbers of the node, against the model", MOVES, ".sequence_add = flow->handshake_us, .window_shift", ".sequence_add = 0, .window_shift", MODEL),
+    ("numbers in quotes, against the model", MOVES, ".sequence_add = -flow->handshake_us}", ".sequence_add = 0}", MODEL),
+    ("windows of another scale, against the model", MOVES,
+     "return (int8_t)(flow->shift_is_down ? -(int)flow->window_shift : (int)flow->window_shift);", "return 0;", MODEL),
+    ("blocks that nobody agreed on, against the model", MOVES, "bool blank = (flow->flags & FLOW_FLAG_SACK_BLANKED) != 0;",
+     "bool blank = false;", MODEL),
 ]
