@@ -193,7 +193,8 @@ static void test_fragments(void)
 	struct frame_spec spec = world_syn(CLIENT, PORT, 30303);
 
 	world_start(world);
-	datagram_make(payload, sizeof(payload), INITIAL, CHOSEN, "me");
+	/* Whole in its first 1200 bytes, which are the first fragment. */
+	datagram_make(payload, 1200, INITIAL, CHOSEN, "me");
 	spec.protocol = 17;
 	spec.payload = payload;
 	spec.payload_bytes = sizeof(payload);
@@ -247,7 +248,7 @@ static void test_proofs(void)
 			{{"", SIDE_INSIDE, INITIAL, CHOSEN, 1200, 0},
 				{"", SIDE_OUTSIDE, HANDSHAKE, CHOSEN, 100, 0}}},
 		{"nor does a negotiation, which repeats it",
-			{{"", SIDE_INSIDE, NEGOTIATION, CHOSEN2, 23, 0},
+			{{"", SIDE_INSIDE, NEGOTIATION, CHOSEN2, 25, 0},
 				{"", SIDE_OUTSIDE, HANDSHAKE, CHOSEN2, 100, 0}}},
 		{"an id of 7 bytes proves nothing", {{"", SIDE_INSIDE, INITIAL, SHORT_ID, 1200, 0},
 							    {"", SIDE_OUTSIDE, HANDSHAKE, SHORT_ID, 100, 0}}},
@@ -411,7 +412,8 @@ static void test_migration_in_a_name(void)
 		char attacker[16] = "203.0.113.10";
 
 		attacker[11] = (char)('0' + i);
-		CHECK_EQ("his own", says(world, 1000, SIDE_OUTSIDE, attacker, PORT, INITIAL, CHOSEN, "me", 1200),
+		CHECK_EQ("his own",
+			says(world, 1000, SIDE_OUTSIDE, attacker, PORT, INITIAL, CHOSEN, "me", 1200),
 			REASON_ADMITTED);
 		(void)says(world, 1001, SIDE_INSIDE, attacker, PORT, INITIAL, "me", ids[i], 1200);
 		(void)says(world, 1002, SIDE_OUTSIDE, attacker, PORT, HANDSHAKE, ids[i], "me", 100);
@@ -419,7 +421,8 @@ static void test_migration_in_a_name(void)
 	CHECK_EQ("they are proven", world_counter(world, COUNTER_PROOFS_CONNECTION_ID), UINT64_C(4));
 	for (uint16_t i = 0; i < 4; i++)
 		CHECK_EQ("in the victim's name",
-			says(world, 2000, SIDE_OUTSIDE, MOVED, (uint16_t)(MOVED_PORT + i), SHORT, ids[i], "me", 100),
+			says(world, 2000, SIDE_OUTSIDE, MOVED, (uint16_t)(MOVED_PORT + i), SHORT, ids[i],
+				"me", 100),
 			REASON_QUIC_MIGRATED);
 	CHECK_EQ("the victim connects", world_connect(world, 3000, MOVED, 40000), REASON_ADMITTED);
 	world_destroy(world);
