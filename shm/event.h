@@ -57,7 +57,7 @@ struct event_record {
 	uint8_t closed_by;
 	uint8_t closed_how;
 	uint32_t rtt_us;
-	uint32_t duration_ms;
+	uint32_t duration_ms; /* of a TCP flow since its proof, of others since their first packet */
 	uint32_t bytes_in;  /* from the client, saturating */
 	uint32_t bytes_out; /* to the client, saturating */
 	uint32_t detail;
