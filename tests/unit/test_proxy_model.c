@@ -20,7 +20,7 @@ enum {
 	HONEST = 2,
 	RUN_MS = 90000,
 	TICK_MS = 10,
-	SEEDS = 6000
+	SEEDS = 2000
 };
 
 /* A frame on its way to Weir or to an end. */
