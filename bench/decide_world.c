@@ -35,6 +35,8 @@ struct decide_world {
 	struct decide_sizes sizes;
 	uint64_t now_ns, random, events;
 	uint32_t proven_sources;
+	unsigned stranger_bits[2]; /* of strangers' addresses and sites that differ */
+	bool joined;               /* the shared tables and the rules are another world's */
 	uint8_t frame[2][FRAME_BYTES]; /* templates: a Linux client's SYN */
 	struct packet packets[2];
 	struct arrival arrivals[BURST];
@@ -205,9 +207,12 @@ static int templates_make(struct decide_world *world)
 	return 0;
 }
 
-int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct decide_world **ret_world)
+static const struct hash_key keys[3] = {{1, 2}, {3, 4}, {5, 6}};
+
+/* With the tables that `owner` shares, or with its own. */
+static int world_create(
+	const struct decide_sizes *sizes, uint64_t seed, const struct decide_world *owner, struct decide_world **ret_world)
 {
-	static const struct hash_key keys[3] = {{1, 2}, {3, 4}, {5, 6}};
 	const struct stage_shared_sizes shared_sizes = {.pressure_keys = UINT64_C(1) << sizes->pressure_log2,
 		.proven_sources = UINT64_C(1) << sizes->proven_log2,
 		.concurrency_prefixes = UINT64_C(4) << sizes->flows_log2};
@@ -222,10 +227,19 @@ int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct 
 	world->sizes = *sizes;
 	world->random = seed != 0 ? seed : 1;
 	world->now_ns = UINT64_C(1000000000000);
+	/* 2^30 IPv4 addresses, 2^56 IPv6 sites: hardly one comes twice. */
+	world->stranger_bits[0] = 30;
+	world->stranger_bits[1] = 56;
+	if (owner) {
+		world->joined = true;
+		world->shared = owner->shared;
+		world->rules = owner->rules;
+		world->now_ns = owner->now_ns;
+	}
 	for (unsigned i = 0; i < BURST; i++)
 		world->pointers[i] = &world->arrivals[i];
 	error = templates_make(world);
-	if (error == 0)
+	if (error == 0 && !owner)
 		error = stage_shared_create(&shared_sizes, keys, &huge_memory, &world->shared);
 	if (error == 0)
 		world->storage = huge_memory_allocate(NULL, flows * sizeof(struct flow));
@@ -235,7 +249,7 @@ int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct 
 	if (error == 0)
 		error = stage_create(world->shared, world->flows, &world->counters, &output, &stage_sizes,
 			&huge_memory, seed, world->now_ns, &world->stage);
-	if (error == 0)
+	if (error == 0 && !owner)
 		error = rules_create(world);
 	if (error != 0) {
 		decide_world_destroy(world);
@@ -245,11 +259,48 @@ int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct 
 	return 0;
 }
 
+int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct decide_world **ret_world)
+{
+	return world_create(sizes, seed, NULL, ret_world);
+}
+
+int decide_world_join(struct decide_world *owner, uint64_t seed, struct decide_world **ret_world)
+{
+	int error = world_create(&owner->sizes, seed, owner, ret_world);
+
+	if (error == 0) {
+		owner->stage->lcores++;
+		(*ret_world)->stage->lcores = owner->stage->lcores;
+		(*ret_world)->proven_sources = owner->proven_sources;
+	}
+	return error;
+}
+
+void decide_world_heat(struct decide_world *world, unsigned bits)
+{
+	world->stranger_bits[0] = bits < 30 ? bits : 30;
+	world->stranger_bits[1] = bits < 56 ? bits : 56;
+}
+
+uint64_t decide_world_accounted(const struct decide_world *world)
+{
+	uint64_t sum = 0;
+
+	for (unsigned reason = 0; reason < REASON_COUNT; reason++)
+		sum += atomic_load_explicit(&world->counters.reasons[reason], memory_order_relaxed);
+	return sum;
+}
+
+void decide_world_align(struct decide_world *a, struct decide_world *b)
+{
+	a->now_ns = b->now_ns = a->now_ns > b->now_ns ? a->now_ns : b->now_ns;
+}
+
 void decide_world_destroy(struct decide_world *world)
 {
 	if (!world)
 		return;
-	if (world->rules) {
+	if (world->rules && !world->joined) {
 		ruleset_tables_destroy(world->rules);
 		ruleset_destroy(world->rules);
 	}
@@ -258,7 +309,7 @@ void decide_world_destroy(struct decide_world *world)
 	if (world->flows)
 		flow_table_destroy(world->flows);
 	huge_memory_free(NULL, world->storage, sizeof(struct flow) << world->sizes.flows_log2);
-	if (world->shared)
+	if (world->shared && !world->joined)
 		stage_shared_destroy(world->shared, &huge_memory);
 	huge_memory_free(NULL, world, sizeof(*world));
 }
@@ -281,9 +332,8 @@ static struct address source_draw(struct decide_world *world, enum decide_mix mi
 		return family == 4 ? address_from_v4(PROVEN_V4 | (uint32_t)scattered(random, 30))
 				   : site_address(PROVEN_V6 | scattered(random, 30) << 24);
 	default:
-		/* 2^30 IPv4 addresses, 2^56 IPv6 sites: hardly one comes twice. */
-		return family == 4 ? address_from_v4(STRANGER_V4 | (uint32_t)(random >> 34))
-				   : site_address(STRANGER_V6 | random >> 8);
+		return family == 4 ? address_from_v4(STRANGER_V4 | (uint32_t)(random >> (64 - world->stranger_bits[0])))
+				   : site_address(STRANGER_V6 | random >> (64 - world->stranger_bits[1]));
 	}
 }
 

@@ -27,6 +27,15 @@ struct decide_world;
 
 /** 0, -ENOMEM, or another -errno of the modules that it builds. */
 int decide_world_create(const struct decide_sizes *sizes, uint64_t seed, struct decide_world **ret_world);
+/** Another lcore's stage over the tables and rules of `owner`, which must outlive it. Flows are its own. Any one thread may run it while
+ * another runs `owner`. -ENOMEM or another -errno. */
+int decide_world_join(struct decide_world *owner, uint64_t seed, struct decide_world **ret_world);
+/** Strangers are drawn from so many bits of address (IPv4) or site (IPv6) from now on, 1..56: 8 is one /24 or one /56. */
+void decide_world_heat(struct decide_world *world, unsigned bits);
+/** Packets decided so far, as the sum of all reasons counted. */
+uint64_t decide_world_accounted(const struct decide_world *world);
+/** One clock again, the later one, after one of two ran alone. Neither runs. */
+void decide_world_align(struct decide_world *a, struct decide_world *b);
 void decide_world_destroy(struct decide_world *world);
 /** Decide `attempts` attempts of a mix in bursts of 32; returns how many had the outcome that the mix means. Time moves on as if the
  * lcore handled ten million a second. family 4 or 6. */
