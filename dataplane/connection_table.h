@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * QUIC connection ids that nodes chose and proven clients have shown, so that a client whose address changes
- * is known again. Ids are their first 8 bytes, because a short header does not say how long its id is. Shared
+ * is known again. Ids are quic_id's 64 bits. Shared
  * by all lcores without locks: the new address may belong to another lcore. Fixed size: four a cache line,
  * two choices; full, the id seen least lately goes. Only proofs write here: a flood of Initials evicts
  * nothing.

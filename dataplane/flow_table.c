@@ -24,6 +24,7 @@ enum {
 	FLOW_STAMP_SHIFT = 6,
 	FLOW_STAMP_MASK = 0x7fff,
 	FLOW_STAMP_PROVEN = 0x8000,
+	FLOW_WORD_PLACES = 64,
 };
 
 struct flow_bucket {
@@ -44,6 +45,7 @@ struct flow_table {
 	struct flow *storage;
 	struct flow_bucket *buckets;
 	union flow_side *sides;
+	uint64_t *taken; /* a bit a place: the walk reads no flow that is none, so it costs by flows and not by room */
 	struct hash_key key;
 	uint32_t capacity, n_buckets, count;
 	uint32_t first_free; /* place + 1; 0: none */
@@ -102,6 +104,21 @@ static size_t index_bytes(uint32_t n_buckets)
 	return n_buckets * sizeof(struct flow_bucket);
 }
 
+static size_t taken_bytes(uint32_t capacity)
+{
+	return (capacity + FLOW_WORD_PLACES - 1) / FLOW_WORD_PLACES * sizeof(uint64_t);
+}
+
+static uint64_t taken_bit(uint32_t place)
+{
+	return UINT64_C(1) << (place % FLOW_WORD_PLACES);
+}
+
+static bool is_taken(const struct flow_table *table, uint32_t place)
+{
+	return (table->taken[place / FLOW_WORD_PLACES] & taken_bit(place)) != 0;
+}
+
 int flow_table_create(struct flow *storage, uint32_t capacity, const struct hash_key *key,
 	const struct table_memory *memory, struct flow_table **ret_table)
 {
@@ -119,7 +136,8 @@ int flow_table_create(struct flow *storage, uint32_t capacity, const struct hash
 		(uint32_t)((uint64_t)capacity * 1000 / (FLOW_ENTRIES_PER_1000_SLOTS * FLOW_SLOTS)) + 1;
 	table->buckets = memory->allocate(memory->context, index_bytes(table->n_buckets));
 	table->sides = memory->allocate(memory->context, capacity * sizeof(*table->sides));
-	if (!table->buckets || !table->sides) {
+	table->taken = memory->allocate(memory->context, taken_bytes(capacity));
+	if (!table->buckets || !table->sides || !table->taken) {
 		flow_table_destroy(table);
 		return -ENOMEM;
 	}
@@ -139,6 +157,8 @@ void flow_table_destroy(struct flow_table *table)
 		memory.free(memory.context, table->buckets, index_bytes(table->n_buckets));
 	if (table->sides)
 		memory.free(memory.context, table->sides, table->capacity * sizeof(*table->sides));
+	if (table->taken)
+		memory.free(memory.context, table->taken, taken_bytes(table->capacity));
 	memory.free(memory.context, table, sizeof(*table));
 }
 
@@ -300,6 +320,7 @@ static void slot_release(struct flow_table *table, const struct flow_slot *slot)
 
 	flow_reset(&table->storage[place]);
 	slot->bucket->places[slot->slot] = 0;
+	table->taken[place / FLOW_WORD_PLACES] &= ~taken_bit(place);
 	place_free(table, place);
 	table->count--;
 }
@@ -362,6 +383,7 @@ static void slot_index(struct flow_table *table, const struct flow_slot *slot, u
 	uint32_t born_ms)
 {
 	slot->bucket->places[slot->slot] = place + 1;
+	table->taken[place / FLOW_WORD_PLACES] |= taken_bit(place);
 	slot->bucket->tags[slot->slot] = hash_tag(hash);
 	slot->bucket->stamps[slot->slot] = (born_ms >> FLOW_STAMP_SHIFT) & FLOW_STAMP_MASK;
 	table->count++;
@@ -443,6 +465,7 @@ uint32_t flow_table_adopt_all(
 	struct flow_table *table, bool (*keep)(void *context, const struct flow *flow), void *context)
 {
 	memset(table->buckets, 0, index_bytes(table->n_buckets));
+	memset(table->taken, 0, taken_bytes(table->capacity));
 	table->first_free = 0;
 	table->count = 0;
 	for (uint32_t place = 0; place < table->capacity; place++) {
@@ -459,19 +482,43 @@ uint32_t flow_table_adopt_all(
 	return table->count;
 }
 
+/* Places from this one on that are free for sure: as many as are left of a word without flows. */
+static uint32_t free_run(const struct flow_table *table, uint32_t place, uint32_t budget)
+{
+	uint32_t run = FLOW_WORD_PLACES - place % FLOW_WORD_PLACES;
+
+	if (table->taken[place / FLOW_WORD_PLACES] >> (place % FLOW_WORD_PLACES) != 0)
+		return 0;
+	if (run > table->capacity - place)
+		run = table->capacity - place;
+	return run < budget ? run : budget;
+}
+
 uint32_t flow_table_walk(struct flow_table *table, uint32_t *cursor, uint32_t budget,
 	void (*visit)(void *context, struct flow *flow), void *context)
 {
-	uint32_t place = *cursor < table->capacity ? *cursor : 0;
+	uint32_t place = *cursor < table->capacity ? *cursor : 0, left;
 
 	if (budget > table->capacity)
 		budget = table->capacity;
-	for (uint32_t i = 0; i < budget; i++) {
-		if (place + FLOW_WALK_AHEAD < table->capacity)
-			__builtin_prefetch(&table->storage[place + FLOW_WALK_AHEAD]);
-		if (table->storage[place].state != FLOW_STATE_FREE)
-			visit(context, &table->storage[place]);
-		place = place + 1 == table->capacity ? 0 : place + 1;
+	left = budget;
+	while (left > 0) {
+		uint32_t run = free_run(table, place, left);
+
+		if (run == 0) {
+			uint32_t ahead = place + FLOW_WALK_AHEAD;
+
+			if (ahead < table->capacity && is_taken(table, ahead))
+				__builtin_prefetch(&table->storage[ahead]);
+			/* A newcomer has its place before it has its state. */
+			if (is_taken(table, place) && table->storage[place].state != FLOW_STATE_FREE)
+				visit(context, &table->storage[place]);
+			run = 1;
+		}
+		left -= run;
+		place += run;
+		if (place == table->capacity)
+			place = 0;
 	}
 	*cursor = place;
 	return budget;

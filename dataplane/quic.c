@@ -220,10 +220,17 @@ const struct quic_packet *quic_find(const struct quic_datagram *datagram, enum q
 
 uint64_t quic_id(const uint8_t *head, uint16_t offset, uint8_t bytes)
 {
-	uint64_t id;
+	uint64_t id, more = 0;
 
 	if (bytes < QUIC_ID_BYTES_PROOF)
 		return 0;
 	memcpy(&id, head + offset, sizeof(id));
+	/* Each step is a bijection of the sum so far, so whoever knows the first bytes must still guess 64 bits. */
+	for (unsigned at = sizeof(id); at < bytes; at += sizeof(more)) {
+		more = 0;
+		memcpy(&more, head + offset + at, bytes - at < sizeof(more) ? bytes - at : sizeof(more));
+		id = (id ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+		id ^= id >> 32;
+	}
 	return id;
 }

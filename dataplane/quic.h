@@ -58,7 +58,8 @@ bool quic_parse(const uint8_t *head, uint32_t head_bytes, uint32_t datagram_byte
 	struct quic_datagram *ret_datagram);
 /** The first packet of this kind, or NULL. */
 const struct quic_packet *quic_find(const struct quic_datagram *datagram, enum quic_kind kind);
-/** The first QUIC_ID_BYTES_PROOF bytes of an id of at least as many, else 0: what nothing is proven by. */
+/** All bytes of an id of at least QUIC_ID_BYTES_PROOF, folded into 64 bits, else 0: what nothing is proven by. Not only the first bytes: nodes
+ * behind a balancer put a route there, which all their connections share. */
 uint64_t quic_id(const uint8_t *head, uint16_t offset, uint8_t bytes);
 
 static inline bool quic_is_long(const struct quic_packet *packet)

@@ -45,6 +45,7 @@ struct stage_shared {
 	/* The cookies' clock is now_ns + this: 0, or the wall clock's distance where governors share a secret. */
 	_Atomic uint64_t cookie_clock_add_ns;
 	struct hash_key table_key;
+	_Atomic uint8_t quic_id_bytes[IMAGE_SERVICES_MAX]; /* length of the node's connection ids, as last seen; 0: never */
 	_Atomic uint32_t ban_epoch; /* moved by the table thread after each change of bans or lists */
 };
 

@@ -330,6 +330,10 @@ static enum reason judge(struct stage *stage, const struct moment *moment, struc
 	reason = check_source(stage, moment, work, source);
 	if (reason == REASON_COUNT && work->is_stranger)
 		return challenge_stranger(stage, moment, work, source, decision);
+	/* The end of a proxied connection still needs its numbers: only its client may begin anew on its ports. */
+	if (reason == REASON_COUNT && work->flow != NULL && (work->flow->flags & FLOW_FLAG_TRANSLATED) &&
+		has_challenge(moment, work))
+		return challenge(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)
 		reason = check_proof(stage, moment, work, source, decision);
 	if (reason == REASON_COUNT)

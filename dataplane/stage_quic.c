@@ -30,8 +30,24 @@ static const uint8_t *head_of(const struct work *work)
 	return work->arrival->frame + work->arrival->packet.payload_offset;
 }
 
+/* How long the node's ids are, which a short header does not say: nodes choose one length and stay with it. */
+static uint8_t node_id_bytes(const struct stage *stage, uint8_t service)
+{
+	uint8_t bytes = service < IMAGE_SERVICES_MAX ? atomic_load_explicit(&stage->shared->quic_id_bytes[service],
+							       memory_order_relaxed)
+						     : 0;
+
+	return bytes != 0 ? bytes : QUIC_ID_BYTES_PROOF;
+}
+
+static void node_id_bytes_learn(struct stage *stage, uint8_t service, uint8_t bytes)
+{
+	if (service < IMAGE_SERVICES_MAX && bytes >= QUIC_ID_BYTES_PROOF && node_id_bytes(stage, service) != bytes)
+		atomic_store_explicit(&stage->shared->quic_id_bytes[service], bytes, memory_order_relaxed);
+}
+
 /* RFC 9000 14: QUIC is never fragmented. */
-static bool datagram_read(const struct work *work, struct quic_datagram *ret_datagram)
+static bool datagram_read(const struct stage *stage, const struct work *work, struct quic_datagram *ret_datagram)
 {
 	const struct packet *packet = &work->arrival->packet;
 	uint32_t bytes = packet->payload_bytes,
@@ -39,7 +55,7 @@ static bool datagram_read(const struct work *work, struct quic_datagram *ret_dat
 
 	return !packet->is_fragment &&
 	       quic_parse(head_of(work), head_bytes, bytes,
-		       bytes >= SHORT_WITH_ID_BYTES_MIN ? QUIC_ID_BYTES_PROOF : 0, ret_datagram);
+		       bytes >= SHORT_WITH_ID_BYTES_MIN ? node_id_bytes(stage, work->service) : 0, ret_datagram);
 }
 
 static uint64_t destination_id(const struct work *work, const struct quic_datagram *datagram)
@@ -146,7 +162,7 @@ enum reason quic_from_client(struct stage *stage, const struct moment *moment, s
 		return REASON_COUNT;
 	}
 	/* What the node does not understand it drops, and the flow's allowance bounds it. */
-	if (!datagram_read(work, &datagram))
+	if (!datagram_read(stage, work, &datagram))
 		return REASON_COUNT;
 	if (quic_find(&datagram, QUIC_KIND_INITIAL) != NULL &&
 		work->arrival->packet.payload_bytes < QUIC_INITIAL_BYTES_MIN)
@@ -211,13 +227,14 @@ void quic_from_node(struct stage *stage, const struct moment *moment, struct wor
 	if (is_proven(flow))
 		known_refresh(stage, moment, flow);
 	path_follow(stage, flow, &work->arrival->packet);
-	if (!datagram_read(work, &datagram))
+	if (!datagram_read(stage, work, &datagram))
 		return;
 	packet = &datagram.packets[0];
 	/* A negotiation only repeats the ids that the client sent. */
 	if (!quic_is_long(packet) || packet->kind == QUIC_KIND_NEGOTIATION)
 		return;
 	id = quic_id(head_of(work), packet->source_offset, packet->source_bytes);
+	node_id_bytes_learn(stage, flow->service, packet->source_bytes);
 	if (id != 0)
 		node_id_take(stage, moment, flow, id);
 }
@@ -291,7 +308,7 @@ enum reason quic_without_flow(
 	struct quic_datagram datagram;
 	uint64_t id;
 
-	if (!datagram_read(work, &datagram))
+	if (!datagram_read(stage, work, &datagram))
 		return refuse(work, REASON_QUIC_MALFORMED);
 	packet = &datagram.packets[0];
 	initial = quic_find(&datagram, QUIC_KIND_INITIAL);

@@ -20,4 +20,9 @@ MUTANTS = [
     ("the narrow path of one client", PROXY, "offer->mss = offer->mss_now; offer->mss_now = 0;",
      "if (offer->mss == 0 || offer->mss > offer->mss_now) offer->mss = offer->mss_now; offer->mss_now = 0;", TEST),
     ("the smallest MSS of now", PROXY, "return offer->mss < offer->mss_now ? offer->mss : offer->mss_now;", "return offer->mss_now;", TEST),
+    ("hostile: the ports of an end are its client's", "dataplane/stage_attempt.c", "(work->flow->flags & FLOW_FLAG_TRANSLATED) && has_challenge(moment, work))", "0)",
+     "test_stage_hostile"),
+    ("hostile: a long id proves by all its bytes", "dataplane/quic.c", "id = (id ^ more) * UINT64_C(0x9e3779b97f4a7c15);", "(void)more;", "test_stage_quic"),
+    ("hostile: a short header's id is as long as the node's", "dataplane/stage_quic.c", "return bytes != 0 ? bytes : QUIC_ID_BYTES_PROOF;",
+     "return QUIC_ID_BYTES_PROOF;", "test_stage_quic"),
 ]

@@ -23,9 +23,9 @@ MUTANTS = [
      "return REASON_CHALLENGE_BAD;", FLOOD),
     # reflection
     ("shape: the cap of a prefix", ATTEMPT, "!stage_reply_allowed(stage, moment, &work->client))", "0)", FLOOD),
-    ("shape: the cap locks no proven source out", ATTEMPT, "source->proven == PROVEN_NO && !stage_reply_allowed", "!stage_reply_allowed", FLOOD),
+    ("shape: the cap locks no proven source out", ATTEMPT, "source->proven == PROVEN_NO && !source->allowed && !stage_reply_allowed", "!source->allowed && !stage_reply_allowed", FLOOD),
     ("shape: refusals are capped", "dataplane/stage.c", "|| !refusal_fits_prefix(stage, moment, work) ||", "||", FLOOD),
-    ("shape: the cap is shared among lcores", ATTEMPT, "share.interval_ns *= stage->lcores > 0 ? stage->lcores : 1;", "", FLOOD),
+    ("shape: the cap is shared among lcores", ATTEMPT, "share.interval_ns *= stage->lcores > 0 ? stage->lcores : 1; return reply_cap_take", "return reply_cap_take", FLOOD),
     ("shape: the /24 of a reply", "dataplane/reply_cap.c", "address_v4(address) >> 8", "address_v4(address)", "test_reply_cap"),
     ("shape: the /56 of a reply", "dataplane/reply_cap.c", "address_v6_site(address) >> 8", "address_v6_site(address)", "test_reply_cap"),
     ("shape: a flooded prefix is not forgotten", "dataplane/reply_cap.c", "if (line->tat_ns[i] < line->tat_ns[fullest])",

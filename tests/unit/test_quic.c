@@ -198,8 +198,8 @@ static void test_ids(void)
 	uint64_t expected;
 
 	memcpy(&expected, bytes + 1, sizeof(expected));
-	CHECK_EQ("the first 8 bytes of an id", quic_id(bytes, 1, 8), expected);
-	CHECK_EQ("of a longer one too", quic_id(bytes, 1, 9), expected);
+	CHECK_EQ("an id of 8 bytes is itself", quic_id(bytes, 1, 8), expected);
+	CHECK_TRUE("of a longer one all of them", quic_id(bytes, 1, 9) != expected);
 	CHECK_EQ("a shorter one is none", quic_id(bytes, 1, 7), UINT64_C(0));
 }
 

@@ -273,12 +273,33 @@ static void test_allowed_gets_its_challenge(void)
 	}
 }
 
+/* The service is not under pressure any more, and the connection is over but for its last acknowledgements. */
+static void test_ports_of_an_end(void)
+{
+	struct world *world = world_proxied();
+	uint32_t cookie;
+
+	world->services[WORLD_SERVICE_ALWAYS].challenge = IMAGE_CHALLENGE_ALWAYS;
+	world_start(world);
+	cookie = dial(world, START_MS);
+	CHECK_EQ("the node answers", from_node(world, START_MS + 1, SYN | ACK, NODE_SEQUENCE, 64000), REASON_PROXY_OPENED);
+	CHECK_EQ("and resets the connection", from_node(world, START_MS + 2, RST | ACK, NODE_SEQUENCE + 1, 0), REASON_FLOW);
+	world->rules->services[WORLD_SERVICE_ALWAYS].challenge = IMAGE_CHALLENGE_AUTO;
+	CHECK_EQ("a SYN of these ports does not replace it, whoever sent it",
+		from_client(world, START_MS + 3, SYN, CLIENT_SEQUENCE + 100000, 0), REASON_CHALLENGED);
+	cookie = world->decision.segment.sequence;
+	CHECK_EQ("its client begins anew with a cookie",
+		from_client(world, START_MS + 4, ACK, CLIENT_SEQUENCE + 100001, cookie + 1), REASON_PROXY_ACCEPTED);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"the last acknowledgements of a proxied connection open no other", test_last_acknowledgements},
 	{"a promise that nobody remembers is taken to be the node's", test_promises_forgotten},
 	{"the narrow path of one client is not promised to all for ever", test_narrow_path_of_one},
 	{"the client's silence counts from the moment when it could speak", test_silence_counts_from_opening},
 	{"the client's silence counts from its proof where nothing is proxied", test_silence_counts_from_proof},
+	{"the ports of a proxied connection that has ended are its client's", test_ports_of_an_end},
 	{"allowlisted sources are challenged however many replies their network had", test_allowed_gets_its_challenge},
 };
 

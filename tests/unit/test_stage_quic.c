@@ -528,11 +528,31 @@ static void test_flood(void)
 	world_destroy(world);
 }
 
+/* Nodes behind a balancer begin all their ids alike. */
+static void test_long_ids(void)
+{
+	struct world *world = quic_world();
+
+	world_start(world);
+	(void)says(world, 1000, SIDE_OUTSIDE, CLIENT, PORT, INITIAL, CHOSEN, "me", 1200);
+	(void)says(world, 1010, SIDE_INSIDE, CLIENT, PORT, HANDSHAKE, "me", "server00AAAAAAAA", 200);
+	(void)says(world, 1020, SIDE_OUTSIDE, CLIENT, PORT, HANDSHAKE, "server00BBBBBBBB", "me", 200);
+	CHECK_EQ("an id that only begins like the node's proves nothing",
+		world_counter(world, COUNTER_PROOFS_CONNECTION_ID), (uint64_t)0);
+	(void)says(world, 1030, SIDE_OUTSIDE, CLIENT, PORT, SHORT, "server00AAAAAAAA", "", 200);
+	CHECK_EQ("the whole id proves, also where the header does not say its length",
+		world_counter(world, COUNTER_PROOFS_CONNECTION_ID), (uint64_t)1);
+	CHECK_EQ("and is known at a new address",
+		says(world, 20000, SIDE_OUTSIDE, MOVED, MOVED_PORT, SHORT, "server00AAAAAAAA", "", 200), REASON_QUIC_MIGRATED);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"only an Initial or an unknown version opens", test_attempts},
 	{"a fragment is no Initial", test_fragments},
 	{"an Initial is large in a flow too", test_small_initial_in_flow},
 	{"an id of the node proves, and nothing else", test_proofs},
+	{"a long id proves by all its bytes", test_long_ids},
 	{"control is told of proof and end", test_told},
 	{"what may be an echo is no evidence", test_doubt},
 	{"a client is known at a new address", test_migration},
