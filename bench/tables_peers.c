@@ -52,18 +52,18 @@ static long huge_pages_free(void)
 
 bool tables_environment_start(void)
 {
-	char cpus[32];
-	char *argv[13] = {(char[]){"weir-bench-tables"}, (char[]){"--in-memory"}, (char[]){"--no-pci"}, (char[]){"--no-telemetry"},
-		(char[]){"--log-level=error"}, (char[]){"--force-max-simd-bitwidth=512"}, (char[]){"--lcores"}, cpus};
+	char cpus[32], no_huge[] = "--no-huge";
+	char *argv[] = {(char[]){"weir-bench-tables"}, (char[]){"--no-pci"}, (char[]){"--no-telemetry"}, (char[]){"--log-level=error"},
+		(char[]){"--force-max-simd-bitwidth=512"}, (char[]){"--lcores"}, cpus, (char[]){"--in-memory"}, (char[]){"-m"},
+		(char[]){"2048"}, (char[]){"--no-shconf"}};
 	int argc = 8;
 
 	/* The one lcore may run wherever the kernel likes, as without an environment. */
 	snprintf(cpus, sizeof(cpus), "0@(0-%ld)", sysconf(_SC_NPROCESSORS_ONLN) - 1);
 	environment_huge = huge_pages_free() >= HUGE_PAGES_MIN;
 	if (!environment_huge) {
-		argv[argc++] = (char[]){"--no-huge"};
-		argv[argc++] = (char[]){"-m"};
-		argv[argc++] = (char[]){"2048"};
+		argv[7] = no_huge;
+		argc = 11;
 	}
 	if (rte_eal_init(argc, argv) < 0) {
 		fprintf(stderr, "weir-bench-tables: DPDK's environment does not start: %s\n", rte_strerror(rte_errno));

@@ -5,6 +5,7 @@ Each part is a program of bench/ that stands alone and writes {"results": [...]}
 other (two cores carry one measurement at a time) and prints one line for each result.
 """
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -14,6 +15,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
+import rig  # noqa: E402
+
+PARTS = ("decide", "tables", "scaling", "bans", "end-to-end", "live")
 FIELDS = ("name", "unit", "ours", "baseline", "baseline_name", "ratio", "target", "met")
 
 
@@ -24,6 +29,24 @@ def decide_commands(build, quick):
     middle = [*in_cache, "--bans", "1000000", "--pressure-log2", "20", "--proven-log2", "18", "--flows-log2", "18", "--population", "50000"]
     large = [*in_cache, "--bans", "10000000", "--pressure-log2", "24", "--proven-log2", "20", "--flows-log2", "20", "--population", "200000"]
     return [in_cache, middle] if quick else [in_cache, middle, large]
+
+
+def tables_commands(build, quick):
+    program = [os.path.join(build, "bench", "weir-bench-tables"), "--json"]
+    if quick:
+        return [[*program, "--trials", "3", "--log2", "20", "--prefixes", "10000"]]
+    sizes = [word for log2 in range(16, 25, 2) for word in ("--log2", str(log2))]
+    return [[*program, *sizes]]
+
+
+def scaling_commands(build, quick):
+    program = [os.path.join(build, "bench", "weir-bench-scaling"), "--json"]
+    return [[*program, "--trials", "3", "--attempts", "131072"] if quick else [*program, "--trials", "9", "--pressure-log2", "22"]]
+
+
+def bans_commands(root, build, quick):
+    program = [sys.executable, os.path.join(root, "bench", "bans.py"), "--build", build]
+    return [[*program, "--bans", "100000", "--ones", "100"] if quick else [*program, "--bans", "1000000", "--ones", "1000"]]
 
 
 def end_to_end_commands(root, build, quick):
@@ -44,6 +67,9 @@ class Bench:
         self.build = os.path.abspath(options.build) if options.build else os.path.join(root, "build", "bench")
         self.results, self.faults = [], []
         self.parts = {"decide": lambda: decide_commands(self.build, options.quick),
+                      "tables": lambda: tables_commands(self.build, options.quick),
+                      "scaling": lambda: scaling_commands(self.build, options.quick),
+                      "bans": lambda: bans_commands(root, self.build, options.quick),
                       "end-to-end": lambda: end_to_end_commands(root, self.build, options.quick),
                       "live": lambda: live_commands(root, self.build, options.quick)}
 
@@ -67,7 +93,8 @@ class Bench:
             command = [*command, "--json", path]
         print(f"bench: {part}: {' '.join(command)}", file=sys.stderr, flush=True)
         began = time.monotonic()
-        with open(path + ".out", "wb") as out:
+        # parts in python see to their huge pages themselves
+        with contextlib.nullcontext() if command[0] == sys.executable else rig.Rig(self.build), open(path + ".out", "wb") as out:
             status = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=False, check=False, timeout=3600)
         if status.returncode != 0:
             words = status.stderr.decode(errors="replace").strip().splitlines()[-3:]
@@ -117,12 +144,12 @@ def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="tools/bench", description="Every measurement of Weir beside its baseline, in one run.")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and trials, under 3 minutes")
     parser.add_argument("--json", metavar="FILE", help="write all results there")
-    parser.add_argument("--only", action="append", metavar="PART", help="decide, end-to-end or live; may be repeated")
+    parser.add_argument("--only", action="append", metavar="PART", help=f"one of {', '.join(PARTS)}; may be repeated")
     parser.add_argument("--build", metavar="DIR", help="use this build directory as it is")
     options = parser.parse_args(argv)
     for part in options.only or ():
-        if part not in ("decide", "end-to-end", "live"):
-            parser.error(f"--only: '{part}' is none of decide, end-to-end, live")
+        if part not in PARTS:
+            parser.error(f"--only: '{part}' is none of {', '.join(PARTS)}")
     return options
 
 
@@ -130,7 +157,7 @@ def main():
     root, options = sys.argv[1], parse_arguments(sys.argv[2:])
     try:
         result = Bench(root, options).run()
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, rig.RigError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if options.json:
