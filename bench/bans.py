@@ -147,9 +147,6 @@ def measure(build, number, ones):
         ours_s = weir_load(weir, path, number)
         results.append(line(f"bans: {number} from a file into force", "s", ours_s, ipset_s, "ipset restore", 1))
         results.append(line(f"bans: {number} from a file into force", "s", ours_s, nft_s, "nft -f", 1))
-        table_bytes = weir.call("status")["dataplane"].get("ban_bytes_v4")
-        if table_bytes:
-            results.append(line("bans: memory of a ban", "bytes", table_bytes / number, ipset_bytes, "ipset", 10, False))
         ours = weirctl_ones(weir, single)
         for rival, times in add.items():
             results.append(line(f"bans: one ban by a command, {number} there, p50", "ms", percentile(ours, 0.5) * 1e3,
