@@ -125,11 +125,6 @@ static void land(struct run *run, struct flight *flight)
 
 	flight->due_ms = 0;
 	if (copy.to_weir) {
-		/* Both ends have closed: a SYN in a proven client's name begins anew, and what is lost of the
-		 * last ACKs stays lost. */
-		if (copy.mark == STRANGER && run->client.max == run->client.tx_bytes + 2 &&
-			run->node.max == run->node.tx_bytes + 2)
-			return;
 		if (copy.side == SIDE_OUTSIDE)
 			run->frames_in++;
 		reason = path_send(&run->path, copy.side, copy.frame, copy.bytes, copy.mark);
