@@ -170,6 +170,9 @@ class Copy:
 def main():
     root = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), ".."))
     only = sys.argv[2] if len(sys.argv) > 2 else ""
+    if not os.path.exists(os.path.join(root, "meson.build")):
+        print("usage: mutants.py [ROOT [WORDS]]: the tree, and what the names of the rows to run contain")
+        return 2
     # By file and test, so that neighbours in the order rebuild little.
     rows = sorted((row for row in load_extra(root) if only in row[0]), key=lambda row: (row[4], row[1]))
     n = max(1, min(os.cpu_count() or 1, 8, len(rows)))
