@@ -62,7 +62,8 @@ def main():
                      {"name": "udp", "port": UDP_PORT, "protocol": "udp", "pressure": no_pressure}],
         "rate": {kind: {"v4": no_limit, "v6": no_limit} for kind in ("proven", "unproven")},
         "limits": {"hard": 0, "concurrency": {"v4": levels, "v6": levels}},
-        "timeouts": {"udp_unanswered": "1h", "auth": "10m"},
+        "timeouts": {"udp_unanswered": "1h", "auth": "10m", "payload_idle": "0"},
+        "flood": {"per_s": 0},  # its flows are what is wanted here
     }
     with Weir(config, ["--flows-log2", "21"]) as weir:
         for prefix in (*VICTIMS.values(), *NEIGHBOURS.values()):

@@ -148,7 +148,7 @@ def main():
     services = [{"name": "tcp", "port": TCP_PORT, "protocol": "tcp", "challenge": "off",
                  "pressure": {"enter_per_s": 100_000_000, "leave_per_s": 0, "half_open": 100_000_000}}]
     no_limit = {level: {"burst": 0} for level in ("host", "near", "mid", "wide")}
-    config = {"services": services, "rate": {"unproven": {"v4": no_limit, "v6": no_limit}}, "start": {"wait": 60}}
+    config = {"services": services, "rate": {"unproven": {"v4": no_limit, "v6": no_limit}}, "start": {"wait": 60}, "flood": {"per_s": 0}}
     with Weir(config, ["--start-wait", "60", "--flows-log2", "18"]) as weir:
         lines, pairs = bans_make(rng)
         path = f"{weir.state_dir}/bans.txt"
