@@ -12,7 +12,7 @@
 #include "dataplane/stage_private.h"
 
 enum {
-	/* An id of 8 bytes fits behind the first byte of a short header of the least length: see quic.c. */
+	/* An id of any length that has a proof fits behind the first byte of a short header of the least length: see quic.c. */
 	SHORT_WITH_ID_BYTES_MIN = 29,
 	/* A node that sends its first flight again waits at least its first probe timeout, 999 ms (RFC
 	 * 9002 6.2.2), of which some take half; what it sends at once comes within a few ms. */
@@ -42,7 +42,8 @@ static uint8_t node_id_bytes(const struct stage *stage, uint8_t service)
 
 static void node_id_bytes_learn(struct stage *stage, uint8_t service, uint8_t bytes)
 {
-	if (service < IMAGE_SERVICES_MAX && bytes >= QUIC_ID_BYTES_PROOF && node_id_bytes(stage, service) != bytes)
+	if (service < IMAGE_SERVICES_MAX && bytes >= QUIC_ID_BYTES_PROOF && bytes <= QUIC_ID_BYTES_MAX &&
+		node_id_bytes(stage, service) != bytes)
 		atomic_store_explicit(&stage->shared->quic_id_bytes[service], bytes, memory_order_relaxed);
 }
 

@@ -353,6 +353,7 @@ static enum reason unknown_from_client(
 	flow = flow_birth(stage, moment, work, /* proven = */ false);
 	if (flow == NULL)
 		return REASON_FLOW_TABLE_FULL;
+	flow->client_acked = packet->tcp_sequence;
 	flow->client_next = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	flow->node_next = flow->node_acked = packet->tcp_acknowledgement;
 	flow_set_state(stage, flow, FLOW_STATE_ADOPTED);
@@ -499,10 +500,15 @@ static enum reason adopted_from_node(
 	bool acknowledges = (packet->tcp_flags & TCP_FLAG_ACK) != 0;
 	bool heard_client_first = flow->node_acked != 0;
 	int32_t apart = sequence_after(packet->tcp_sequence, flow->node_acked);
+	/* The client's own numbers are never translated: only it, and no stranger in its name, knows exactly which one the node
+	 * expects (RFC 5961). */
+	bool is_client = packet->tcp_acknowledgement == flow->client_next ||
+			 packet->tcp_acknowledgement == flow->client_acked;
 
 	/* The client acknowledges what the node never sent: its numbers were translated by a dataplane whose flows are
 	 * lost. Neither end can be helped but by a RST (design.md section 4). */
-	if (heard_client_first && acknowledges && (apart > ADOPTED_APART_MAX || apart < -ADOPTED_APART_MAX)) {
+	if (heard_client_first && acknowledges && is_client &&
+		(apart > ADOPTED_APART_MAX || apart < -ADOPTED_APART_MAX)) {
 		flow->node_next = flow->node_acked;
 		flow->client_next = packet->tcp_acknowledgement;
 		flow_cut(stage, moment, flow, CLOSED_HOW_RST);

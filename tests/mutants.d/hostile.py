@@ -25,4 +25,7 @@ MUTANTS = [
     ("hostile: a long id proves by all its bytes", "dataplane/quic.c", "id = (id ^ more) * UINT64_C(0x9e3779b97f4a7c15);", "(void)more;", "test_stage_quic"),
     ("hostile: a short header's id is as long as the node's", "dataplane/stage_quic.c", "return bytes != 0 ? bytes : QUIC_ID_BYTES_PROOF;",
      "return QUIC_ID_BYTES_PROOF;", "test_stage_quic"),
+    ("hostile: nobody but its client has a lost connection reset", "dataplane/stage_tcp.c", "heard_client_first && acknowledges && is_client &&",
+     "heard_client_first && acknowledges &&", "test_stage_hostile"),
+    ("hostile: an overlong id teaches no length", "dataplane/stage_quic.c", "&& bytes <= QUIC_ID_BYTES_MAX &&", "&&", "test_stage_quic"),
 ]

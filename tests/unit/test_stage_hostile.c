@@ -293,6 +293,34 @@ static void test_ports_of_an_end(void)
 	world_destroy(world);
 }
 
+/* A connection whose flow was lost with an earlier dataplane. The node expects CLIENT_SEQUENCE + 1 and sends NODE_SEQUENCE. */
+static void test_adopted_by_a_stranger(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t sequence, acknowledgement;
+		bool reset;
+	} cases[] = {
+		{"a blind ACK does not reset the connection that it names", 900000, 0x90000000, false},
+		{"one that guesses the window does not either", CLIENT_SEQUENCE + 2, 0x90000000, false},
+		{"the client's own, whose numbers were translated, has both ends reset", CLIENT_SEQUENCE + 1, 0x90000000, true},
+		{"the client's own, whose numbers were not, goes on", CLIENT_SEQUENCE + 1, NODE_SEQUENCE, false},
+	};
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct world *world = world_proxied();
+
+		world->services[WORLD_SERVICE_ALWAYS].challenge = IMAGE_CHALLENGE_OFF;
+		world_start(world);
+		CHECK_EQ(cases[i].name, from_client(world, 500, ACK, cases[i].sequence, cases[i].acknowledgement),
+			REASON_FLOW_ADOPTED);
+		CHECK_EQ(cases[i].name, from_node(world, 501, ACK, NODE_SEQUENCE, 64000),
+			cases[i].reset ? REASON_FLOW_CUT : REASON_FLOW);
+		CHECK_EQ(cases[i].name, world->n_segments != 0, cases[i].reset);
+		world_destroy(world);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"the last acknowledgements of a proxied connection open no other", test_last_acknowledgements},
 	{"a promise that nobody remembers is taken to be the node's", test_promises_forgotten},
@@ -300,6 +328,7 @@ static const struct check_test tests[] = {
 	{"the client's silence counts from the moment when it could speak", test_silence_counts_from_opening},
 	{"the client's silence counts from its proof where nothing is proxied", test_silence_counts_from_proof},
 	{"the ports of a proxied connection that has ended are its client's", test_ports_of_an_end},
+	{"nobody but its client has a lost connection reset", test_adopted_by_a_stranger},
 	{"allowlisted sources are challenged however many replies their network had", test_allowed_gets_its_challenge},
 };
 

@@ -547,12 +547,27 @@ static void test_long_ids(void)
 	world_destroy(world);
 }
 
+/* RFC 8999 allows unknown versions ids of 255 bytes: no short header of ours may be read with one. */
+static void test_overlong_ids(void)
+{
+	static const char overlong[] = "0123456789012345678901234567890123456789";
+	struct world *world = quic_world();
+
+	world_start(world);
+	(void)says(world, 1000, SIDE_OUTSIDE, CLIENT, PORT, OTHER, CHOSEN, "me", 1200);
+	(void)says(world, 1010, SIDE_INSIDE, CLIENT, PORT, OTHER, "me", overlong, 200);
+	CHECK_EQ("the length of a short header's id stays one that its versions have",
+		atomic_load(&world->shared->quic_id_bytes[WORLD_SERVICE_UDP]), 0);
+	world_destroy(world);
+}
+
 static const struct check_test tests[] = {
 	{"only an Initial or an unknown version opens", test_attempts},
 	{"a fragment is no Initial", test_fragments},
 	{"an Initial is large in a flow too", test_small_initial_in_flow},
 	{"an id of the node proves, and nothing else", test_proofs},
 	{"a long id proves by all its bytes", test_long_ids},
+	{"an overlong id teaches no length", test_overlong_ids},
 	{"control is told of proof and end", test_told},
 	{"what may be an echo is no evidence", test_doubt},
 	{"a client is known at a new address", test_migration},
