@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * What the roster's files share; nobody else includes it. One thread: the caller's.
+ * roster.c: life, configuration, time. roster_record.c: finding, making, forgetting records.
+ * roster_connection.c, roster_admit.c: conn.*. roster_close.c: closing with grace and courtesy.
+ * roster_dataplane.c: events of rings. roster_peer.c: bind, state, report. roster_tell.c: tags, metrics,
+ * gossip, seen, request, record. roster_value.c: values and values' inputs. roster_tick.c: LH-1's order;
+ * roster_prune.c, roster_target.c, roster_churn.c, roster_pool.c: its steps. roster_node.c: node.*.
+ * roster_query.c: get, list, best, status. roster_event.c: texts of events.
+ */
+#ifndef WEIR_CONTROL_ROSTER_PRIVATE_H
+#define WEIR_CONTROL_ROSTER_PRIVATE_H
+
+#include "control/due_queue.h"
+#include "control/governor_internal.h"
+#include "control/hash_index.h"
+#include "control/keyed_random.h"
+#include "control/roster.h"
+#include "control/value_score.h"
+
+/* What the node tells of a peer, and what is measured of it while it matters: made at the first such word or
+ * connection, given back when the peer is only known. So a known peer costs its record alone. */
+struct roster_facts {
+	struct peer_tags tags;
+	struct peer_counters counters;
+	struct peer_due due;
+	struct temperature_state temperature;
+	struct target_stall stall;
+	struct value_standing standing;
+	double gossip;     /* NAN: none */
+	double reputation; /* DU-4's later rank */
+	double useful;     /* NAN: not said */
+	double value;      /* of the profile, as last told (LO-8) */
+	int64_t reputation_ms, value_ms, last_payload_ms, last_fetch_ms, hot_since_ms, tx_ms, block_ms;
+	struct value_lorachain_input lorachain;
+	int64_t lorachain_ms; /* when it was reported: decays from then (LO-7) */
+	uint64_t blocks, bytes_in, bytes_out;
+	uint32_t churn_cycle; /* in which it was churned last */
+	bool gossip_ignored, discouraged, node_hot, tip_known, served, has_lorachain;
+};
+
+struct roster_peer {
+	uint32_t id;                                         /* interned; RECORD_NONE: by host identity */
+	uint32_t agent, version, enr, metadata, sync_status; /* interned; RECORD_NONE */
+	struct address address;                              /* where it was last, or the host identity */
+	uint16_t port, listen_port;                          /* 0: unknown */
+	struct peer_state state;
+	uint32_t connections;  /* first of its connections, linked by of_peer_next; RECORD_NONE */
+	uint32_t newer, older; /* in the list of its standing: connected, disconnected (LH-22), banned
+				  (LH-22); by time */
+	int64_t last_seen_ms;
+	struct roster_facts *facts; /* NULL */
+};
+
+struct roster_connection {
+	uint64_t number; /* counts from 1; what rpc calls conn */
+	uint64_t endpoint_hash;
+	struct address address;
+	uint16_t port;
+	uint32_t peer; /* record; the host's until bound */
+	uint32_t of_peer_next, of_peer_previous;
+	int64_t since_ms, last_in_ms, payload_ms; /* payload_ms: first; negative: none yet */
+	int64_t due_ms;                           /* auth, idle, grace, courtesy: whichever comes first */
+	uint64_t bytes_in, bytes_out;
+	float rtt_min_ms;              /* negative */
+	uint8_t auth;                  /* enum outcome_auth */
+	uint8_t cause;                 /* enum outcome_cause of our own closing */
+	bool inbound, proven, pending; /* pending: not authenticated where the profile has such a state */
+	bool closing, courtesy;        /* told to close; waits for the grace */
+};
+
+/* Lists by time, weakest at the old end. */
+enum roster_list_kind {
+	ROSTER_LIST_CONNECTED,
+	ROSTER_LIST_DISCONNECTED,
+	ROSTER_LIST_BANNED,
+	ROSTER_LIST_COUNT
+};
+struct roster_list {
+	uint32_t newest, oldest, n;
+};
+
+struct roster {
+	struct roster_config config;
+	struct roster_effects effects;
+	struct governor *governor;
+	struct address_book *book;
+	int64_t now_ms;
+	struct keyed_hash key;
+	struct keyed_random random;
+	struct text_pool texts;
+	struct record_pool peers, connections;
+	struct hash_index peer_index;       /* by id or host identity */
+	struct hash_index connection_index; /* by address and port */
+	struct hash_index number_index;     /* by number */
+	struct due_queue connection_due;    /* by due_ms */
+	struct due_queue peer_due;          /* pings, statuses, cooling */
+	struct roster_list lists[ROSTER_LIST_COUNT];
+	uint64_t next_number;
+	struct pool_counts counts; /* established and pending */
+	uint32_t n_dialing, n_outbound_only, n_hot, n_warm;
+	struct subnet_counts subnets;
+	struct hash_index prefix_index; /* DU-6: connected peers by /24, /48 */
+	struct record_pool prefixes;
+	struct root_groups groups;
+	struct keyed_limiter opens, attempts, requests;
+	/* the node */
+	enum sync_state sync;
+	bool node_up;
+	int64_t synced_ms;                 /* last time that it was caught up */
+	struct target_set base, sync_base; /* configured, perhaps changed by governor.targets */
+	uint32_t target;
+	struct churn churn;
+	/* time */
+	int64_t next_tick_ms, next_optimise_ms, last_share_ms, last_inbound_ms, last_accept_ms;
+	uint64_t prune_short, refused, peers_evicted;
+};
+
+/* roster_record.c */
+/** RECORD_NONE when unknown. */
+uint32_t roster_peer_find(const struct roster *roster, const char *id);
+uint32_t roster_peer_find_host(const struct roster *roster, const struct address *address);
+/** The record that a name means: the id's; else the one connected from address and port; else the host's. */
+uint32_t roster_peer_named(const struct roster *roster, const struct peer_name *name);
+/** -ENOMEM. Makes it when new; the weakest of the disconnected gives way at peers_max. */
+int roster_peer_obtain(
+	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t *ret_peer);
+static inline struct roster_peer *roster_peer_at(const struct roster *roster, uint32_t peer)
+{
+	return record_pool_at(&roster->peers, peer);
+}
+static inline struct roster_connection *roster_connection_at(const struct roster *roster, uint32_t connection)
+{
+	return record_pool_at(&roster->connections, connection);
+}
+/** NULL on lack of memory only. */
+struct roster_facts *roster_facts_obtain(struct roster *roster, uint32_t peer);
+/** Facts to read: of the peer, or what a peer has that nobody spoke of. Never NULL. */
+const struct roster_facts *roster_facts_of(const struct roster *roster, uint32_t peer);
+/** The record's list follows its state (LH-22); over a cap the oldest is forgotten, with its event. */
+void roster_peer_relist(struct roster *roster, uint32_t peer);
+void roster_peer_forget(struct roster *roster, uint32_t peer);
+struct peer_name roster_peer_name(const struct roster *roster, uint32_t peer);
+const char *roster_text(const struct roster *roster, uint32_t text); /* "" for RECORD_NONE */
+/** One connected peer more or less in its /24 or /48; how many there are. */
+void roster_prefix_count(struct roster *roster, const struct address *address, int change);
+uint32_t roster_prefix_connected(const struct roster *roster, const struct address *address);
+uint32_t roster_connection_find(const struct roster *roster, const struct address *address, uint16_t port);
+uint32_t roster_connection_numbered(const struct roster *roster, uint64_t number);
+
+/* roster_close.c */
+/** Begin to close: event peer.disconnect or governor.disconnect with reason and code, after the grace RST at
+ * both ends. The outcome of what Weir closes is neutral. */
+void roster_close_peer(struct roster *roster, uint32_t peer, const char *reason, int code);
+void roster_close_connection(struct roster *roster, uint32_t connection, const char *reason, int code);
+/** After a score moved or a ban came or went: DISCONNECT and BANNED act at once (LH-1, real order), lists
+ * follow. */
+void roster_peer_judge(struct roster *roster, uint32_t peer);
+/** LH-6: T1 for a peer that was closed, when the rule says so. */
+void roster_throttle(struct roster *roster, uint32_t peer, bool closed_by_us);
+
+/* roster_value.c */
+/** The profile's value, for ranking; and its combined score (gossip included). */
+double roster_value(const struct roster *roster, uint32_t peer);
+double roster_combined(const struct roster *roster, uint32_t peer, enum score_state *ret_state);
+/** Tell a changed value (LO-8). */
+void roster_value_tell(struct roster *roster, uint32_t peer);
+/** An outcome of a proven connection or of the node's word: counters, standing, book. Neutral: book only. */
+void roster_outcome(struct roster *roster, uint32_t peer, enum outcome outcome);
+
+/* roster_tick.c and its steps; each emits the events of what it does */
+void roster_discover(struct roster *roster);    /* LH-4, LH-24 */
+void roster_prune(struct roster *roster);       /* LH-23, F; the free floor */
+void roster_target_step(struct roster *roster); /* DU-12 */
+void roster_churn_step(struct roster *roster);  /* DU-16 */
+void roster_pool_step(struct roster *roster);   /* LO-14, HE-13's out of sync */
+/** Candidates for eviction from whoever is connected; *ret_n; the caller frees. NULL: no memory or nobody.
+ * `ret_peers` may be NULL. */
+struct eviction_candidate *roster_candidates(struct roster *roster, uint32_t *ret_n, uint32_t **ret_peers);
+
+/* roster_event.c: {"t":..,"event":..} with what follows; as event_begin of the governor */
+void roster_event_peer(struct event_text *event, struct roster *roster, const char *name, uint32_t peer);
+void roster_event_address(struct event_text *event, struct roster *roster, const char *name,
+	const struct address *address, uint16_t port);
+
+#endif
