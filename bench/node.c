@@ -31,12 +31,15 @@ struct options {
 	uint32_t connections_max;
 	uint64_t idle_timeout_ns;
 	struct echo_key key;
+	const char *complaints_path; /* of argv; NULL: none */
 };
 
 static const char usage[] =
 	"usage: weir-node --listen ADDRESS [--listen ADDRESS] [--port N] [--backlog N] [--max-connections N]\n"
 	"                 [--idle-timeout SECONDS] [--key 32 HEX DIGITS]\n"
-	"Echoes nonces over TCP and UDP. SIGUSR1 prints its counts as one JSON line; so does its end.\n";
+	"                 [--complaints FILE]\n"
+	"Echoes nonces over TCP and UDP. SIGUSR1 prints its counts as one JSON line; so does its end.\n"
+	"--complaints: a line \"ADDRESS full|nothing|malformed|idle\" for each connection that a log would name; ban scripts read it.\n";
 
 static bool option_take(struct options *options, int letter, const char *text)
 {
@@ -68,6 +71,9 @@ static bool option_take(struct options *options, int letter, const char *text)
 		return true;
 	case 'k':
 		return echo_key_parse(text, &options->key) == 0;
+	case 'c':
+		options->complaints_path = text;
+		return true;
 	default:
 		return false;
 	}
@@ -79,6 +85,7 @@ static int options_parse(int argc, char **argv, struct options *options)
 	static const struct option known[] = {{"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
 		{"backlog", required_argument, NULL, 'b'}, {"max-connections", required_argument, NULL, 'm'},
 		{"idle-timeout", required_argument, NULL, 'i'}, {"key", required_argument, NULL, 'k'},
+		{"complaints", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int letter, index = 0;
 
@@ -216,6 +223,14 @@ int main(int argc, char **argv)
 		perror("weir-node");
 		return 1;
 	}
+	FILE *complaints = options.complaints_path != NULL ? fopen(options.complaints_path, "we") : NULL;
+	if (options.complaints_path != NULL && complaints == NULL) {
+		fprintf(stderr, "weir-node: %s: %s\n", options.complaints_path, strerror(errno));
+		return 1;
+	}
+	if (complaints != NULL)
+		setvbuf(complaints, NULL, _IOLBF, BUFSIZ); /* whoever follows it wants each line now */
+	node_service_complain(service, complaints);
 	int status = 1;
 	if (sockets_open(service, &options) == 0) {
 		fprintf(stderr, "weir-node: listening on port %u\n", options.port);
@@ -224,5 +239,7 @@ int main(int argc, char **argv)
 		status = 0;
 	}
 	node_service_destroy(service);
+	if (complaints != NULL)
+		fclose(complaints);
 	return status;
 }

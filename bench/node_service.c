@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/socket_address.h"
+
 /* Work per event, so that one busy socket does not starve the others. */
 enum { LISTENERS_MAX = 16, BATCH_MAX = 64 };
 
@@ -22,8 +24,9 @@ struct handle {
 	int fd;
 	uint32_t next_free;
 	uint8_t n_request, n_reply_left;
-	bool waits_to_write;
+	bool waits_to_write, has_asked;
 	uint64_t last_ns;
+	struct address source;
 	uint8_t request[ECHO_REQUEST_BYTES];
 	uint8_t reply[ECHO_REPLY_BYTES];
 };
@@ -34,6 +37,7 @@ struct node_service {
 	uint64_t idle_timeout_ns;
 	struct echo_key key;
 	struct node_counts counts;
+	FILE *complaints;
 	unsigned n_listeners;
 	struct handle listeners[LISTENERS_MAX];
 	struct handle *connections;
@@ -59,6 +63,19 @@ int node_service_create(int epoll_fd, uint32_t connections_max, uint64_t idle_ti
 	service->key = *key;
 	*ret_service = service;
 	return 0;
+}
+
+void node_service_complain(struct node_service *service, FILE *file)
+{
+	service->complaints = file;
+}
+
+static void complain(const struct node_service *service, const struct address *source, const char *why)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	if (service->complaints != NULL)
+		fprintf(service->complaints, "%s %s\n", address_format(source, text), why);
 }
 
 void node_service_destroy(struct node_service *service)
@@ -110,10 +127,12 @@ static void connection_watch(struct node_service *service, struct handle *connec
 	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
-static void connection_open(struct node_service *service, int fd, uint64_t now_ns)
+static void connection_open(
+	struct node_service *service, int fd, const struct address *source, uint64_t now_ns)
 {
 	if (service->first_free == service->connections_max) {
 		service->counts.refused_full++;
+		complain(service, source, "full");
 		close(fd);
 		return;
 	}
@@ -126,7 +145,7 @@ static void connection_open(struct node_service *service, int fd, uint64_t now_n
 		return;
 	}
 	service->first_free = connection->next_free;
-	*connection = (struct handle){.kind = HANDLE_CONNECTION, .fd = fd, .last_ns = now_ns};
+	*connection = (struct handle){.kind = HANDLE_CONNECTION, .fd = fd, .last_ns = now_ns, .source = *source};
 	service->counts.accepted++;
 	if (++service->counts.open > service->counts.open_max)
 		service->counts.open_max = service->counts.open;
@@ -135,11 +154,15 @@ static void connection_open(struct node_service *service, int fd, uint64_t now_n
 static void listener_accept(struct node_service *service, struct handle *listener, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
-		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage name;
+		struct address source = {0};
+		socklen_t name_bytes = sizeof(name);
+		int fd = accept4(listener->fd, (struct sockaddr *)&name, &name_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0)
 			return; /* EAGAIN, or a peer that went away in the queue */
-		connection_open(service, fd, now_ns);
+		socket_address_read(&name, &source);
+		connection_open(service, fd, &source, now_ns);
 	}
 }
 
@@ -176,6 +199,8 @@ static void connection_read(struct node_service *service, struct handle *connect
 				service->counts.closed_by_peer++;
 			else
 				service->counts.reset_by_peer++;
+			if (!connection->has_asked)
+				complain(service, &connection->source, "nothing");
 			connection_close(service, connection);
 			return;
 		}
@@ -185,9 +210,11 @@ static void connection_read(struct node_service *service, struct handle *connect
 		connection->n_request = 0;
 		if (!echo_request_valid(connection->request)) {
 			service->counts.malformed++;
+			complain(service, &connection->source, "malformed");
 			connection_close(service, connection);
 			return;
 		}
+		connection->has_asked = true;
 		echo_reply_write(&service->key, connection->request, connection->reply);
 		connection->n_reply_left = ECHO_REPLY_BYTES;
 		if (!connection_write(service, connection))
@@ -244,6 +271,7 @@ void node_service_sweep(struct node_service *service, uint64_t now_ns)
 
 		if (connection->kind == HANDLE_CONNECTION && now_ns - connection->last_ns > service->idle_timeout_ns) {
 			service->counts.idle_closed++;
+			complain(service, &connection->source, "idle");
 			connection_close(service, connection);
 		}
 	}

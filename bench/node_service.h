@@ -21,6 +21,9 @@ struct node_service;
 /** Watches with `epoll_fd`, whose events carry the pointers that node_service_event takes. -ENOMEM. */
 int node_service_create(int epoll_fd, uint32_t connections_max, uint64_t idle_timeout_ns, const struct echo_key *key,
 	struct node_service **ret_service);
+/** From now on one line for each connection that a log would name: "ADDRESS full" (refused: no place left), "ADDRESS nothing" (went away
+ * before a whole request), "ADDRESS malformed", "ADDRESS idle". Ban scripts read it. NULL: none. The file stays the caller's. */
+void node_service_complain(struct node_service *service, FILE *file);
 /** Closes every socket, listeners included. */
 void node_service_destroy(struct node_service *service);
 /** Takes the socket over: a listening TCP socket or a bound UDP socket, non-blocking. -errno of epoll_ctl, -ENOSPC. */

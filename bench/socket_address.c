@@ -27,6 +27,14 @@ socklen_t socket_address_fill(const struct address *address, uint16_t port, stru
 	return sizeof(*v6);
 }
 
+void socket_address_read(const struct sockaddr_storage *name, struct address *ret_address)
+{
+	if (name->ss_family == AF_INET)
+		*ret_address = address_from_v4(ntohl(((const struct sockaddr_in *)name)->sin_addr.s_addr));
+	else if (name->ss_family == AF_INET6)
+		memcpy(ret_address->bytes, &((const struct sockaddr_in6 *)name)->sin6_addr, sizeof(ret_address->bytes));
+}
+
 int socket_address_parse(const char *text, struct address *ret_address, uint16_t *ret_port)
 {
 	const char *colon = strrchr(text, ':');
