@@ -141,7 +141,7 @@ static void cuckoo_destroy(void *table)
 	huge_memory_free(NULL, cuckoo, sizeof(*cuckoo));
 }
 
-/* SipHash-1-3 on words, as our tables; a key of 4 bytes is a word too. */
+/* The keyed hash of our tables; a key of 4 bytes is a word too. */
 static uint32_t hash_keyed(const void *key, uint32_t bytes, uint32_t seed)
 {
 	const uint64_t *words = key;

@@ -37,7 +37,7 @@ struct dispatch {
 	struct hash_key key;
 	uint8_t rss_key[PORT_RSS_KEY_BYTES];
 	unsigned n_lcores, n_queues;
-	unsigned rss_table_size; /* 0: the owner is computed by SipHash, else by Toeplitz and the devices' table */
+	unsigned rss_table_size; /* 0: the owner is computed by a keyed hash, else by Toeplitz and the devices' table */
 	_Atomic bool rss_trusted; /* false: the owner is computed for each packet */
 	struct dispatch_lcore lcores[OPTIONS_LCORES_MAX];
 	struct rte_ring *frames[OPTIONS_LCORES_MAX][OPTIONS_LCORES_MAX]; /* [from][to]; NULL on the diagonal */

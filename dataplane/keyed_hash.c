@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Keyed hashing (keyed_hash.h): SipHash of Aumasson and Bernstein over whole 64-bit words, so the tail of a
- * message is only its length. Pure functions, any thread; they keep no key and draw no randomness.
+/* Keyed hashing (keyed_hash.h): the MAC, SipHash-2-4 of Aumasson and Bernstein over whole 64-bit words, so the tail of a
+ * message is only its length; and the table hash without AES instructions. Pure functions, any thread; they keep
+ * no key and draw no randomness.
  */
 #include "dataplane/keyed_hash.h"
 
@@ -38,49 +39,55 @@ static inline struct sip_state sip_start(const struct hash_key *key)
 	};
 }
 
-static inline void sip_word(struct sip_state *s, uint64_t word, unsigned rounds)
+static inline void sip_word(struct sip_state *s, uint64_t word)
 {
 	s->v3 ^= word;
-	for (unsigned i = 0; i < rounds; i++)
-		sip_round(s);
+	sip_round(s);
+	sip_round(s);
 	s->v0 ^= word;
 }
 
 /* The last block of a message of n whole words holds nothing but the length in bytes, in its top byte. */
-static inline uint64_t sip_end(struct sip_state *s, unsigned n, unsigned rounds, unsigned end_rounds)
+static inline uint64_t sip_end(struct sip_state *s, unsigned n)
 {
-	sip_word(s, (uint64_t)n * 8 << 56, rounds);
+	sip_word(s, (uint64_t)n * 8 << 56);
 	s->v2 ^= 0xff;
-	for (unsigned i = 0; i < end_rounds; i++)
+	for (unsigned i = 0; i < 4; i++)
 		sip_round(s);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-uint64_t keyed_hash_1(const struct hash_key *key, uint64_t a)
+static struct aes_block block_hash(const struct hash_key *key, struct aes_block block)
 {
-	struct sip_state s = sip_start(key);
+	struct aes_block secret = {key->k0, key->k1};
 
-	sip_word(&s, a, 1);
-	return sip_end(&s, 1, 1, 3);
+	block.low ^= secret.low ^ keyed_hash_constants[0].low;
+	block.high ^= secret.high ^ keyed_hash_constants[0].high;
+	for (unsigned i = 1; i <= KEYED_HASH_ROUNDS; i++) {
+		struct aes_block round_key = {secret.low ^ keyed_hash_constants[i].low,
+			secret.high ^ keyed_hash_constants[i].high};
+
+		block = aes_round_portable(block, round_key);
+	}
+	return block;
 }
 
-uint64_t keyed_hash_2(const struct hash_key *key, uint64_t a, uint64_t b)
+uint64_t keyed_hash_1_portable(const struct hash_key *key, uint64_t a)
 {
-	struct sip_state s = sip_start(key);
-
-	sip_word(&s, a, 1);
-	sip_word(&s, b, 1);
-	return sip_end(&s, 2, 1, 3);
+	return keyed_hash_2_portable(key, a, KEYED_HASH_ONE_WORD);
 }
 
-uint64_t keyed_hash_3(const struct hash_key *key, uint64_t a, uint64_t b, uint64_t c)
+uint64_t keyed_hash_2_portable(const struct hash_key *key, uint64_t a, uint64_t b)
 {
-	struct sip_state s = sip_start(key);
+	return block_hash(key, (struct aes_block){a, b}).low;
+}
 
-	sip_word(&s, a, 1);
-	sip_word(&s, b, 1);
-	sip_word(&s, c, 1);
-	return sip_end(&s, 3, 1, 3);
+uint64_t keyed_hash_3_portable(const struct hash_key *key, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct aes_block block = block_hash(key, (struct aes_block){a, b});
+
+	block.low ^= c;
+	return block_hash(key, block).low;
 }
 
 uint64_t keyed_mac(const struct hash_key *key, const uint64_t *words, unsigned n)
@@ -88,6 +95,6 @@ uint64_t keyed_mac(const struct hash_key *key, const uint64_t *words, unsigned n
 	struct sip_state s = sip_start(key);
 
 	for (unsigned i = 0; i < n; i++)
-		sip_word(&s, words[i], 2);
-	return sip_end(&s, n, 2, 4);
+		sip_word(&s, words[i]);
+	return sip_end(&s, n);
 }

@@ -24,7 +24,7 @@ static uint64_t port_rss_only(enum side side)
 void port_rss_key_make(const struct hash_key *key, uint8_t ret_key[PORT_RSS_KEY_BYTES])
 {
 	for (unsigned i = 0; i < PORT_RSS_KEY_BYTES / sizeof(uint64_t); i++) {
-		uint64_t word = keyed_hash_1(key, i);
+		uint64_t number = i, word = keyed_mac(key, &number, 1); /* the device knows it, and what it does with it shows */
 
 		memcpy(ret_key + i * sizeof(word), &word, sizeof(word));
 	}

@@ -234,7 +234,8 @@ static void test_capacity(void)
 
 		uncounted += concurrency_table_add(table, &client) != 0;
 	}
-	CHECK_TRUE("at capacity at most 1 in 1000 finds no room", uncounted <= 25);
+	/* 2e-4 of 100000 prefixes are 20, with a standard deviation of 4.5: five of them are allowed. */
+	CHECK_TRUE("at capacity about 2 in 10000 prefixes find no room", uncounted <= 42);
 	CHECK_EQ("no capacity is refused", concurrency_table_create(0, &test_key, &table_memory_heap, &table),
 		-EINVAL);
 	concurrency_table_destroy(table);
