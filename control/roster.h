@@ -96,7 +96,7 @@ struct roster_opened {
 	uint64_t connection; /* 0: not let in */
 	enum roster_verdict verdict;
 	char reason[48];     /* "banned", "rate", "pending", "total", "soft", "hard", "throttled", ...; "" */
-	int64_t delay_ms;    /* PACE */
+	int64_t delay_us;    /* PACE */
 	uint32_t n_evicted;  /* whom it displaced */
 	uint64_t evicted[8]; /* their connections */
 };
@@ -138,6 +138,8 @@ int roster_connection_auth(struct roster *roster, uint64_t connection, bool ok, 
 void roster_connection_dial(struct roster *roster, const struct address *address, uint16_t port,
 	int64_t now_ms, struct book_dial *ret_dial);
 
+/** The connection of an endpoint, or 0. */
+uint64_t roster_connection_at_endpoint(const struct roster *roster, const struct book_endpoint *endpoint);
 struct roster_connection_info {
 	uint64_t connection;
 	struct address address;
@@ -261,6 +263,7 @@ struct roster_peer_info {
 	bool discouraged;
 	double gossip, combined; /* gossip NAN: none */
 	enum score_state combined_state;
+	double reputation; /* DU-4's later one, 0..1; SP-8's is in standing */
 	double value_dugite, value_rank, value_selection, value_inbound, value; /* value: the profile's own */
 	struct value_lorachain lorachain;
 	struct value_standing standing;
@@ -346,6 +349,9 @@ int64_t roster_next_due_ms(const struct roster *roster);
 /** All that is due up to now, in order of time; at most `budget` items; true: more are due. With `ticks`
  * false no tick runs (simulate --no-tick). */
 bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool ticks);
+/** SP-12: after the book was loaded: light peers "peer_<ip>_<port>" for what is in it, where the profile is
+ * Spacetime's; for get and list, until somebody is bound there. Returns how many. */
+uint32_t roster_light_peers(struct roster *roster, int64_t now_ms);
 /** A new start (sim.restart): everything that 5.5.16 calls runtime is as after roster_create. The caller then
  * loads the store. */
 void roster_forget_runtime(struct roster *roster, int64_t now_ms);
