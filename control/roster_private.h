@@ -36,6 +36,21 @@ struct roster_facts {
 	uint64_t blocks, bytes_in, bytes_out;
 	uint32_t churn_cycle; /* in which it was churned last */
 	bool gossip_ignored, discouraged, node_hot, tip_known, served, has_lorachain;
+	bool is_told; /* the node was told `told` about it at told_ms, and has not done it yet */
+	enum target_action_kind told;
+	int64_t told_ms;
+};
+
+/* An endpoint that the node was told to connect to (DU-12: told once). */
+struct roster_told {
+	struct book_endpoint endpoint;
+	int64_t told_ms;
+};
+/* DU-17: a member of a group of local roots, in the order of the group; by id or by endpoint. */
+struct roster_root {
+	uint32_t id;                   /* interned, held; RECORD_NONE: by endpoint */
+	struct book_endpoint endpoint; /* port 0: whoever is there */
+	uint32_t group;
 };
 
 struct roster_peer {
@@ -113,6 +128,13 @@ struct roster {
 	/* time */
 	int64_t next_tick_ms, next_optimise_ms, last_share_ms, last_inbound_ms, last_accept_ms;
 	uint64_t prune_short, refused, peers_evicted;
+	/* roster_node.c's */
+	struct roster_root *roots;
+	struct book_endpoint *big_ledger, *preferred; /* as last given; as configured */
+	struct roster_told *told;
+	uint32_t n_roots, roots_size, n_big_ledger, n_preferred, preferred_size, n_told, told_size;
+	int64_t subnet_until_ms[EVICTION_SUBNETS]; /* LH-24: the node needs it until then; 0: not */
+	uint32_t short_now;                        /* victims that the last prune did not find */
 };
 
 /* roster_record.c */
@@ -167,7 +189,29 @@ void roster_value_tell(struct roster *roster, uint32_t peer);
 /** An outcome of a proven connection or of the node's word: counters, standing, book. Neutral: book only. */
 void roster_outcome(struct roster *roster, uint32_t peer, enum outcome outcome);
 
+/** Where the peer can be dialled: the endpoint of an outbound connection, or the port that it said it listens on.
+ * False: not known. */
+bool roster_peer_endpoint(const struct roster *roster, uint32_t peer, struct book_endpoint *ret_endpoint);
+/** Tags of the peer and of its address: what the node said of either. */
+void roster_tags_of(const struct roster *roster, uint32_t peer, struct peer_tags *ret_tags);
+/** LH-8, LH-23: by a duty of its own, or because it serves a subnet that the node needs. */
+bool roster_peer_on_duty(const struct roster *roster, uint32_t peer);
+/** V32: somebody preferred may be at this address. */
+bool roster_address_preferred(const struct roster *roster, const struct address *address);
+/** DU-1 and 5.5.15: inbound ones are hot by the node's word or their payload; the others as the node says. */
+enum temperature roster_temperature(const struct roster *roster, uint32_t peer);
+
+/* roster_node.c */
+/** Targets, churn and what the node said, as at a start: roster_create and roster_forget_runtime call it, after
+ * config, key, random, texts and now_ms are set. `is_new` false: what was held is given back first. */
+void roster_node_init(struct roster *roster, bool is_new);
+void roster_node_fini(struct roster *roster);
+
 /* roster_tick.c and its steps; each emits the events of what it does */
+/** LH-26 and cooling: queue the peer's next due time in peer_due, after anything that moves it (connected: after
+ * peer_due_connected where the profile has intervals; closed; temperature); and do what has come due. */
+void roster_peer_due_plan(struct roster *roster, uint32_t peer);
+void roster_peer_due_run(struct roster *roster, uint32_t peer);
 void roster_discover(struct roster *roster);    /* LH-4, LH-24 */
 void roster_prune(struct roster *roster);       /* LH-23, F; the free floor */
 void roster_target_step(struct roster *roster); /* DU-12 */
