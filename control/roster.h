@@ -343,6 +343,14 @@ struct roster_status {
 };
 void roster_status(const struct roster *roster, struct roster_status *ret_status);
 
+/* The book (roster_book.c): what its own functions do not know. */
+/** As address_book_add, and tells it: peer.discovered for a new one. */
+enum book_verdict roster_book_add(struct roster *roster, const struct book_entry *entry, int64_t now_ms);
+/** discovery.new_peers, when `added` is not 0. */
+void roster_book_news(struct roster *roster, uint32_t added, int64_t now_ms);
+/** SP-13: may this stranger ask for addresses now? Only where the profile limits it; elsewhere answers stick instead. */
+bool roster_share_allowed(struct roster *roster, const struct address *asker, int64_t now_ms);
+
 /* Time */
 /** When roster_advance must be called next: ticks, timers of connections, ends of bans, due pings. O(1). */
 int64_t roster_next_due_ms(const struct roster *roster);

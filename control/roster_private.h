@@ -117,7 +117,7 @@ struct roster {
 	struct hash_index prefix_index; /* DU-6: connected peers by /24, /48 */
 	struct record_pool prefixes;
 	struct root_groups groups;
-	struct keyed_limiter opens, attempts, requests;
+	struct keyed_limiter opens, attempts, requests, shares; /* V30, conn.attempt, LH-27, SP-13 */
 	/* the node */
 	enum sync_state sync;
 	bool node_up;
