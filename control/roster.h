@@ -154,6 +154,19 @@ struct roster_connection_info {
 void roster_connection_each(const struct roster *roster, const struct address *address_or_null,
 	const char *id_or_null, uint64_t after,
 	bool (*visit)(void *context, const struct roster_connection_info *info), void *context);
+/** The dump of the dataplane's flows, as governor_flows_begin and the rest, which these call: a connection that an
+ * ended dump did not name is gone, its close was lost. */
+void roster_flows_begin(struct roster *roster, uint64_t since_ns, int64_t now_ms);
+struct roster_flow {
+	struct address client;
+	uint16_t client_port;
+	uint8_t service;
+	bool outbound;
+	uint32_t born_ms, rtt_us;
+};
+/** A proven TCP flow of the dump. One that is not known yet begins. */
+void roster_flow_seen(struct roster *roster, const struct roster_flow *flow, int64_t now_ms);
+void roster_flows_end(struct roster *roster, int64_t now_ms);
 /** An event of a ring; also given to the governor. Unproven ones change nothing. */
 void roster_dataplane_event(struct roster *roster, const struct event_record *event, int64_t now_ms);
 
@@ -361,7 +374,7 @@ bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool
  * Spacetime's; for get and list, until somebody is bound there. Returns how many. */
 uint32_t roster_light_peers(struct roster *roster, int64_t now_ms);
 /** A new start (sim.restart): everything that 5.5.16 calls runtime is as after roster_create. The caller then
- * loads the store. */
+ * loads the store. What roster_governor and roster_book returned is gone; ask again. */
 void roster_forget_runtime(struct roster *roster, int64_t now_ms);
 
 #endif

@@ -64,6 +64,11 @@ struct roster_peer {
 				  (LH-22); by time */
 	int64_t last_seen_ms;
 	struct roster_facts *facts; /* NULL */
+	/* What is kept while there are no facts; with facts theirs counts. */
+	uint32_t ok, fail;
+	struct value_standing standing;
+	uint8_t list; /* enum roster_list_kind; ROSTER_LIST_COUNT: on none */
+	bool judge;   /* a ban or a score of it changed; roster_peer_judge is due */
 };
 
 struct roster_connection {
@@ -80,10 +85,16 @@ struct roster_connection {
 	uint8_t auth;                  /* enum outcome_auth */
 	uint8_t cause;                 /* enum outcome_cause of our own closing */
 	bool inbound, proven, pending; /* pending: not authenticated where the profile has such a state */
-	bool closing, courtesy;        /* told to close; waits for the grace */
+	bool closing, courtesy;        /* told to close; waits for the grace. Neither is in roster->counts */
+	bool silent;                   /* the timeout of its first payload is over, and was counted */
+	uint8_t service;               /* of the dataplane's image; ROSTER_SERVICE_NONE: told by the node */
+	uint32_t seen_epoch;           /* the flow dump that saw it, or during which it began */
 };
 
-/* Lists by time, weakest at the old end. */
+enum { ROSTER_SERVICE_NONE = 255 };
+
+/* Lists by time, weakest at the old end. CONNECTED are those in status connected, BANNED those with a score ban
+ * (5.5.6); dialing ones, and ones that are being closed, are on none, all others DISCONNECTED. */
 enum roster_list_kind {
 	ROSTER_LIST_CONNECTED,
 	ROSTER_LIST_DISCONNECTED,
@@ -102,7 +113,7 @@ struct roster {
 	int64_t now_ms;
 	struct keyed_hash key;
 	struct keyed_random random;
-	struct text_pool texts;
+	struct text_pool *texts; /* the governor's: an id is held once */
 	struct record_pool peers, connections;
 	struct hash_index peer_index;       /* by id or host identity */
 	struct hash_index connection_index; /* by address and port */
@@ -128,6 +139,13 @@ struct roster {
 	/* time */
 	int64_t next_tick_ms, next_optimise_ms, last_share_ms, last_inbound_ms, last_accept_ms;
 	uint64_t prune_short, refused, peers_evicted;
+	/* connections */
+	uint32_t n_closing, n_courtesy;
+	bool auth_told; /* the node has said conn.auth: until then a payload is taken for it */
+	bool cutting;   /* inside roster_close.c: a cut that comes back is our own */
+	uint32_t dump_epoch, flow_epoch;
+	bool dumping;
+	struct roster_facts *resting; /* what roster_facts_of answers for a peer without facts */
 	/* roster_node.c's */
 	struct roster_root *roots;
 	struct book_endpoint *big_ledger, *preferred; /* as last given; as configured */
@@ -138,6 +156,13 @@ struct roster {
 };
 
 /* roster_record.c */
+/** Take the caller's time; it never runs backwards. */
+static inline int64_t roster_clock(struct roster *roster, int64_t now_ms)
+{
+	if (now_ms > roster->now_ms)
+		roster->now_ms = now_ms;
+	return roster->now_ms;
+}
 /** RECORD_NONE when unknown. */
 uint32_t roster_peer_find(const struct roster *roster, const char *id);
 uint32_t roster_peer_find_host(const struct roster *roster, const struct address *address);
@@ -169,6 +194,38 @@ uint32_t roster_prefix_connected(const struct roster *roster, const struct addre
 uint32_t roster_connection_find(const struct roster *roster, const struct address *address, uint16_t port);
 uint32_t roster_connection_numbered(const struct roster *roster, uint64_t number);
 
+/** Of inbound (-1: either) and service (ROSTER_SERVICE_NONE: any). */
+uint32_t roster_connection_match(const struct roster *roster, const struct address *address, uint16_t port,
+	int inbound, uint8_t service);
+/** Give back the facts of a peer that is only known, if nothing in them would be missed. */
+void roster_facts_settle(struct roster *roster, uint32_t peer);
+/** Temperature, counted in n_hot and n_warm; never refused. */
+void roster_temperature_set(struct roster *roster, uint32_t peer, enum temperature to);
+/** Free what the records hold; the pools and indices end. */
+void roster_records_fini(struct roster *roster);
+
+/* roster_connection.c */
+/** The connection is gone, whoever closed it: counts, status, lists, peer.disconnected; the record is given back. */
+void roster_connection_drop(struct roster *roster, uint32_t connection, bool closed_by_us, const char *reason);
+/** What an inbound and an outbound connection of this peer is counted as; the pool's counts follow. */
+void roster_connection_count(struct roster *roster, const struct roster_connection *connection, int change);
+/** Put it under another peer (bind). */
+void roster_connection_move(struct roster *roster, uint32_t connection, uint32_t peer);
+/** Queue its next timer. */
+void roster_connection_plan(struct roster *roster, uint32_t connection);
+/** A timer of it has come. */
+void roster_connection_due(struct roster *roster, uint32_t connection);
+
+/* roster_admit.c */
+/** The limits of the pool that are in force: of the target, else of the profile. */
+struct pool_limits roster_limits(const struct roster *roster);
+/** Does the profile know connections that are not authenticated yet? */
+bool roster_has_pending(const struct roster *roster);
+/** May it come? Fills verdict, reason, delay, evicted; true: a record is to be made. `peer` RECORD_NONE: unknown. */
+bool roster_admit(struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *ret_opened);
+/** A place in the full pool for a newcomer (HE-13, LO-11): true when somebody was displaced. */
+bool roster_displace(struct roster *roster, uint32_t peer_or_none, bool preferred, struct roster_opened *opened);
+
 /* roster_close.c */
 /** Begin to close: event peer.disconnect or governor.disconnect with reason and code, after the grace RST at
  * both ends. The outcome of what Weir closes is neutral. */
@@ -177,8 +234,14 @@ void roster_close_connection(struct roster *roster, uint32_t connection, const c
 /** After a score moved or a ban came or went: DISCONNECT and BANNED act at once (LH-1, real order), lists
  * follow. */
 void roster_peer_judge(struct roster *roster, uint32_t peer);
-/** LH-6: T1 for a peer that was closed, when the rule says so. */
-void roster_throttle(struct roster *roster, uint32_t peer, bool closed_by_us);
+/** LH-6: T1 for a peer that was closed, when the rule says so; from `since_ms`, the decision. */
+void roster_throttle(struct roster *roster, uint32_t peer, bool closed_by_us, int64_t since_ms);
+/** LH-8: the same for a newcomer that was never let in. */
+void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open);
+/** The governor's effects, as the roster hears them first: cuts wait for the grace. */
+struct governor_effects roster_governor_effects(struct roster *roster);
+/** A ban of this key came, went or changed (governor_internal.h): its peer is judged at the next advance. */
+void roster_ban_changed(void *context, const struct ban *ban);
 
 /* roster_value.c */
 /** The profile's value, for ranking; and its combined score (gossip included). */
@@ -223,6 +286,11 @@ struct eviction_candidate *roster_candidates(struct roster *roster, uint32_t *re
 
 /* roster_event.c: {"t":..,"event":..} with what follows; as event_begin of the governor */
 void roster_event_peer(struct event_text *event, struct roster *roster, const char *name, uint32_t peer);
+/** A connection: peer, address, port, direction. */
+void roster_event_connection(
+	struct event_text *event, struct roster *roster, const char *name, uint32_t connection);
+/** Whether anybody wants it, as event_begin asks. */
+bool roster_event_wanted(const struct roster *roster, const char *name);
 void roster_event_address(struct event_text *event, struct roster *roster, const char *name,
 	const struct address *address, uint16_t port);
 
