@@ -58,12 +58,12 @@ def _leftovers_remove():
 class Rig(contextlib.ExitStack):
     """A private directory with sockets, segments and a hugetlbfs. Use as a context; leaves nothing behind.
 
-    Without huge pages only memif works between two processes, and no rate means anything: that is for tests.
+    `pages`: of 2 MiB. Without huge pages only memif works between two processes, and no rate means anything: that is for tests.
     """
 
-    def __init__(self, build, nice=0, huge=True):
+    def __init__(self, build, nice=0, huge=True, pages=HUGE_PAGES):
         super().__init__()
-        self.build, self.nice, self.huge = build, nice, huge
+        self.build, self.nice, self.huge, self.pages = build, nice, huge, pages
         _leftovers_remove()
         self.directory = tempfile.mkdtemp(prefix=f"weir-bench-{os.getpid()}-{_start_time(os.getpid())}-", dir=SHARED_DIR)
         self.callback(shutil.rmtree, self.directory, ignore_errors=True)
@@ -94,7 +94,7 @@ class Rig(contextlib.ExitStack):
     def _huge_pages_take(self):
         total = 0
         for _ in range(HUGE_TRIES):
-            missing = HUGE_PAGES - _meminfo("HugePages_Free")
+            missing = self.pages - _meminfo("HugePages_Free")
             if missing <= 0:
                 break
             # what we add we take away again, whoever else adds or takes some meanwhile
@@ -108,7 +108,7 @@ class Rig(contextlib.ExitStack):
                     file.write("1")
                 time.sleep(1)
         else:
-            raise RigError(f"{HUGE_PAGES} free huge pages of 2 MiB are needed and the kernel gave "
+            raise RigError(f"{self.pages} free huge pages of 2 MiB are needed and the kernel gave "
                            f"{_meminfo('HugePages_Free')}: memory is short or fragmented")
         subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", self.huge_dir], check=True)
         self.callback(subprocess.run, ["umount", "-l", self.huge_dir], check=False)

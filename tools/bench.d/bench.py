@@ -1,80 +1,49 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every measurement of Weir beside its baseline, in one run. Started by tools/bench, which has installed what is needed.
 
-Each part is a program of bench/ that stands alone and writes {"results": [...]}; this file chooses sizes, runs them one after the
-other (two cores carry one measurement at a time) and prints one line for each result.
+Runs the parts of parts.py one after the other (two cores carry one measurement at a time), prints one line for each result and
+writes what was asked for: JSON, CSV, plots, RESULTS.md. Must leave nothing of a part behind, however it ends.
 """
 import argparse
 import contextlib
+import csv
 import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+from parts import PARTS, Where
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
+import plots  # noqa: E402
+import render  # noqa: E402
 import rig  # noqa: E402
 
-PARTS = ("decide", "tables", "scaling", "bans", "end-to-end", "live")
 FIELDS = ("name", "unit", "ours", "baseline", "baseline_name", "ratio", "target", "met")
+PART_PATIENCE_S = 1800
+END_PATIENCE_S = 60  # a part removes namespaces, gives huge pages back
 
 
-def decide_commands(build, quick):
-    program = os.path.join(build, "bench", "weir-bench-decide")
-    # design.md section 10: tables in cache, and 16 M tracked prefixes with 10 M bans in memory
-    in_cache = [program, "--json", "--trials", "3" if quick else "9"]
-    middle = [*in_cache, "--bans", "1000000", "--pressure-log2", "20", "--proven-log2", "18", "--flows-log2", "18", "--population", "50000"]
-    large = [*in_cache, "--bans", "10000000", "--pressure-log2", "24", "--proven-log2", "20", "--flows-log2", "20", "--population", "200000"]
-    return [in_cache, middle] if quick else [in_cache, middle, large]
-
-
-def tables_commands(build, quick):
-    program = [os.path.join(build, "bench", "weir-bench-tables"), "--json"]
-    if quick:
-        return [[*program, "--trials", "3", "--log2", "20", "--prefixes", "10000"]]
-    sizes = [word for log2 in range(16, 25, 2) for word in ("--log2", str(log2))]
-    return [[*program, *sizes]]
-
-
-def scaling_commands(build, quick):
-    program = [os.path.join(build, "bench", "weir-bench-scaling"), "--json"]
-    return [[*program, "--trials", "3", "--attempts", "131072"] if quick else [*program, "--trials", "9", "--pressure-log2", "22"]]
-
-
-def bans_commands(root, build, quick):
-    program = [sys.executable, os.path.join(root, "bench", "bans.py"), "--build", build]
-    return [[*program, "--bans", "100000", "--ones", "100"] if quick else [*program, "--bans", "1000000", "--ones", "1000"]]
-
-
-def end_to_end_commands(root, build, quick):
-    program = [sys.executable, os.path.join(root, "bench", "end_to_end.py"), "--build", build]
-    return [[*program, "--quick"] if quick else program]
-
-
-def live_commands(root, build, quick):
-    program = [sys.executable, os.path.join(root, "bench", "live.py"), "--build", build]
-    if quick:
-        return [[*program, "--systems", "weir-auto,syn-cookies", "--models", "alone,spoof", "--seconds", "8"]]
-    return [program]
+class BenchError(Exception):
+    """Something that the operator must put right, in one sentence."""
 
 
 class Bench:
     def __init__(self, root, options):
         self.root, self.options = root, options
         self.build = os.path.abspath(options.build) if options.build else os.path.join(root, "build", "bench")
-        self.results, self.faults = [], []
-        self.parts = {"decide": lambda: decide_commands(self.build, options.quick),
-                      "tables": lambda: tables_commands(self.build, options.quick),
-                      "scaling": lambda: scaling_commands(self.build, options.quick),
-                      "bans": lambda: bans_commands(root, self.build, options.quick),
-                      "end-to-end": lambda: end_to_end_commands(root, self.build, options.quick),
-                      "live": lambda: live_commands(root, self.build, options.quick)}
+        self.where = Where(root, self.build, options.quick, options.seed)
+        self.results, self.runs, self.details, self.faults = [], [], {}, []
 
     def compile(self):
         if self.options.build:
+            if not os.path.isdir(os.path.join(self.build, "bench")):
+                raise BenchError(f"--build: there is no build in {self.build}")
             return
         if not os.path.exists(os.path.join(self.build, "build.ninja")):
             shutil.rmtree(self.build, ignore_errors=True)  # a half-made one
@@ -82,87 +51,169 @@ class Bench:
         self._quietly("ninja", "-C", self.build)
 
     def _quietly(self, *command):
+        print(f"bench: {' '.join(command)}", file=sys.stderr, flush=True)
         result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if result.returncode != 0:
-            raise RuntimeError(f"'{' '.join(command)}' failed:\n" + "\n".join(result.stdout.splitlines()[-30:]))
+            raise BenchError(f"'{' '.join(command)}' failed:\n" + "\n".join(result.stdout.splitlines()[-30:]))
+
+    def _fault(self, part, command, sentence):
+        self.faults.append({"part": part, "command": command, "words": sentence})
+        print(f"bench: {part}: {sentence}", file=sys.stderr, flush=True)
+
+    def _wait(self, process):
+        """Its exit status; whatever interrupts us ends it first, and leaves it the time to clean up."""
+        try:
+            return process.wait(PART_PATIENCE_S)
+        except BaseException as reason:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if isinstance(reason, subprocess.TimeoutExpired):
+                return f"no end after {PART_PATIENCE_S} s"
+            raise
 
     def _run(self, part, command, scratch):
-        """One program; its results. Python parts write a file, C parts write to standard output."""
-        path = os.path.join(scratch, "result.json")
-        if command[0] == sys.executable:
-            command = [*command, "--json", path]
-        print(f"bench: {part}: {' '.join(command)}", file=sys.stderr, flush=True)
-        began = time.monotonic()
-        # parts in python see to their huge pages themselves
-        with contextlib.nullcontext() if command[0] == sys.executable else rig.Rig(self.build), open(path + ".out", "wb") as out:
-            status = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=False, check=False, timeout=3600)
-        if status.returncode != 0:
-            words = status.stderr.decode(errors="replace").strip().splitlines()[-3:]
-            self.faults.append({"part": part, "command": command, "status": status.returncode, "words": words})
-            print(f"bench: {part} ended with {status.returncode}: {' / '.join(words)}", file=sys.stderr)
-        source = path if os.path.exists(path) else path + ".out"
+        """One program. Those in python write a file and see to their own huge pages; those in C write to standard output."""
+        path, words, is_script = os.path.join(scratch, "result.json"), os.path.join(scratch, "words"), command[0] == sys.executable
+        full = [*command, "--json", path] if is_script else command
+        print(f"bench: {part.name}: {' '.join(full)}", file=sys.stderr, flush=True)
+        with contextlib.ExitStack() as stack:
+            if part.huge_pages:
+                stack.enter_context(rig.Rig(self.build, pages=part.huge_pages))
+            out, errors = (stack.enter_context(open(name, "wb")) for name in (path + ".out", words))
+            began = time.monotonic()
+            with subprocess.Popen(full, stdout=out, stderr=errors, stdin=subprocess.DEVNULL) as process:
+                status = self._wait(process)
+        seconds = time.monotonic() - began
+        if status != 0:
+            with open(words, encoding="utf-8", errors="replace") as file:
+                last = [line for line in file.read().splitlines() if line.strip()][-3:]
+            self._fault(part.name, full, f"ended with {status}: {' / '.join(last)}")
+        self._take(part, full, path if is_script else path + ".out", seconds)
+
+    def _take(self, part, command, path, seconds):
         try:
-            with open(source, encoding="utf-8") as file:
-                results = json.load(file)["results"]
-        except (OSError, ValueError, KeyError):
-            results = []
-        for result in results:
-            self.results.append({"part": part, **result})
-            print(line(result), flush=True)
-        print(f"bench: {part} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            with open(path, encoding="utf-8") as file:
+                answer = json.load(file)
+            results = [{field: line[field] for field in FIELDS} for line in answer.pop("results")]
+        except (OSError, ValueError, KeyError) as error:
+            results, answer = [], {}
+            self._fault(part.name, command, f"no result: {type(error).__name__} {error}")
+        for sentence in answer.get("faults", ()):
+            self._fault(part.name, command, sentence)
+        for line in results:
+            print(render.line_text(line), flush=True)
+        self.results += results
+        self.runs.append({"part": part.name, "command": command, "seconds": round(seconds, 1), "results": len(results)})
+        self.details.setdefault(part.name, []).append(answer)
+        print(f"bench: {part.name} took {seconds:.0f} s", file=sys.stderr, flush=True)
 
     def run(self):
-        self.compile()
-        for part in self.options.only or self.parts:
-            with tempfile.TemporaryDirectory(prefix="weir-bench-") as scratch:
-                for command in self.parts[part]():
-                    self._run(part, command, scratch)
-                    for name in os.listdir(scratch):
-                        os.unlink(os.path.join(scratch, name))
-        met = sum(1 for result in self.results if result["met"])
-        print(f"{len(self.results)} results, {met} met, {len(self.results) - met} missed, {len(self.faults)} parts failed")
-        return {"results": [{key: result.get(key) for key in ("part", *FIELDS)} for result in self.results], "faults": self.faults,
-                "machine": machine(), "command": sys.argv[2:]}
+        began = time.monotonic()
+        for part in PARTS:
+            if self.options.only and part.name not in self.options.only:
+                continue
+            for command in part.commands(self.where):
+                with tempfile.TemporaryDirectory(prefix="weir-bench-") as scratch:
+                    try:
+                        self._run(part, command, scratch)
+                    except (rig.RigError, OSError) as error:
+                        self._fault(part.name, command, str(error))
+        counts = {state: sum(1 for line in self.results if line["met"] is state) for state in (True, False, None)}
+        print(f"{len(self.results)} results: {counts[True]} met, {counts[False]} missed, {counts[None]} without a target; "
+              f"{len(self.faults)} faults; {time.monotonic() - began:.0f} s")
+        return {"results": self.results, "faults": self.faults, "runs": self.runs, "machine": machine(), "seed": self.options.seed,
+                "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "seconds": round(time.monotonic() - began),
+                "command": ["tools/bench", *sys.argv[2:]], "commit": commit(self.root), "details": self.details}
 
 
-def line(result):
-    beside = f"{result['baseline_name']} {result['baseline']}" if result.get("baseline_name") else "-"
-    ratio = f"ratio {result['ratio']}" if result.get("ratio") is not None else ""
-    return (f"{'met   ' if result['met'] else 'MISSED'}  {result['name']}: {result['ours']} {result['unit']}  beside {beside}  {ratio}  "
-            f"target {result['target']}")
+def text_of(*command):
+    try:
+        result = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    except OSError:
+        return ""
+    return result.stdout.strip()
+
+
+def commit(root):
+    revision = text_of("git", "-C", root, "rev-parse", "--short=12", "HEAD")
+    return revision + (" and changes" if revision and text_of("git", "-C", root, "status", "--porcelain", "-uno") else "")
 
 
 def machine():
-    def text(*command):
-        return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.strip()
-    model = next((row.split(":", 1)[1].strip() for row in text("lscpu").splitlines() if row.startswith("Model name")), platform.machine())
-    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(), "dpdk": text("pkg-config", "--modversion", "libdpdk"),
-            "compiler": text("cc", "--version").splitlines()[0], "date": time.strftime("%Y-%m-%d")}
+    rows = dict(row.split(":", 1) for row in text_of("lscpu").splitlines() if ":" in row)
+    lines = {name: (text_of(*words).splitlines() or [""])[0] for name, words in {
+        "compiler": ("cc", "--version"), "dpdk": ("pkg-config", "--modversion", "libdpdk"),
+        "liburcu": ("pkg-config", "--modversion", "liburcu-qsbr"), "lmdb": ("pkg-config", "--modversion", "lmdb"),
+        "ipset": ("ipset", "--version"), "nft": ("nft", "--version")}.items()}
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory_kib = int(file.readline().split()[1])
+    return {"cpu": rows.get("Model name", platform.machine()).strip(), "cpus": os.cpu_count(), "memory_gib": round(memory_kib / (1 << 20)),
+            "l3": rows.get("L3 cache", "").strip(), "hypervisor": rows.get("Hypervisor vendor", "none").strip(),
+            "kernel": platform.release(), **lines}
 
 
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(prog="tools/bench", description="Every measurement of Weir beside its baseline, in one run.")
-    parser.add_argument("--quick", action="store_true", help="fewer sizes and trials, under 3 minutes")
-    parser.add_argument("--json", metavar="FILE", help="write all results there")
-    parser.add_argument("--only", action="append", metavar="PART", help=f"one of {', '.join(PARTS)}; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and trials: under 3 minutes once it is built")
+    parser.add_argument("--only", action="append", metavar="PART", help="this part; may be repeated")
+    parser.add_argument("--list", action="store_true", help="name the parts and end")
+    parser.add_argument("--json", metavar="FILE", help="write all results there, with machine, versions, date, seed and commands")
+    parser.add_argument("--csv", metavar="FILE", help="write the results there as a table")
+    parser.add_argument("--plots", metavar="DIR", help="write plots (SVG) there; default with --json: beside it, FILE without its ending")
+    parser.add_argument("--results", metavar="FILE", help="write a report there, as bench/RESULTS.md is one")
+    parser.add_argument("--seed", type=int, default=1, help="of whatever is drawn at random (default 1)")
     parser.add_argument("--build", metavar="DIR", help="use this build directory as it is")
     options = parser.parse_args(argv)
-    for part in options.only or ():
-        if part not in PARTS:
-            parser.error(f"--only: '{part}' is none of {', '.join(PARTS)}")
+    for name in options.only or ():
+        if name not in [part.name for part in PARTS]:
+            parser.error(f"--only: '{name}' is none of {', '.join(part.name for part in PARTS)}")
+    if not 1 <= options.seed <= 0xffffffff:
+        parser.error("--seed is 1 to 4294967295")
+    for path in filter(None, (options.json, options.csv, options.results)):
+        if not os.access(os.path.dirname(os.path.abspath(path)), os.W_OK):
+            parser.error(f"{path}: its directory is not there or cannot be written")
+    if options.json and not options.plots:
+        options.plots = os.path.splitext(options.json)[0] + "-plots"
     return options
+
+
+def write(options, result):
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+    if options.csv:
+        with open(options.csv, "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS)
+            writer.writeheader()
+            writer.writerows(result["results"])
+    drawn = plots.draw(result, options.plots) if options.plots else []
+    if options.results:
+        render.write(result, options.results, drawn)
 
 
 def main():
     root, options = sys.argv[1], parse_arguments(sys.argv[2:])
+    if options.list:
+        for part in PARTS:
+            print(f"{part.name:11} {part.about}")
+        return 0
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))  # so that contexts end
     try:
-        result = Bench(root, options).run()
-    except (RuntimeError, OSError, rig.RigError) as error:
+        bench = Bench(root, options)
+        bench.compile()
+        result = bench.run()
+        write(options, result)
+    except (BenchError, OSError, RuntimeError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
     return 1 if result["faults"] else 0
 
 
