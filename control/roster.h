@@ -373,6 +373,8 @@ bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool
 /** SP-12: after the book was loaded: light peers "peer_<ip>_<port>" for what is in it, where the profile is
  * Spacetime's; for get and list, until somebody is bound there. Returns how many. */
 uint32_t roster_light_peers(struct roster *roster, int64_t now_ms);
+/** As governor_clock_step_back, for everything. */
+void roster_clock_step_back(struct roster *roster, int64_t now_ms);
 /** A new start (sim.restart): everything that 5.5.16 calls runtime is as after roster_create. The caller then
  * loads the store. What roster_governor and roster_book returned is gone; ask again. */
 void roster_forget_runtime(struct roster *roster, int64_t now_ms);
