@@ -60,8 +60,8 @@ def scaling(where):
 def bans(where):
     program = where.script("bans.py")
     if where.quick:
-        return [[*program, "--bans", "100000", "--ones", "100", "--restart", "100000"]]
-    return [[*program, "--bans", "1000000", "--ones", "1000"], [*program, "--bans", "10000000", "--bulk-only", "--restart", "10000000"]]
+        return [[*program, "--bans", "100000", "--ones", "100", "--restart"]]
+    return [[*program, "--bans", "1000000", "--ones", "1000"], [*program, "--bans", "10000000", "--bulk-only", "--restart"]]
 
 
 def control(where):
