@@ -99,6 +99,14 @@ void event_number(struct event_text *event, const char *key, double value)
 	append_number(event, value);
 }
 
+void event_json(struct event_text *event, const char *key, const char *json)
+{
+	if (!event->wanted)
+		return;
+	append_key(event, key);
+	append(event, json, strlen(json));
+}
+
 void event_time(struct event_text *event, const char *key, int64_t t_ms)
 {
 	if (!event->wanted)

@@ -123,6 +123,7 @@ struct event_text {
 void event_begin(struct event_text *event, struct governor *governor, const char *name);
 void event_string(struct event_text *event, const char *key, const char *value); /* "" is left out */
 void event_number(struct event_text *event, const char *key, double value);
+void event_json(struct event_text *event, const char *key, const char *json); /* as it is */
 void event_time(struct event_text *event, const char *key, int64_t t_ms); /* GOVERNOR_NEVER_MS is null */
 void event_prefix(struct event_text *event, const struct prefix *prefix); /* "ip" or "prefix" */
 void event_end(struct event_text *event);

@@ -92,6 +92,7 @@ struct roster_connection {
 };
 
 enum { ROSTER_SERVICE_NONE = 255 };
+enum { ROSTER_GOODBYE_TOO_MANY = 129 }; /* LH-25 */
 
 /* Lists by time, weakest at the old end. CONNECTED are those in status connected, BANNED those with a score ban
  * (5.5.6); dialing ones, and ones that are being closed, are on none, all others DISCONNECTED. */
@@ -247,6 +248,15 @@ void roster_ban_changed(void *context, const struct ban *ban);
 /** The profile's value, for ranking; and its combined score (gossip included). */
 double roster_value(const struct roster *roster, uint32_t peer);
 double roster_combined(const struct roster *roster, uint32_t peer, enum score_state *ret_state);
+/* Each value, whatever the profile ranks by. */
+double roster_value_dugite(const struct roster *roster, uint32_t peer); /* without DU-6 */
+double roster_value_rank(const struct roster *roster, uint32_t peer);
+double roster_value_selection(const struct roster *roster, uint32_t peer);
+double roster_value_inbound(const struct roster *roster, uint32_t peer);
+struct value_lorachain roster_value_lorachain(const struct roster *roster, uint32_t peer);
+double roster_reputation(const struct roster *roster, uint32_t peer); /* DU-4's later one, now */
+/** The application's score alone; 0 for a stranger. */
+double roster_app_score(const struct roster *roster, uint32_t peer);
 /** Tell a changed value (LO-8). */
 void roster_value_tell(struct roster *roster, uint32_t peer);
 /** An outcome of a proven connection or of the node's word: counters, standing, book. Neutral: book only. */
@@ -269,6 +279,15 @@ enum temperature roster_temperature(const struct roster *roster, uint32_t peer);
  * config, key, random, texts and now_ms are set. `is_new` false: what was held is given back first. */
 void roster_node_init(struct roster *roster, bool is_new);
 void roster_node_fini(struct roster *roster);
+/** DU-17: put an id ("": an endpoint) into a group, out of the one that it was in. -ENOMEM, -ENOSPC. */
+int roster_root_join(
+	struct roster *roster, const char *id, const struct book_endpoint *endpoint, uint32_t group);
+/** The group of a peer, by its tag or as a configured root; TARGET_NO_GROUP. */
+uint32_t roster_root_group(const struct roster *roster, uint32_t peer);
+/** What the peer is, by its tag or as the book says of its endpoint (DU-2). */
+enum peer_category roster_category(const struct roster *roster, uint32_t peer);
+/** The targets in force: of the sync state, after churn. */
+struct target_set roster_targets_in_force(const struct roster *roster);
 
 /* roster_tick.c and its steps; each emits the events of what it does */
 /** LH-26 and cooling: queue the peer's next due time in peer_due, after anything that moves it (connected: after
