@@ -79,6 +79,8 @@ int governor_ban_put(struct governor *governor, const struct ban *ban, bool auto
 	if (r < 0)
 		return r;
 	enforce(governor, &key, before);
+	if (governor->ban_changed != NULL)
+		governor->ban_changed(governor->ban_changed_context, ban);
 	if ((int)ban->tier == BAN_TIER_REFUSED)
 		return 0;
 	if (is_stored(ban->tier) && governor->effects.store_ban != NULL)
@@ -97,6 +99,8 @@ void governor_ban_drop(struct governor *governor, uint32_t index, bool expired, 
 	struct ban_force before = ban_table_force(&governor->bans, ban_table_chain(&governor->bans, &key), INT64_MIN);
 	ban_table_remove(&governor->bans, index);
 	enforce(governor, &key, before);
+	if (governor->ban_changed != NULL)
+		governor->ban_changed(governor->ban_changed_context, &ban);
 	if ((int)ban.tier == BAN_TIER_REFUSED)
 		return;
 	if (is_stored(ban.tier) && !expired && governor->effects.store_ban_delete != NULL)

@@ -47,6 +47,10 @@ struct governor {
 	uint32_t flow_epoch, dump_epoch;
 	bool dumping;
 	uint64_t flows_since_ns, dump_since_ns; /* when the epoch's and the running dump were asked for */
+	/* The roster's, told of every record that came, changed or ended, the disconnect state's too. Must not call
+	 * back. NULL: nobody. */
+	void (*ban_changed)(void *context, const struct ban *ban);
+	void *ban_changed_context;
 };
 
 /** Take the caller's time; it never runs backwards. Returns the time to use. */

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* LH-25: what the node is asked to say. */
+enum { GOODBYE_BAD_SCORE = 250, GOODBYE_BANNED = 251 };
+
 static void copy_text(char *to, size_t bytes, const char *from)
 {
 	strncpy(to, from, bytes - 1);
@@ -29,7 +32,7 @@ static void event_peer(struct event_text *event, const struct peer_record *peer)
 }
 
 static void announce_score(struct governor *governor, const struct peer_record *peer, const char *name, double old_score,
-	enum score_state old_state, const struct evidence *evidence)
+	enum score_state old_state, const struct evidence *evidence, unsigned goodbye)
 {
 	struct event_text event;
 	event_begin(&event, governor, name);
@@ -41,6 +44,8 @@ static void announce_score(struct governor *governor, const struct peer_record *
 	event_string(&event, "old", score_state_name(old_state));
 	event_string(&event, "new", score_state_name(score_state_at(&peer->score, &governor->config, governor->now_ms)));
 	event_string(&event, "reason", evidence->reason);
+	if (goodbye != 0)
+		event_number(&event, "code", goodbye);
 	event_end(&event);
 }
 
@@ -60,10 +65,11 @@ void governor_penalise(struct governor *governor, uint32_t index, double penalty
 	peer_history_add(&governor->peers, index, &change, evidence->reason);
 	/* LO-8: changes of one point or less are not news. */
 	if (fabs(peer->score.value - old) > 1.0)
-		announce_score(governor, peer, "peer.score_updated", old, before, evidence);
+		announce_score(governor, peer, "peer.score_updated", old, before, evidence, 0);
 	governor_score_enforce(governor, index, evidence);
 	if (after > before) {
-		announce_score(governor, peer, "peer.disconnect", old, before, evidence);
+		announce_score(governor, peer, "peer.disconnect", old, before, evidence,
+			after == SCORE_STATE_BANNED ? GOODBYE_BANNED : GOODBYE_BAD_SCORE);
 		governor_peer_cut(governor, peer, evidence->actual);
 	}
 }
@@ -159,6 +165,8 @@ static void strike(struct governor *governor, uint32_t index, int64_t length_ms,
 {
 	const struct peer_record *peer = peer_table_at(&governor->peers, index);
 	struct ban ban;
+	if (length_ms <= 0)
+		return; /* a profile without temporary bans (5.4) */
 	ban_from_evidence(governor, peer, evidence, &ban);
 	if (ban.scope == BAN_SCOPE_PREFIX && governor_is_protected(governor, &ban.prefix, NULL))
 		return;

@@ -375,8 +375,9 @@ bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool
 uint32_t roster_light_peers(struct roster *roster, int64_t now_ms);
 /** As governor_clock_step_back, for everything. */
 void roster_clock_step_back(struct roster *roster, int64_t now_ms);
-/** A new start (sim.restart): everything that 5.5.16 calls runtime is as after roster_create. The caller then
- * loads the store. What roster_governor and roster_book returned is gone; ask again. */
-void roster_forget_runtime(struct roster *roster, int64_t now_ms);
+/** A new start (sim.restart): everything that 5.5.16 calls runtime is as after roster_create, roots and preferred
+ * endpoints too. The caller then loads the store and adds what the configuration names. What roster_governor and
+ * roster_book returned is gone; ask again. -ENOMEM: nothing changed. */
+int roster_forget_runtime(struct roster *roster, int64_t now_ms);
 
 #endif

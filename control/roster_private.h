@@ -67,8 +67,8 @@ struct roster_peer {
 	/* What is kept while there are no facts; with facts theirs counts. */
 	uint32_t ok, fail;
 	struct value_standing standing;
+	uint32_t behind; /* of a host identity: connections from it, whoever they are bound to */
 	uint8_t list; /* enum roster_list_kind; ROSTER_LIST_COUNT: on none */
-	bool judge;   /* a ban or a score of it changed; roster_peer_judge is due */
 };
 
 struct roster_connection {
@@ -106,6 +106,11 @@ struct roster_list {
 	uint32_t newest, oldest, n;
 };
 
+struct roster_prefix {
+	uint32_t n; /* connected peers */
+	struct address address;
+};
+
 struct roster {
 	struct roster_config config;
 	struct roster_effects effects;
@@ -121,6 +126,7 @@ struct roster {
 	struct hash_index number_index;     /* by number */
 	struct due_queue connection_due;    /* by due_ms */
 	struct due_queue peer_due;          /* pings, statuses, cooling */
+	struct due_queue judge_due;         /* peers whose ban or score changed: at once */
 	struct roster_list lists[ROSTER_LIST_COUNT];
 	uint64_t next_number;
 	struct pool_counts counts; /* established and pending */
