@@ -243,8 +243,16 @@ static unsigned packet_io_reply_build(const struct arrival *arrival, const struc
 	}
 }
 
+/* What a burst adds to the counters, once. */
+struct packet_io_sums {
+	uint64_t originated, originated_bytes;
+	struct rte_mbuf *dropped[STAGE_BURST_MAX];
+	unsigned n_dropped;
+};
+
 /* Write a frame of our own over one that came. False: no room, the frame is freed. */
-static bool packet_io_overwrite(struct packet_io *io, struct rte_mbuf *frame, const uint8_t *reply, unsigned bytes)
+static bool packet_io_overwrite(
+	struct packet_io *io, struct packet_io_sums *sums, struct rte_mbuf *frame, const uint8_t *reply, unsigned bytes)
 {
 	char *data;
 
@@ -263,8 +271,27 @@ static bool packet_io_overwrite(struct packet_io *io, struct rte_mbuf *frame, co
 	}
 	memcpy(data, reply, bytes);
 	frame->ol_flags = 0;
-	counter_add(io->counters, COUNTER_TX_ORIGINATED, 1);
-	counter_add(io->counters, COUNTER_BYTES_ORIGINATED, bytes);
+	sums->originated++;
+	sums->originated_bytes += bytes;
+	return true;
+}
+
+/* A flood's commonest answer needs no copy: the SYN's own bytes become the SYN-ACK's, and those are never more. */
+static bool packet_io_cookie(struct packet_io_sums *sums, struct rte_mbuf *frame, const struct arrival *arrival,
+	const struct decision *decision)
+{
+	unsigned bytes;
+
+	if (unlikely(frame->nb_segs > 1))
+		return false;
+	bytes = reply_syn_ack_over(rte_pktmbuf_mtod(frame, uint8_t *), &arrival->packet, &decision->segment);
+	if (unlikely(bytes == 0))
+		return false;
+	frame->data_len = (uint16_t)bytes;
+	frame->pkt_len = bytes;
+	frame->ol_flags = 0;
+	sums->originated++;
+	sums->originated_bytes += bytes;
 	return true;
 }
 
@@ -281,7 +308,8 @@ static void packet_io_scatter(struct rte_mbuf *frame, const uint8_t *head, uint3
 }
 
 /* The segments of a proxied flow change on their way. False: the frame was freed. */
-static bool packet_io_rewrite(struct packet_io *io, struct rte_mbuf *frame, struct arrival *arrival, const struct decision *decision)
+static bool packet_io_rewrite(struct packet_io *io, struct packet_io_sums *sums, struct rte_mbuf *frame,
+	struct arrival *arrival, const struct decision *decision)
 {
 	/* Either the mbuf's own bytes or our copy of a chain's head; both may be written. */
 	uint8_t *head = arrival->frame == io->scratch[arrival - io->arrivals] ? io->scratch[arrival - io->arrivals]
@@ -299,7 +327,7 @@ static bool packet_io_rewrite(struct packet_io *io, struct rte_mbuf *frame, stru
 	case REWRITE_SEGMENT:
 		bytes = reply_in_place(head, &arrival->packet, &decision->segment, segment);
 		if (bytes != 0)
-			return packet_io_overwrite(io, frame, segment, bytes);
+			return packet_io_overwrite(io, sums, frame, segment, bytes);
 		rte_pktmbuf_free(frame);
 		return false;
 	case REWRITE_NONE:
@@ -310,26 +338,50 @@ static bool packet_io_rewrite(struct packet_io *io, struct rte_mbuf *frame, stru
 	return true;
 }
 
+static void packet_io_refuse(struct packet_io *io, struct packet_io_sums *sums, unsigned i)
+{
+	const struct decision *decision = &io->decisions[i];
+	struct rte_mbuf *frame = io->frames[i];
+	const struct port *port = packet_io_port(io, frame->port);
+	uint8_t reply[REPLY_BYTES_MAX];
+	unsigned bytes;
+
+	if (decision->action == WIRE_ACTION_COOKIE && packet_io_cookie(sums, frame, &io->arrivals[i], decision)) {
+		packet_io_send(io, port->pair, port->side, frame);
+		return;
+	}
+	bytes = decision->action == WIRE_ACTION_NONE ? 0 : packet_io_reply_build(&io->arrivals[i], decision, reply);
+	if (bytes == 0)
+		sums->dropped[sums->n_dropped++] = frame;
+	else if (packet_io_overwrite(io, sums, frame, reply, bytes))
+		packet_io_send(io, port->pair, port->side, frame);
+}
+
 void packet_io_apply(struct packet_io *io)
 {
-	uint8_t reply[REPLY_BYTES_MAX];
+	struct packet_io_sums sums;
 
+	sums.originated = sums.originated_bytes = 0;
+	sums.n_dropped = 0;
 	for (unsigned i = 0; i < io->n; i++) {
 		const struct decision *decision = &io->decisions[i];
 		struct rte_mbuf *frame = io->frames[i];
-		const struct port *port = packet_io_port(io, frame->port);
-		unsigned bytes;
+		const struct port *port;
 
-		if (decision->verdict == VERDICT_FORWARD) {
-			if (decision->rewrite == REWRITE_NONE || packet_io_rewrite(io, frame, &io->arrivals[i], decision))
-				packet_io_send(io, port->pair, 1u - port->side, frame);
+		if (decision->verdict != VERDICT_FORWARD) {
+			packet_io_refuse(io, &sums, i);
 			continue;
 		}
-		bytes = decision->action == WIRE_ACTION_NONE ? 0 : packet_io_reply_build(&io->arrivals[i], decision, reply);
-		if (bytes == 0)
-			rte_pktmbuf_free(frame);
-		else if (packet_io_overwrite(io, frame, reply, bytes))
-			packet_io_send(io, port->pair, port->side, frame);
+		port = packet_io_port(io, frame->port);
+		if (decision->rewrite == REWRITE_NONE || packet_io_rewrite(io, &sums, frame, &io->arrivals[i], decision))
+			packet_io_send(io, port->pair, 1u - port->side, frame);
+	}
+	/* All at once: the pool's cache is looked up once a burst. */
+	if (sums.n_dropped != 0)
+		rte_pktmbuf_free_bulk(sums.dropped, sums.n_dropped);
+	if (sums.originated != 0) {
+		counter_add(io->counters, COUNTER_TX_ORIGINATED, sums.originated);
+		counter_add(io->counters, COUNTER_BYTES_ORIGINATED, sums.originated_bytes);
 	}
 	io->n = 0;
 }

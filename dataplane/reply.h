@@ -40,6 +40,8 @@ struct reply_segment {
  * are complete. Returns bytes written into out[REPLY_BYTES_MAX]; 0 if it would be longer than the packet it answers (options that do not fit are
  * left away: first the MSS, then window scale and SACK, which never happens to those that the SYN itself offered). */
 unsigned reply_syn_ack(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);
+/** The same, byte for byte, over the bytes of `frame` itself, which must hold the packet in one piece: what is written is never longer. */
+unsigned reply_syn_ack_over(uint8_t *frame, const struct packet *packet, const struct reply_segment *segment);
 /** A segment that takes the place of `frame` (a parsed TCP segment) on its way: same layer 2, addresses and ports in the same direction. Returns
  * bytes written; 0: not TCP, or a fragment. */
 unsigned reply_in_place(const uint8_t *frame, const struct packet *packet, const struct reply_segment *segment, uint8_t out[REPLY_BYTES_MAX]);

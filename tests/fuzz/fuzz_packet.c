@@ -130,6 +130,18 @@ static void require_reply(const uint8_t *reply, unsigned n, uint32_t question_by
 	REQUIRE(packet.kind == PACKET_KIND_TCP || packet.kind == PACKET_KIND_ICMP_ERROR);
 }
 
+/* What is written over the frame is what would have been built beside it. */
+static void require_reply_over(
+	const uint8_t *frame, uint32_t n, const struct packet *packet, const struct reply_segment *segment)
+{
+	uint8_t *over = copy_of(frame, n), built[REPLY_BYTES_MAX];
+	unsigned bytes = reply_syn_ack(frame, packet, segment, built);
+
+	REQUIRE(reply_syn_ack_over(over, packet, segment) == bytes);
+	REQUIRE(memcmp(over, built, bytes) == 0 && memcmp(over + bytes, frame + bytes, n - bytes) == 0);
+	free(over);
+}
+
 static void require_replies(const uint8_t *frame, uint32_t n, const struct packet *packet)
 {
 	static const struct cookie_secrets secrets = {{{1, 2}, {3, 4}}};
@@ -143,6 +155,7 @@ static void require_replies(const uint8_t *frame, uint32_t n, const struct packe
 		abort();
 	require_reply(out, reply_rst(head, packet, out), n);
 	require_reply(out, reply_syn_ack(head, packet, &syn_ack, out), n);
+	require_reply_over(frame, n, packet, &syn_ack);
 	require_reply(out, reply_icmp_prohibited(head, packet->payload_offset, packet, out), n);
 	require_reply(out, reply_icmp_prohibited(frame, n, packet, out), n);
 	if (packet_is_attempt_tcp(packet)) {
