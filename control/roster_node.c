@@ -73,6 +73,21 @@ void roster_node_init(struct roster *roster, bool is_new)
 		roster->now_ms);
 }
 
+void roster_node_reconfigured(struct roster *roster)
+{
+	const struct profile *profile = &roster->config.profile;
+	roster->base = profile->base;
+	roster->sync_base = profile->sync;
+	roster->target = profile->target;
+	if (profile->times.optimise_ms == 0)
+		roster->next_optimise_ms = INT64_MAX;
+	else if (roster->next_optimise_ms > roster->now_ms + profile->times.optimise_ms)
+		roster->next_optimise_ms = roster->now_ms + profile->times.optimise_ms;
+	if (profile->churn.mode == CHURN_OFF || roster->churn.next_ms == INT64_MAX)
+		churn_begin(&roster->churn, &profile->churn, roster->sync, keyed_random_next(&roster->random),
+			roster->now_ms);
+}
+
 struct target_set roster_targets_in_force(const struct roster *roster)
 {
 	const struct target_set *base =
@@ -198,22 +213,29 @@ int roster_root_join(
 	return 0;
 }
 
-uint32_t roster_root_group(const struct roster *roster, uint32_t peer)
+uint32_t roster_root_of(const struct roster *roster, uint32_t peer)
 {
 	const struct roster_peer *record = roster_peer_at(roster, peer);
-	struct peer_tags tags;
-	roster_tags_of(roster, peer, &tags);
-	if (tags.group != TARGET_NO_GROUP)
-		return tags.group;
 	for (uint32_t i = 0; i < roster->n_roots; i++) {
 		const struct roster_root *root = &roster->roots[i];
 		const struct book_endpoint *endpoint = &root->endpoint;
-		if (root->id == RECORD_NONE && address_compare(&endpoint->address, &record->address) == 0 &&
+		if (root->id != RECORD_NONE) {
+			if (root->id == record->id)
+				return i;
+			continue;
+		}
+		if (address_compare(&endpoint->address, &record->address) == 0 &&
 			(endpoint->port == 0 || endpoint->port == record->listen_port ||
 				endpoint->port == record->port))
-			return root->group;
+			return i;
 	}
-	return TARGET_NO_GROUP;
+	return RECORD_NONE;
+}
+
+uint32_t roster_root_group(const struct roster *roster, uint32_t peer)
+{
+	uint32_t root = roster_root_of(roster, peer);
+	return root == RECORD_NONE ? TARGET_NO_GROUP : roster->roots[root].group;
 }
 
 enum peer_category roster_category(const struct roster *roster, uint32_t peer)

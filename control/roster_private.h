@@ -45,6 +45,7 @@ struct roster_facts {
 struct roster_told {
 	struct book_endpoint endpoint;
 	int64_t told_ms;
+	uint32_t attempts; /* with an outcome, as the book counted them then: one more ends it */
 };
 /* DU-17: a member of a group of local roots, in the order of the group; by id or by endpoint. */
 struct roster_root {
@@ -198,6 +199,7 @@ const char *roster_text(const struct roster *roster, uint32_t text); /* "" for R
 /** One connected peer more or less in its /24 or /48; how many there are. */
 void roster_prefix_count(struct roster *roster, const struct address *address, int change);
 uint32_t roster_prefix_connected(const struct roster *roster, const struct address *address);
+uint32_t roster_connection_hash(const struct roster *roster, const struct address *address, uint16_t port);
 uint32_t roster_connection_find(const struct roster *roster, const struct address *address, uint16_t port);
 uint32_t roster_connection_numbered(const struct roster *roster, uint64_t number);
 
@@ -290,6 +292,10 @@ int roster_root_join(
 	struct roster *roster, const char *id, const struct book_endpoint *endpoint, uint32_t group);
 /** The group of a peer, by its tag or as a configured root; TARGET_NO_GROUP. */
 uint32_t roster_root_group(const struct roster *roster, uint32_t peer);
+/** The configured root that a peer is; RECORD_NONE. */
+uint32_t roster_root_of(const struct roster *roster, uint32_t peer);
+/** After roster_reconfigure: targets are those of the configuration at once. */
+void roster_node_reconfigured(struct roster *roster);
 /** What the peer is, by its tag or as the book says of its endpoint (DU-2). */
 enum peer_category roster_category(const struct roster *roster, uint32_t peer);
 /** The targets in force: of the sync state, after churn. */
@@ -300,6 +306,21 @@ struct target_set roster_targets_in_force(const struct roster *roster);
  * peer_due_connected where the profile has intervals; closed; temperature); and do what has come due. */
 void roster_peer_due_plan(struct roster *roster, uint32_t peer);
 void roster_peer_due_run(struct roster *roster, uint32_t peer);
+/** Whoever is connected, as the plan sees it: what the node was told and has not done yet counts as done (DU-12:
+ * nothing is told twice). `id` is the peer. Roots first, in their order. -ENOMEM; the caller frees. `places`: so many
+ * more are made room for. */
+int roster_target_peers(
+	struct roster *roster, uint32_t places, struct target_peer **ret_peers, uint32_t *ret_n);
+/** governor.connect, once: false if it was told already. `id` may be "". */
+bool roster_tell_connect(
+	struct roster *roster, const char *id, const struct book_endpoint *endpoint, const char *reason);
+bool roster_is_told(const struct roster *roster, const struct book_endpoint *endpoint);
+/** governor.promote or governor.demote. */
+void roster_tell_move(struct roster *roster, uint32_t peer, enum target_action_kind kind, const char *reason);
+/** governor.evict_cold: forget so many of the book's coldest (V37). */
+void roster_evict_cold(struct roster *roster, uint32_t count, const char *reason);
+/** Forget who was told long ago, or did it. */
+void roster_told_settle(struct roster *roster);
 void roster_discover(struct roster *roster);    /* LH-4, LH-24 */
 void roster_prune(struct roster *roster);       /* LH-23, F; the free floor */
 void roster_target_step(struct roster *roster); /* DU-12 */
