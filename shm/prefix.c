@@ -21,27 +21,6 @@ struct address address_from_v4(uint32_t v4_host_order)
 	return address;
 }
 
-bool address_is_v4(const struct address *address)
-{
-	return memcmp(address->bytes, mapped_bytes, sizeof(mapped_bytes)) == 0;
-}
-
-uint32_t address_v4(const struct address *address)
-{
-	const uint8_t *b = address->bytes + 12;
-
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-uint64_t address_v6_site(const struct address *address)
-{
-	uint64_t site = 0;
-
-	for (int i = 0; i < 8; i++)
-		site = site << 8 | address->bytes[i];
-	return site;
-}
-
 int address_compare(const struct address *a, const struct address *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));

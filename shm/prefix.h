@@ -5,9 +5,11 @@
 #ifndef WEIR_SHM_PREFIX_H
 #define WEIR_SHM_PREFIX_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct address {
 	uint8_t bytes[16]; /* network order; IPv4 is mapped */
@@ -22,11 +24,36 @@ struct prefix {
 enum { PREFIX_V4_BASE = 96, PREFIX_HOST_LENGTH = 128, PREFIX_V6_SITE_LENGTH = 64, PREFIX_TEXT_MAX = 64 };
 
 struct address address_from_v4(uint32_t v4_host_order);
-bool address_is_v4(const struct address *address);
+
+/* Inline, because every packet asks these several times. */
+static inline bool address_is_v4(const struct address *address)
+{
+	uint64_t zeros;
+	uint32_t mark;
+
+	memcpy(&zeros, address->bytes, sizeof(zeros));
+	memcpy(&mark, address->bytes + 8, sizeof(mark));
+	return zeros == 0 && mark == htobe32(0xffff);
+}
+
 /** The IPv4 address in host order; meaningful only when address_is_v4. */
-uint32_t address_v4(const struct address *address);
+static inline uint32_t address_v4(const struct address *address)
+{
+	uint32_t v4;
+
+	memcpy(&v4, address->bytes + 12, sizeof(v4));
+	return be32toh(v4);
+}
+
 /** The top 64 bits in host order: the identity of an IPv6 source. */
-uint64_t address_v6_site(const struct address *address);
+static inline uint64_t address_v6_site(const struct address *address)
+{
+	uint64_t site;
+
+	memcpy(&site, address->bytes, sizeof(site));
+	return be64toh(site);
+}
+
 int address_compare(const struct address *a, const struct address *b);
 /** Parse "1.2.3.4", "2001:db8::1" or "::ffff:1.2.3.4" (becomes IPv4). -EINVAL: not an address. */
 int address_parse(const char *text, struct address *ret_address);
