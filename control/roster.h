@@ -355,6 +355,7 @@ struct roster_status {
 	uint64_t prune_short, refused, evicted, peers_evicted;
 };
 void roster_status(const struct roster *roster, struct roster_status *ret_status);
+const char *roster_churn_phase_name(enum churn_phase phase);
 
 /* The book (roster_book.c): what its own functions do not know. */
 /** As address_book_add, and tells it: peer.discovered for a new one. */
