@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Weir's packet path between two processes: weir-flood on one CPU sends over vhost-user or memif into weir-dataplane on another,
 beside testpmd on the same transport, sides and CPUs, in turn, within one run. Needs root, two CPUs and 2 GiB.
+
+Every trial is accounted (account()): what was sent was received, has one reason each, and what left arrived; a trial that does not
+add up is a fault of the run. Rates without loss are searched (search.py) after the trials.
 """
 import argparse
 import json
@@ -12,23 +15,34 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import search  # noqa: E402
+from render import line_text  # noqa: E402
 from rig import Dataplane, Flood, Rig, RigError, Testpmd, Transport, Waiting  # noqa: E402
 
-NODE, PORT = "198.18.0.1", 7777
-IMAGE = ["--node", NODE, "--service", f"tcp:{PORT}", "--service", f"udp:{PORT}"]
-TARGET = ["--target", f"{NODE}:{PORT}"]
+NODES, PORT = {4: "198.18.0.1", 6: "fd18::1"}, 7777
+IMAGE = ["--node", NODES[4], "--node", NODES[6], "--service", f"tcp:{PORT}", "--service", f"udp:{PORT}"]
+TARGET = {4: ["--target", f"{NODES[4]}:{PORT}"], 6: ["--target", f"[{NODES[6]}]:{PORT}"]}
 AS_FAST_AS_POSSIBLE = ["--rate", "1e9"]
 BANNED_LOG2 = {"64 k": 16, "1 M": 20}
+BANNED = {4: ("10.0.0.0", 32), 6: ("fd20::", 64)}  # first and host length: of IPv6, sites
 # Every unicast address that a stranger can have; what is left out is malformed or local and would be dropped for that.
-STRANGERS = ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "127.0.0.0/8", "--exclude", "198.18.0.0/15",
-             "--exclude", "224.0.0.0/3", "--exclude", "169.254.0.0/16"]
+STRANGERS = {4: ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "127.0.0.0/8", "--exclude", "198.18.0.0/15",
+                 "--exclude", "224.0.0.0/3", "--exclude", "169.254.0.0/16"], 6: ["--sources", "2400::/8"]}
+# Bans that come while flows are forwarded: of addresses that no stranger has. They are in force within a millisecond or so.
+CHURN, CHURN_PER_S = "198.19.0.0/16", 10000
 # A trial in which another process had one of the two CPUs for more of the time says more about that process. Weir's own table
 # thread and the control that reads its events take 3 to 7 % of the generator's CPU here, because there is no third one.
 WAITED_MAX = 0.1
 RETRIES = 4
 FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16, "1 M": 1 << 20}
 QUICK = ["ceiling", "rxonly", "banned 64 k", "challenge proxy", "forward 64 k 64-byte testpmd", "forward 64 k 64-byte weir",
-         "connections testpmd", "connections off", "connections proxy"]
+         "forward 64 k 64-byte weir, bans"]
+# What copies frames another way may change: sizes, connections and IPv6 are measured over one transport.
+MEMIF = ["rxonly", "banned 64 k", "challenge proxy", *(f"forward {flows} 64-byte {subject}" for flows in ("1 k", "64 k", "1 M")
+                                                       for subject in ("testpmd", "weir")), "forward 64 k 64-byte weir, bans"]
+# The lowest rate that is tried, by the one that a queue that is always full takes; the resolution; patience with one subject.
+SEARCH_LOW, SEARCH_STEP, SEARCH_TRIALS, SEARCH_S, SEARCH_PROBE_S = 0.2, 1.05, 3, 60, 0.7
+LOSSES = {"no loss": 0.0, "0.1 % loss": 0.001}
 OPEN_PER_S = 200000  # flood_stream.c
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
 SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
@@ -45,10 +59,13 @@ class Trial:
         self.sent, self.rate, self.waited, self.bottleneck, self.seconds, self.facts = sent, rate, waited, bottleneck, seconds, facts
 
 
-def flood_run(rig, device, seconds, words, subject=None, opening_s=0):
+def flood_run(rig, device, seconds, words, subject=None, opening_s=0, during=None):
+    """`during`: called when both sides are under load."""
     with Flood(rig, device, seconds, *words) as flood:
         time.sleep(0.5 + opening_s)  # EAL starts; then both sides are under load for the whole span
         waiting = Waiting(*filter(None, (flood.process, subject)))
+        if during:
+            during()
         time.sleep(max(seconds - 0.5, 0.3))
         waited = waiting.share() if flood.process.is_running() else 1.0
         result = flood.result()
@@ -56,87 +73,115 @@ def flood_run(rig, device, seconds, words, subject=None, opening_s=0):
                  result=result)
 
 
+def unaccounted(result, counters, reasons, sunk=False, slack=8192):
+    """Every frame ends with one reason, and everything that is to be sent is sent or refused: sentences about what does not add up.
+
+    `result`: of weir-flood; `counters` and `reasons`: what the dataplane counted meanwhile. `slack`: what may have been in the rings
+    when the generator left; `sunk`: behind the inside port nobody counts.
+    """
+    received, decided = counters.get("rx_outside", 0) + counters.get("rx_inside", 0), sum(reasons.values())
+    node, stream = result.get("node", {}), result.get("stream", {})
+    sent = result["sent"] + result.get("connect", {}).get("answers", 0) + node.get("answered", 0) + stream.get("sent", 0)
+    sentences = []
+    if not 0 <= sent - received <= slack:
+        sentences.append(f"{sent} were sent and {received} received")
+    if decided != received:
+        sentences.append(f"{received} were received and {decided} have a reason")
+    out = counters.get("tx_outside", 0) + (0 if sunk else counters.get("tx_inside", 0))
+    arrived = result["received"] + node.get("received", 0) + stream.get("arrived", 0)
+    if not 0 <= out - arrived <= slack:
+        sentences.append(f"{out} left Weir and {arrived} arrived")
+    return sentences
+
+
 class Bench:
-    def __init__(self, rig, transport, seconds, trials):
-        self.rig, self.transport, self.seconds, self.trials = rig, transport, seconds, trials
-        self.measured, self.results, self.faults = {}, [], []
+    def __init__(self, rig, transport, options):
+        self.rig, self.transport, self.seconds, self.trials = rig, transport, options.seconds, options.trials
+        self.patience_s = options.minutes * 60 / len(options.transport or Transport.NAMES)
+        self.seed = ["--seed", str(options.seed)]
+        self.measured, self.results, self.faults, self.searches = {}, [], [], []
 
     def fault(self, sentence):
-        self.faults.append(sentence)
+        self.faults.append(f"{self.transport.name}: {sentence}")
         print(f"FAIL  {sentence}", flush=True)
 
     # --- one trial each
 
-    def ceiling(self):
-        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, TARGET + AS_FAST_AS_POSSIBLE + STRANGERS + ["--packet", "syn-bare"])
+    def bare(self, family):
+        """SYNs without options: the smallest frames."""
+        return TARGET[family] + AS_FAST_AS_POSSIBLE + STRANGERS[family] + self.seed + ["--packet", "syn-bare"]
 
-    def rxonly(self):
+    def ceiling(self):
+        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, self.bare(4))
+
+    def rxonly(self, family=4):
         with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
-            trial = flood_run(self.rig, self.transport.generator(0), self.seconds,
-                              TARGET + AS_FAST_AS_POSSIBLE + STRANGERS + ["--packet", "syn-bare"], testpmd.process)
+            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, self.bare(family), testpmd.process)
             received = testpmd.received()
         # what was in the ring when the generator left; memif forgets its counts when the other side leaves
         if self.transport.name != "memif" and not 0 <= trial.sent - received <= 4096:
             self.fault(f"testpmd received {received} of {trial.sent}")
         return trial
 
-    def governed(self, image, words, options=(), inside=None, opening_s=0):
+    def governed(self, image, words, options=(), inside=None, opening_s=0, family=4, churn=False):
         with Dataplane(self.rig, self.transport, image, inside or "net_null1,no-rx=1", options) as dataplane:
+            def churn_start():
+                dataplane.control.say(f"churn {CHURN} {CHURN_PER_S}")
+                dataplane.control.hear()
             before = dataplane.counters()
-            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, TARGET + AS_FAST_AS_POSSIBLE + words,
-                              dataplane.process, opening_s)
+            trial = flood_run(self.rig, self.transport.generator(0), self.seconds,
+                              TARGET[family] + AS_FAST_AS_POSSIBLE + words + self.seed, dataplane.process, opening_s,
+                              churn_start if churn else None)
             time.sleep(0.1)
             after = dataplane.counters()
-        trial.facts["reasons"] = {name: value - before["reasons"][name] for name, value in after["reasons"].items()
-                                  if value != before["reasons"][name]}
-        trial.facts["counters"] = {name: value - before["counters"][name] for name, value in after["counters"].items()
-                                   if value != before["counters"][name]}
-        self.account(trial)
+        for key in ("reasons", "counters"):
+            trial.facts[key] = {name: value - before[key][name] for name, value in after[key].items() if value != before[key][name]}
+        if churn and not 0.8 * CHURN_PER_S * max(self.seconds - 0.5, 0.3) <= after["bans_sent"] <= after["bans"] + CHURN_PER_S / 100:
+            self.fault(f"{after['bans_sent']} bans were sent, {after['bans']} are in force")
+        for sentence in unaccounted(trial.facts["result"], trial.facts["counters"], trial.facts["reasons"], inside is None):
+            self.fault(sentence)
         return trial
 
-    def account(self, trial):
-        """Every frame ends with one reason, and everything that is to be sent is sent or refused."""
-        counters, reasons = trial.facts["counters"], sum(trial.facts["reasons"].values())
-        received, result = counters.get("rx_outside", 0) + counters.get("rx_inside", 0), trial.facts["result"]
-        answers = result.get("connect", {}).get("answers", 0) + result.get("node", {}).get("answered", 0)
-        sent = trial.sent + answers + result.get("stream", {}).get("sent", 0)
-        # what was in the rings when the generator left
-        if not 0 <= sent - received <= 8192:
-            self.fault(f"{sent} were sent and {received} received")
-        if reasons != received:
-            self.fault(f"{received} were received and {reasons} have a reason")
-        out = counters.get("tx_outside", 0) + counters.get("tx_inside", 0)
-        arrived = trial.facts["received"] + result.get("node", {}).get("received", 0) + result.get("stream", {}).get("arrived", 0)
-        if not 0 <= out - arrived <= 8192:
-            self.fault(f"{out} left Weir and {arrived} arrived")
+    def banned_words(self, log2, family):
+        """The image, and the traffic that it bans."""
+        first, bits = BANNED[family]
+        prefix = f"{first}/{bits - log2}"
+        return IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, "--packet", "syn-bare"]
 
-    def banned(self, log2):
-        prefix = f"10.0.0.0/{32 - log2}"
-        trial = self.governed(IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, "--packet", "syn-bare"])
+    def banned(self, log2, family=4):
+        trial = self.governed(*self.banned_words(log2, family), family=family)
         if trial.facts["reasons"].get("banned", 0) != sum(trial.facts["reasons"].values()):
             self.fault(f"not every packet of a banned source was dropped for it: {trial.facts['reasons']}")
         return trial
 
-    def challenged(self, method):
-        trial = self.governed(["--challenge", "always", "--method", method] + IMAGE, STRANGERS + ["--packet", "syn"])
+    def challenged(self, method, family=4):
+        trial = self.governed(["--challenge", "always", "--method", method] + IMAGE, STRANGERS[family] + ["--packet", "syn"], family=family)
         counters, reasons = trial.facts["counters"], trial.facts["reasons"]
         trial.rate = counters.get("tx_outside", 0) / trial.seconds
         if reasons.get("challenged", 0) != sum(reasons.values()):
             self.fault(f"not every SYN was challenged: {reasons}")
         return trial
 
-    def streamed(self, flows, size, subject):
-        """Data of connections that exist; `subject`: "weir" or "testpmd"."""
-        words = STRANGERS + ["--packet", "syn-bare", "--model", "slow", "--population", str(flows), "--stream",
-                 "--respond", self.transport.generator(1), *SIZES[size]]
-        if subject == "weir":
+    def unchallenged(self):
+        """Strangers' SYNs that the node gets as long as there is room for their flows."""
+        trial = self.governed(IMAGE, STRANGERS[4] + ["--packet", "syn"])
+        if trial.facts["reasons"].get("challenged", 0) or not trial.facts["reasons"].get("admitted", 0):
+            self.fault(f"a flood without challenges was challenged or not admitted: {trial.facts['reasons']}")
+        return trial
+
+    def streamed(self, flows, size, subject, family=4):
+        """Data of connections that exist; `subject`: "weir", "weir, bans" or "testpmd"."""
+        words = STRANGERS[family] + ["--packet", "syn-bare", "--model", "slow", "--population", str(flows), "--stream",
+                                     "--respond", self.transport.generator(1), *SIZES[size]]
+        if subject.startswith("weir"):
             # as many as a default configuration has, or twice what is needed
             options = ["--flows-log2", "21"] if flows > 1 << 17 else []
-            trial = self.governed(IMAGE, words, options, self.transport.subject(1), flows / OPEN_PER_S)
+            trial = self.governed(IMAGE, words, options, self.transport.subject(1), flows / OPEN_PER_S, family,
+                                  subject == "weir, bans")
         else:
-            trial = self.switched(words, flows / OPEN_PER_S)
+            trial = self.switched(words, flows / OPEN_PER_S, family)
         trial.rate = trial.facts["result"]["stream"]["arrived_pps"]
-        if subject == "weir" and trial.facts["reasons"].get("flow", 0) < trial.facts["result"]["stream"]["sent"] - 8192:
+        if subject.startswith("weir") and trial.facts["reasons"].get("flow", 0) < trial.facts["result"]["stream"]["sent"] - 8192:
             self.fault(f"not every segment was one of a known flow: {trial.facts['reasons']}")
         return trial
 
@@ -154,16 +199,20 @@ class Bench:
             self.fault(f"connections were served that the proxy did not open: {trial.facts['reasons']}")
         return trial
 
-    def switched(self, words, opening_s=0):
+    def switched(self, words, opening_s=0, family=4):
+        words = TARGET[family] + AS_FAST_AS_POSSIBLE + words + self.seed
         with Testpmd(self.rig, self.transport, "macswap", self.transport.subject(1)) as testpmd:
-            return flood_run(self.rig, self.transport.generator(0), self.seconds, TARGET + AS_FAST_AS_POSSIBLE + words, testpmd.process,
-                             opening_s)
+            return flood_run(self.rig, self.transport.generator(0), self.seconds, words, testpmd.process, opening_s)
 
     # --- the run
 
     def run(self, plan):
         """`plan`: {name: function of no argument}. In turn, so that whatever else the machine does hits all alike."""
+        began = time.monotonic()
         for number in range(self.trials):
+            if number and (time.monotonic() - began) * (number + 1) / number > self.patience_s:
+                print(f"      {number} of {self.trials} rounds: another would last too long (--minutes)", flush=True)
+                break
             for name, function in plan.items():
                 trial = function()
                 for _ in range(RETRIES):
@@ -174,6 +223,44 @@ class Bench:
                 self.measured.setdefault(name, []).append(trial)
                 print(f"      {number + 1}/{self.trials} {name}: {trial.rate / 1e6:.2f} M/s, waited {trial.waited:.1%}, "
                       f"bottleneck {trial.bottleneck}", flush=True)
+
+    # --- the highest rate without loss
+
+    def loss_probe(self, process, words):
+        """A function of a rate: the share of what was to be sent that found no room in the subject's queue in time."""
+        def measure(rate, trial):
+            for _ in range(RETRIES):
+                once = flood_run(self.rig, self.transport.generator(0), SEARCH_PROBE_S, TARGET[4] + words + ["--rate", f"{rate:.0f}",
+                                 "--seed", str(trial + 1)], process)
+                if once.waited <= WAITED_MAX:
+                    break
+            not_sent = once.facts["result"]["not_sent"]
+            return not_sent / max(once.sent + not_sent, 1)
+        return measure
+
+    def searched(self, process, words, capacity):
+        """{name of a loss: search.Found}."""
+        probes = search.Probes(self.loss_probe(process, words), search.grid(SEARCH_LOW * capacity, 1.05 * capacity, SEARCH_STEP))
+        deadline = search.Deadline(SEARCH_S)
+        return {name: search.highest(probes, lambda loss, most=most: loss <= most, SEARCH_TRIALS, 1, deadline)
+                for name, most in LOSSES.items()}
+
+    def search(self):
+        """Beside each other: banned sources into Weir, the same traffic into testpmd rxonly."""
+        image, words = self.banned_words(16, 4)
+        with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
+            theirs = self.searched(testpmd.process, words, self.median("rxonly"))
+        with Dataplane(self.rig, self.transport, image) as dataplane:
+            ours = self.searched(dataplane.process, words, self.median("banned 64 k"))
+        for name, found in ours.items():
+            row = f"end to end, {self.transport.name}: highest rate with {name}, 64 k banned sources"
+            for subject, result in (("weir", found), ("testpmd rxonly", theirs[name])):
+                self.searches.append({"name": f"{row}, {subject}", "rates": result.rates, "text": result.text(1e6, " M/s")})
+            if found.rates and theirs[name].rates:
+                self.line(row, found.median, theirs[name].median, "testpmd rxonly, same traffic", ">= 0.70 of testpmd rxonly",
+                          ratio_floor=0.7)
+
+    # --- results
 
     def median(self, name):
         return statistics.median(trial.rate for trial in self.measured[name])
@@ -187,7 +274,7 @@ class Bench:
         if floor is not None or ratio_floor is not None:
             met = (floor is None or ours >= floor) and (ratio_floor is None or (ratio or 0) >= ratio_floor)
         self.results.append({"name": name, "unit": unit, "ours": round(ours), "baseline": baseline and round(baseline),
-                             "baseline_name": baseline_name, "ratio": ratio and round(ratio, 3), "target": target, "met": met})
+                             "baseline_name": baseline_name if baseline else None, "ratio": ratio and round(ratio, 3), "target": target, "met": met})
 
     def spread(self):
         return {name: {"rates": [round(trial.rate) for trial in trials], "waited": [round(trial.waited, 4) for trial in trials],
@@ -195,16 +282,19 @@ class Bench:
 
 
 def plan_of(bench, wanted):
-    plan = {"ceiling": bench.ceiling, "rxonly": bench.rxonly}
+    plan = {"ceiling": bench.ceiling, "rxonly": bench.rxonly, "rxonly IPv6": lambda: bench.rxonly(6)}
     for name, log2 in BANNED_LOG2.items():
         plan[f"banned {name}"] = lambda log2=log2: bench.banned(log2)
+    plan["banned 64 k IPv6"] = lambda: bench.banned(16, 6)
     for method in ("reset", "proxy"):
         plan[f"challenge {method}"] = lambda method=method: bench.challenged(method)
-    for flows, number in FLOWS.items():
-        for size in SIZES if flows != "1 M" else ["64-byte"]:  # opening them takes five seconds each time
-            for subject in ("testpmd", "weir"):  # beside each other in time, too
-                plan[f"forward {flows} {size} {subject}"] = \
-                    lambda number=number, size=size, subject=subject: bench.streamed(number, size, subject)
+    plan["challenge proxy IPv6"] = lambda: bench.challenged("proxy", 6)
+    plan["no challenge"] = bench.unchallenged
+    for flows, size, family in forwards():
+        # beside each other in time, too
+        for subject in ("testpmd", "weir", *(["weir, bans"] if (flows, size, family) == ("64 k", "64-byte", 4) else [])):
+            plan[f"forward {flows} {size}{' IPv6' if family == 6 else ''} {subject}"] = \
+                lambda flows=flows, size=size, family=family, subject=subject: bench.streamed(FLOWS[flows], size, subject, family)
     for method in ("testpmd", "off", "proxy"):
         plan[f"connections {method}"] = lambda method=method: bench.connected(method)
     unknown = set(wanted) - set(plan)
@@ -213,46 +303,45 @@ def plan_of(bench, wanted):
     return {name: function for name, function in plan.items() if not wanted or name in wanted}
 
 
+def forwards():
+    """(flows, size, family)."""
+    both = [(flows, size, 4) for flows in FLOWS for size in SIZES if flows != "1 M"]
+    return [*both, ("1 M", "64-byte", 4), ("64 k", "64-byte", 6)]  # opening a million takes five seconds each time
+
+
 def report(bench):
     transport, measured = bench.transport.name, bench.measured
-    rxonly = bench.median("rxonly") if "rxonly" in measured else None
-    drop = bench.median("banned 64 k") if "banned 64 k" in measured else None
+    rxonly, rxonly6, drop, drop6 = (bench.median(name) if name in measured else None
+                                    for name in ("rxonly", "rxonly IPv6", "banned 64 k", "banned 64 k IPv6"))
     if "ceiling" in measured:
         bench.line(f"end to end, {transport}: generator's ceiling, into nothing", bench.median("ceiling"), rxonly,
                    "testpmd rxonly, same generator", "> 1 of testpmd rxonly: the generator is not the bottleneck", ratio_floor=1.0)
-    for name in BANNED_LOG2:
+    for name, baseline in ((*((name, rxonly) for name in BANNED_LOG2), ("64 k IPv6", rxonly6))):
         if f"banned {name}" in measured:
-            bench.line(f"end to end, {transport}: drop of {name} banned sources", bench.median(f"banned {name}"), rxonly,
+            bench.line(f"end to end, {transport}: drop of banned sources, {name}", bench.median(f"banned {name}"), baseline,
                        "testpmd rxonly, same generator and sides", ">= 0.70 of testpmd rxonly", ratio_floor=0.7)
-    for method in ("reset", "proxy"):
+    for method, baseline in (("reset", drop), ("proxy", drop), ("proxy IPv6", drop6)):
         if f"challenge {method}" in measured:
-            bench.line(f"end to end, {transport}: cookies answered, method {method}", bench.median(f"challenge {method}"), drop,
+            bench.line(f"end to end, {transport}: cookies answered, method {method}", bench.median(f"challenge {method}"), baseline,
                        "drop of 64 k banned sources", ">= 8 M/s and >= 0.60 of the drop", floor=8e6,
-                       ratio_floor=0.6 if drop else None)
-
-
-    for flows in FLOWS:
-        for size in SIZES:
-            if {f"forward {flows} {size} {subject}" for subject in ("weir", "testpmd")} <= set(measured):
-                bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}",
-                           bench.median(f"forward {flows} {size} weir"), bench.median(f"forward {flows} {size} testpmd"),
+                       ratio_floor=0.6 if baseline else None)
+    if "no challenge" in measured:
+        bench.line(f"end to end, {transport}: flood of strangers' SYNs, no challenge", bench.median("no challenge"), rxonly,
+                   "testpmd rxonly, same generator and sides", None)
+    for flows, size, family in forwards():
+        name = f"forward {flows} {size}{' IPv6' if family == 6 else ''}"
+        for subject, beside in (("weir", ""), ("weir, bans", f", {CHURN_PER_S} bans/s")):
+            if {f"{name} {subject}", f"{name} testpmd"} <= set(measured):
+                bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}{', IPv6' if family == 6 else ''}{beside}",
+                           bench.median(f"{name} {subject}"), bench.median(f"{name} testpmd"),
                            "testpmd macswap, same ports and generator", ">= 0.70 of testpmd macswap", ratio_floor=0.7)
     if "connections testpmd" in measured:
         bench.line(f"weir-flood, {transport}: connections completed on one lcore, node included", bench.median("connections testpmd"),
-                   None, "", ">= 1 M/s", floor=1e6, unit="connections/s")
+                   None, None, ">= 1 M/s", floor=1e6, unit="connections/s")
     for method, name in (("off", "opened, served and closed, no challenge"), ("proxy", "the same through the SYN proxy, always")):
         if {f"connections {method}", "connections testpmd"} <= set(measured):
             bench.line(f"end to end, {transport}: connections {name}", bench.median(f"connections {method}"),
-                       bench.median("connections testpmd"), "testpmd macswap in between", "stated", unit="connections/s")
-
-
-def show(results):
-    for line in results:
-        met = {True: "met", False: "MISSED", None: "-"}[line["met"]]
-        ratio = f"{line['ratio']:.2f}" if line["ratio"] else "-"
-        baseline = f"{line['baseline'] / 1e6:.2f} M" if line["baseline"] else "-"
-        print(f"{line['name']:66} {line['ours'] / 1e6:7.2f} M  {baseline:>9} ({line['baseline_name']})  ratio {ratio}  "
-              f"target {line['target']}: {met}")
+                       bench.median("connections testpmd"), "testpmd macswap in between", None, unit="connections/s")
 
 
 def main():
@@ -262,31 +351,41 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one measurement; may be repeated")
     parser.add_argument("--seconds", type=float, default=2, help="of one trial (default 2)")
     parser.add_argument("--trials", type=int, default=5, help="of each measurement, in turn (default 5)")
-    parser.add_argument("--quick", action="store_true", help="the most telling measurements, vhost-user, two short trials: a minute")
+    parser.add_argument("--minutes", type=float, default=60, help="no further round of trials when it would end later (default 60)")
+    parser.add_argument("--all", action="store_true", help="everything over memif too: by default only what a transport may change")
+    parser.add_argument("--no-search", action="store_true", help="do not search for the highest rates without loss")
+    parser.add_argument("--quick", action="store_true", help="the most telling measurements, vhost-user, one short trial: half a minute")
+    parser.add_argument("--seed", type=int, default=1, help="of sources and ports (default 1)")
     parser.add_argument("--nice", type=int, default=0, help="priority of generator and subject, for machines that others use")
     parser.add_argument("--json", metavar="FILE", help="write results, trials and faults")
     options = parser.parse_args()
     if options.quick:
-        options.transport, options.seconds, options.trials = options.transport or ["vhost"], 1, 2
-        options.only = options.only or QUICK
+        options.transport, options.seconds, options.trials = options.transport or ["vhost"], 1, 1
+        options.only, options.no_search = options.only or QUICK, True
     if os.geteuid() != 0 or (os.cpu_count() or 1) < 2:
         sys.exit("end_to_end.py: needs root (huge pages) and two CPUs")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))  # so that contexts end
-    results, trials, faults = [], {}, []
+    results, trials, faults, searches = [], {}, [], []
     try:
         for name in options.transport or Transport.NAMES:
             with Rig(options.build, options.nice) as rig:
-                bench = Bench(rig, Transport(rig, name), options.seconds, options.trials)
-                bench.run(plan_of(bench, options.only))
+                bench = Bench(rig, Transport(rig, name), options)
+                bench.run(plan_of(bench, options.only or (MEMIF if name == "memif" and not options.all else [])))
                 report(bench)
+                if not options.no_search and name == "vhost" and {"rxonly", "banned 64 k"} <= set(bench.measured):
+                    bench.search()
             results, faults, trials[name] = results + bench.results, faults + bench.faults, bench.spread()
+            searches += bench.searches
     except RigError as error:
         sys.exit(f"end_to_end.py: {error}")
-    show(results)
+    for line in results:
+        print(line_text(line))
+    for found in searches:
+        print(f"        {found['name']}: {found['text']}")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"command": sys.argv, "results": results, "trials": trials, "faults": faults}, file, indent=1)
+            json.dump({"command": sys.argv, "results": results, "trials": trials, "searches": searches, "faults": faults}, file, indent=1)
     return 1 if faults else 0
 
 

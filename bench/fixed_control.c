@@ -40,6 +40,8 @@ struct fixed_control {
 	bool attached;
 	uint64_t cursors[DATAPLANE_LCORES_MAX];
 	uint64_t events, events_lost, n_lcores;
+	struct prefix churn; /* bans one after the other from here on */
+	uint64_t churn_per_s, churn_begun_ns, churned;
 };
 
 static const char usage[] =
@@ -51,7 +53,9 @@ static const char usage[] =
 	"  --bans PREFIX:N     ban N addresses from the first of PREFIX on (IPv6: N /64s)\n"
 	"  --replies N         cookies and refusals a second and lcore (default 0: no bound)\n"
 	"  --no-checksums      trust the transport checksums of packets from outside\n"
-	"On standard input: counters | quit\n";
+	"On standard input: counters | quit | churn PREFIX RATE\n"
+	"churn bans one address after the other from the first of PREFIX on, RATE a second, until the log has no room (65,536 bans)\n"
+	"or RATE is 0; \"bans_sent\" counts them.\n";
 
 static uint64_t now_ns(void)
 {
@@ -117,6 +121,22 @@ static bool service_add(struct fixed_control *control, const char *text)
 	return true;
 }
 
+/* The i-th host (IPv4) or /64 (IPv6) from the first of `first` on. */
+static struct prefix prefix_after(const struct prefix *first, uint64_t i)
+{
+	unsigned last = prefix_is_v4(first) ? 16 : 8, carry = 0;
+	struct prefix after = *first;
+
+	after.length = prefix_is_v4(first) ? PREFIX_HOST_LENGTH : PREFIX_V6_SITE_LENGTH;
+	for (unsigned byte = 0; byte < 4; byte++) {
+		unsigned sum = after.address.bytes[last - 1 - byte] + (unsigned)(i >> (8 * byte) & 0xff) + carry;
+
+		after.address.bytes[last - 1 - byte] = (uint8_t)sum;
+		carry = sum >> 8;
+	}
+	return after;
+}
+
 static bool bans_add(struct fixed_control *control, const char *text)
 {
 	uint32_t end_s = (uint32_t)(now_ns() / 1000000000) + BAN_S;
@@ -133,17 +153,8 @@ static bool bans_add(struct fixed_control *control, const char *text)
 	if (prefix_parse(head, &prefix) != 0)
 		return false;
 	for (uint64_t i = 0; i < n; i++) {
-		struct prefix banned = prefix;
-		unsigned last = prefix_is_v4(&prefix) ? 16 : 8; /* hosts of IPv4, sites of IPv6 */
+		struct prefix banned = prefix_after(&prefix, i);
 
-		banned.length = prefix_is_v4(&prefix) ? PREFIX_HOST_LENGTH : PREFIX_V6_SITE_LENGTH;
-		for (unsigned byte = 0, carry = 0; byte < 4; byte++) {
-			unsigned sum = banned.address.bytes[last - 1 - byte] +
-				       (unsigned)(i >> (8 * byte) & 0xff) + carry;
-
-			banned.address.bytes[last - 1 - byte] = (uint8_t)sum;
-			carry = sum >> 8;
-		}
 		must(image_builder_add_ban(
 			     control->builder, &banned, ban_meta_make(SOURCE_CLASS_BANNED, end_s)),
 			text);
@@ -315,9 +326,9 @@ static void counters_print(struct fixed_control *control)
 		for (unsigned i = 0; i < REASON_COUNT; i++)
 			sum.reasons[i] += counters.reasons[i];
 	}
-	printf("{\"state\": %lu, \"at_ns\": %lu, \"events\": %lu, \"bans\": %lu, \"counters\": {",
+	printf("{\"state\": %lu, \"at_ns\": %lu, \"events\": %lu, \"bans\": %lu, \"bans_sent\": %lu, \"counters\": {",
 		(unsigned long)fixed.state, now_ns(), control->events,
-		(unsigned long)(fixed.bans_v4 + fixed.bans_v6 + fixed.bans_exact));
+		(unsigned long)(fixed.bans_v4 + fixed.bans_v6 + fixed.bans_exact), control->churned);
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", counter_info((enum counter)i)->name,
 			(unsigned long)sum.values[i]);
@@ -326,6 +337,44 @@ static void counters_print(struct fixed_control *control)
 		printf("%s\"%s\": %lu", i == 0 ? "" : ", ", reason_info((enum reason)i)->name,
 			(unsigned long)sum.reasons[i]);
 	puts("}}");
+}
+
+static bool churn_start(struct fixed_control *control, const char *line)
+{
+	char text[64], rate[16];
+	struct prefix prefix;
+	uint64_t per_s;
+
+	if (sscanf(line, "churn %63s %15s", text, rate) != 2 || prefix_parse(text, &prefix) != 0 ||
+		!option_count_parse(rate, 0, 1000000, &per_s))
+		return false;
+	control->churn = prefix;
+	control->churn_per_s = per_s;
+	control->churn_begun_ns = now_ns();
+	control->churned = 0;
+	return true;
+}
+
+/* What is due by now; there is no doorbell here: the dataplane looks once a millisecond. */
+static void churn_go_on(struct fixed_control *control)
+{
+	uint64_t now = now_ns(), sequence;
+	uint64_t due = (now - control->churn_begun_ns) / 1000 * control->churn_per_s / 1000000;
+
+	while (control->churn_per_s != 0 && control->churned < due) {
+		struct prefix prefix = prefix_after(&control->churn, control->churned);
+		struct command_record record = {.kind = COMMAND_BAN_SET,
+			.prefix_length = prefix.length,
+			.meta = ban_meta_make(SOURCE_CLASS_BANNED, (uint32_t)(now / 1000000000) + BAN_S),
+			.written_ns = now};
+
+		memcpy(record.address, prefix.address.bytes, sizeof(record.address));
+		if (command_log_append(control->payload, &record, &sequence) != 0) {
+			control->churn_per_s = 0;
+			return;
+		}
+		control->churned++;
+	}
 }
 
 static void serve(struct fixed_control *control)
@@ -342,12 +391,15 @@ static void serve(struct fixed_control *control)
 			return;
 		dataplane_attach(control);
 		events_forget(control);
+		churn_go_on(control);
 		if (n <= 0)
 			continue;
 		if (fgets(line, sizeof(line), stdin) == NULL || strcmp(line, "quit\n") == 0)
 			return;
 		if (strcmp(line, "counters\n") == 0)
 			counters_print(control);
+		else if (strncmp(line, "churn ", 6) == 0)
+			puts(churn_start(control, line) ? "churning" : "what is to be churned?");
 	}
 }
 

@@ -97,13 +97,17 @@ def by_hand(text):
 def report(result, plots=(), earlier=""):
     """The whole of RESULTS.md. `plots`: paths as they are written into it; `earlier`: the file as it was."""
     results = result["results"]
-    lines = ["# Results", "", "Written by `tools/bench --results` from one run; [READING.md](READING.md) says how to read it and what it does "
-             "not show. A ratio is ours by the baseline's, measured in the same run; **MISSED** is said where a target is not reached.", ""]
+    lines = ["# Results", "", "Written by `tools/bench --results` from one run; [READING.md](READING.md) says how to read it and what it "
+             "does not show. A ratio is ours by the baseline's, measured in the same run; **MISSED** is said where a target is not reached.", ""]
     lines += head(result) + ["", "## Targets", ""]
     lines += table(("what", "target", "result"), [(target.what, target.target, verdict(target.matches(results))) for target in TARGETS])
     if result["faults"]:
         lines += ["", "## Faults of this run", ""]
         lines += [f"- {fault['part']}: {fault['words']}" for fault in result["faults"]]
+    searches = [found for answers in result.get("details", {}).values() for answer in answers for found in answer.get("searches", ())]
+    if searches:
+        lines += ["", "## Searches", "", "The highest rate at which something holds: median, and lowest to highest of the trials.", ""]
+        lines += table(("what", "found"), [(found["name"], found["text"]) for found in searches])
     for path in plots:
         lines += ["", f"![{os.path.splitext(os.path.basename(path))[0].replace('-', ' ')}]({path})"]
     for title, group in grouped(results):

@@ -47,7 +47,7 @@ def tables(where):
     if where.quick:
         return [[*program, "--trials", "3", "--attempts", "131072", "--log2", "20", "--prefixes", "10000"]]
     sizes = [word for log2 in range(16, 25, 2) for word in ("--log2", str(log2))]
-    return [[*program, *sizes]]
+    return [[*program, "--trials", "3", *sizes]]
 
 
 def scaling(where):
@@ -72,7 +72,7 @@ def control(where):
 
 def end_to_end(where):
     program = where.script("end_to_end.py")
-    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1.5", "--minutes", "8"]]
+    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1", "--minutes", "9"]]
 
 
 def live(where):
