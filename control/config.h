@@ -71,6 +71,7 @@ struct config_price {
 struct config_pair {
 	struct config_position at[CONFIG_ELEMENT_KEYS_MAX];
 	char outside[CONFIG_TEXT_MAX], inside[CONFIG_TEXT_MAX]; /* PCI address or vdev text */
+	uint64_t mtu;						/* bytes */
 };
 
 struct config_word {

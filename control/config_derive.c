@@ -10,6 +10,8 @@
 
 #include "control/config_schema.h"
 
+enum { PAIR_MTU_USUAL = 1500 };
+
 static void rates_copy(
 	const struct config_rate from[IMAGE_LEVEL_COUNT], struct image_rate to[IMAGE_LEVEL_COUNT])
 {
@@ -152,6 +154,9 @@ int config_dataplane_args(const struct config *config, struct config_arguments *
 	for (size_t i = 0; i < config->n_pairs; i++) {
 		option_add(&words, "--outside", config->pairs[i].outside);
 		option_add(&words, "--inside", config->pairs[i].inside);
+		/* Said only where it is not usual: an interface of the kernel must have exactly what is said. */
+		if (config->pairs[i].mtu != PAIR_MTU_USUAL)
+			number_add(&words, "--mtu", config->pairs[i].mtu);
 	}
 	for (size_t i = 0; i < config->n_lcores; i++) {
 		size_t n = strlen(lcores);

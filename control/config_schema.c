@@ -445,6 +445,15 @@ const struct config_row config_rows[] = {
 		.offset = offsetof(struct config_pair, inside),
 		.max = 95,
 		.help = "the port towards the node"},
+	/* an MTU below 1280 carries no IPv6; no Ethernet device takes one above 16000 */
+	{.path = "dataplane.pairs[].mtu",
+		.type = CONFIG_TYPE_COUNT,
+		.offset = offsetof(struct config_pair, mtu),
+		.min = 1280,
+		.max = 16000,
+		.default_text = "1500",
+		.help = "bytes of the largest IP packet on devices that DPDK owns; interfaces of the kernel "
+			"have their own"},
 	{.path = "dataplane.lcores",
 		.type = CONFIG_TYPE_CORES,
 		LIST(lcores, n_lcores, sizeof(struct config_word), CONFIG_LCORES_MAX),

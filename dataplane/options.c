@@ -18,6 +18,7 @@ enum option_id {
 	OPTION_RUN_DIR,
 	OPTION_OUTSIDE,
 	OPTION_INSIDE,
+	OPTION_MTU,
 	OPTION_LCORES,
 	OPTION_QUEUES,
 	OPTION_FLOWS_LOG2,
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPTION_RUN_DIR },
 	{ "outside", required_argument, NULL, OPTION_OUTSIDE },
 	{ "inside", required_argument, NULL, OPTION_INSIDE },
+	{ "mtu", required_argument, NULL, OPTION_MTU },
 	{ "lcores", required_argument, NULL, OPTION_LCORES },
 	{ "queues", required_argument, NULL, OPTION_QUEUES },
 	{ "flows-log2", required_argument, NULL, OPTION_FLOWS_LOG2 },
@@ -63,6 +65,8 @@ static const char help_text[] =
 	"\n"
 	"  --outside DEV, --inside DEV  a port pair: PCI address (0000:01:00.0), auto:IFACE (net_af_xdp, else\n"
 	"                               net_af_packet), or a DPDK device (net_af_xdp0,iface=veth0); may be repeated\n"
+	"  --mtu N                      largest IP packet of the pair that was named last, 1280..16000 (default: 1500;\n"
+	"                               interfaces of the kernel have their own, and N must be that)\n"
 	"  --lcores LIST                CPUs to run on, such as 0,1 or 2-5 (default 0)\n"
 	"  --queues N                   queues of each port, at least one per lcore (default: as many as lcores)\n"
 	"  --memory huge|no-huge        2 MiB pages or ordinary ones (default huge)\n"
@@ -201,6 +205,18 @@ static bool options_port(int id, const char *text, struct options *options, char
 	return true;
 }
 
+static bool options_mtu(const char *text, struct options *options, char error[OPTIONS_ERROR_MAX])
+{
+	unsigned *place;
+
+	if (options->n_pairs == 0)
+		return options_fail(error, "--mtu belongs to a port pair: give it after --outside or --inside.");
+	place = &options->pairs[options->n_pairs - 1].mtu;
+	if (*place != 0)
+		return options_fail(error, "--mtu is given twice for one port pair.");
+	return options_number("mtu", text, OPTIONS_MTU_MIN, OPTIONS_MTU_MAX, place, error);
+}
+
 static bool options_set(int id, const char *text, struct options *options, char error[OPTIONS_ERROR_MAX])
 {
 	unsigned seconds = 0;
@@ -215,6 +231,8 @@ static bool options_set(int id, const char *text, struct options *options, char 
 	case OPTION_OUTSIDE:
 	case OPTION_INSIDE:
 		return options_port(id, text, options, error);
+	case OPTION_MTU:
+		return options_mtu(text, options, error);
 	case OPTION_LCORES:
 		return options_lcores(text, options, error);
 	case OPTION_QUEUES:

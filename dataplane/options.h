@@ -18,6 +18,8 @@ enum {
 	OPTIONS_EAL_ARGUMENTS_MAX = 32,
 	OPTIONS_OFFLOAD_BANS_MAX = 2048, /* OFFLOAD_BANS_MAX of ban_offload.h */
 	OPTIONS_FILE_MAX = 95,
+	OPTIONS_MTU_MIN = 1280,	 /* IPv6 needs it (RFC 8200, 5) */
+	OPTIONS_MTU_MAX = 16000, /* no Ethernet device takes more; each says what it takes itself */
 	OPTIONS_ERROR_MAX = 256,
 };
 
@@ -32,6 +34,7 @@ struct options {
 	char shm_dir[PATHS_DIRECTORY_MAX + 1], run_dir[PATHS_DIRECTORY_MAX + 1];
 	struct {
 		const char *outside, *inside; /* point into argv */
+		unsigned mtu; /* bytes of the largest IP packet; 0: what is usual for the device */
 	} pairs[OPTIONS_PAIRS_MAX];
 	unsigned n_pairs;
 	unsigned lcores[OPTIONS_LCORES_MAX]; /* CPU numbers; the first runs in the main thread */

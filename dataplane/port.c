@@ -25,6 +25,7 @@ enum {
 	 * struct rte_mbuf. */
 	PORT_DATA_BYTES_MAX = 4096 - 64 - 128,
 	PORT_MTU_XDP_MAX = 3506, /* of veth, and of any device that gives a frame one page */
+	PORT_FRAME_OVERHEAD = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN, /* with QinQ */
 };
 
 /* Rings of net_af_packet by the largest MTU they take. A slot holds the kernel's header, at most 100 bytes, and the frame with Ethernet
@@ -126,6 +127,11 @@ static int port_interface_prepare(const struct options *options, struct port *po
 			facts.receive_queues, options->n_queues);
 		return -EINVAL;
 	}
+	if (port->mtu != 0 && facts.mtu != port->mtu) {
+		port_say(port->device, "the interface's MTU is %u and --mtu is %u: make them equal (\"ip link set dev %s mtu %u\").",
+			facts.mtu, port->mtu, port->interface, port->mtu);
+		return -EINVAL;
+	}
 	rc = port_kernel_lock(options->run_dir, facts.index, &port->lock_fd);
 	if (rc < 0) {
 		port_say(port->device, rc == -EBUSY ? "another weir-dataplane drives this interface; stop it first." :
@@ -193,6 +199,9 @@ static void port_conf_make(const struct rte_eth_dev_info *info, const struct por
 				RTE_ETH_RX_OFFLOAD_SCATTER;
 
 	memset(ret_conf, 0, sizeof(*ret_conf));
+	/* 0 leaves it to DPDK: 1500, or less where the device takes less. */
+	if (!port->interface[0])
+		ret_conf->rxmode.mtu = port->mtu;
 	ret_conf->rxmode.offloads = info->rx_offload_capa & wanted;
 	ret_conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	port_rss_request(info, (enum side)port->side, n_queues, rss_key, ret_conf);
@@ -221,6 +230,34 @@ static int port_queues_set_up(struct port *port, const struct port_device *devic
 	return rc;
 }
 
+/* Whether the device can do what was asked for; -ERANGE after a sentence if not. */
+static int port_device_check(const struct port *port, const struct rte_eth_dev_info *info, unsigned n_queues, unsigned data_bytes)
+{
+	bool in_pieces = port->mtu + PORT_FRAME_OVERHEAD > data_bytes - RTE_PKTMBUF_HEADROOM;
+	/* Some drivers know their largest frame but no MTU. */
+	unsigned mtu_max = RTE_MIN((unsigned)info->max_mtu, info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
+
+	if (info->max_rx_queues < n_queues || info->max_tx_queues < n_queues) {
+		port_say(port->device, "the device has %u receive and %u send queues and --queues is %u; use no more lcores than it has queues.",
+			info->max_rx_queues, info->max_tx_queues, n_queues);
+		return -ERANGE;
+	}
+	if (port->mtu == 0 || port->interface[0])
+		return 0;
+	if (port->mtu < info->min_mtu || port->mtu > mtu_max) {
+		port_say(port->device, "the device takes an MTU of %u to %u and --mtu is %u.", info->min_mtu, mtu_max, port->mtu);
+		return -ERANGE;
+	}
+	/* Virtual devices chain buffers without saying so. */
+	if (in_pieces && eal_device_is_pci(port->device) &&
+		(!(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) || !(info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS))) {
+		port_say(port->device, "the device cannot %s a frame in several buffers of %u bytes, which an MTU of %u needs.",
+			info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER ? "send" : "receive", data_bytes - RTE_PKTMBUF_HEADROOM, port->mtu);
+		return -ERANGE;
+	}
+	return 0;
+}
+
 /* Configure and start a device that DPDK has. */
 static int port_device_start(struct port *port, struct port_device *device, unsigned first, unsigned n_queues, struct rte_mempool *pool,
 	const uint8_t *rss_key)
@@ -229,13 +266,10 @@ static int port_device_start(struct port *port, struct port_device *device, unsi
 	struct rte_eth_conf conf;
 	int rc = rte_eth_dev_info_get(device->id, &info);
 
+	if (rc == 0)
+		rc = port_device_check(port, &info, n_queues, rte_pktmbuf_data_room_size(pool));
 	if (rc != 0)
 		return rc;
-	if (info.max_rx_queues < n_queues || info.max_tx_queues < n_queues) {
-		port_say(port->device, "the device has %u receive and %u send queues and --queues is %u.", info.max_rx_queues,
-			info.max_tx_queues, n_queues);
-		return -EINVAL;
-	}
 	port_conf_make(&info, port, n_queues, rss_key, &conf);
 	rc = rte_eth_dev_configure(device->id, (uint16_t)n_queues, (uint16_t)n_queues, &conf);
 	if (rc == 0)
@@ -357,7 +391,7 @@ static int port_named_open(struct port *port, struct rte_mempool *pool, const ui
 	if (rc != 0)
 		return rc;
 	rc = port_device_start(port, device, 0, port->n_queues, pool, rss_key);
-	if (rc != 0)
+	if (rc != 0 && rc != -ERANGE)
 		port_say(port->device, "the device could not be started (%s).", rte_strerror(rc < 0 ? -rc : rc));
 	return rc;
 }
@@ -369,7 +403,7 @@ int port_open(const struct options *options, const char *device, unsigned pair, 
 	int rc = 0;
 
 	*port = (struct port){ .pair = (uint8_t)pair, .side = (uint8_t)side, .device = device, .lock_fd = -1,
-		.n_queues = options->n_queues };
+		.n_queues = options->n_queues, .mtu = options->pairs[pair].mtu };
 	port_devices_release(port);
 	port_interface_find(device, port->interface);
 	if (strncmp(device, "auto:", 5) == 0 && port->interface[0] == '\0') {

@@ -29,6 +29,7 @@ struct port {
 	char interface[PORT_KERNEL_NAME_BYTES]; /* "" when the port is no kernel interface */
 	unsigned interface_index;
 	int lock_fd;
+	unsigned mtu; /* that the operator wants, bytes; 0: the device's usual one */
 	unsigned n_queues, n_devices; /* devices: 1, or one per queue */
 	struct port_queue queues[OPTIONS_QUEUES_MAX];
 	struct port_device {

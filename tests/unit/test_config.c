@@ -214,6 +214,12 @@ static void test_errors(void)
 			"2..64)"},
 		{"a blank in a device", NODE SERVICE "dataplane: {pairs: [{outside: a b, inside: c}]}\n",
 			"w.yaml:3:31: dataplane.pairs[].outside: \"a b\" cannot be used here"},
+		{"frames that carry no IPv6",
+			NODE SERVICE "dataplane: {pairs: [{outside: a, inside: c, mtu: 1279}]}\n",
+			"w.yaml:3:50: dataplane.pairs[].mtu: \"1279\" is out of range (allowed: 1280..16000)"},
+		{"frames that no device takes",
+			NODE SERVICE "dataplane: {pairs: [{outside: a, inside: c, mtu: 16001}]}\n",
+			"w.yaml:3:50: dataplane.pairs[].mtu: \"16001\" is out of range (allowed: 1280..16000)"},
 		{"a list as the document", "- a\n",
 			"w.yaml:1:1: file: this is a list, not a mapping of keys to values"},
 		{"a list as a key", "[a, b]: c\n",
@@ -452,16 +458,17 @@ static void test_dataplane_args(void)
 {
 	static struct config_arguments arguments;
 	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
-		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--lcores",
-		"3,4", "--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2",
-		"18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge",
+		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--outside",
+		"0000:02:00.0", "--inside", "0000:02:00.1", "--mtu", "9000", "--lcores", "3,4", "--queues", "2",
+		"--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2", "18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge",
 		"--start-wait", "3", "--start-fail", "open", "--cookie-secret", "/etc/weir/secret", "--eal",
 		"-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"
 			"challenge: {secret_file: /etc/weir/secret}\n"
-			"dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"}],\n"
+			"dataplane: {pairs: [{outside: \"net_af_xdp0,iface=a\", inside: \"0000:01:00.1\"},\n"
+			"  {outside: \"0000:02:00.0\", inside: \"0000:02:00.1\", mtu: 9000}],\n"
 			" lcores: [3, 4], memory: no-huge, offload_bans: 64, eal_args: [-v]}\n"),
 		0);
 	int n = config_dataplane_args(&config, &arguments);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Tests of dataplane/options.h as far as --cookie-secret goes, and of dataplane/cookie_secret.h with real
+/* Tests of dataplane/options.h as far as --cookie-secret and --mtu go, and of dataplane/cookie_secret.h with real
  * files: the secret is taken in both forms, and a file that others may read is refused by one sentence.
  */
 #include "dataplane/options.h"
@@ -54,6 +54,51 @@ static void test_option(void)
 	longest[OPTIONS_FILE_MAX] = 'a';
 	longest[OPTIONS_FILE_MAX + 1] = '\0';
 	CHECK_EQ("one longer", parse(longest, &options, error), OPTIONS_EXIT_WRONG);
+}
+
+static void test_mtu(void)
+{
+	static const struct {
+		const char *name, *words[8];
+		unsigned first, second;
+		const char *sentence; /* NULL: taken */
+	} cases[] = {
+		{"none given", {"--outside", "a", "--inside", "b"}, 0, 0, NULL},
+		{"after its pair", {"--outside", "a", "--inside", "b", "--mtu", "9000"}, 9000, 0, NULL},
+		{"amid its pair", {"--outside", "a", "--mtu", "1280", "--inside", "b"}, 1280, 0, NULL},
+		{"the largest", {"--outside", "a", "--mtu", "16000", "--inside", "b"}, 16000, 0, NULL},
+		{"before any pair", {"--mtu", "1500", "--outside", "a", "--inside", "b"}, 0, 0,
+			"--mtu belongs to a port pair"},
+		{"twice for one pair", {"--outside", "a", "--mtu", "1500", "--mtu", "1500"}, 0, 0,
+			"--mtu is given twice for one port pair."},
+		{"too little for IPv6", {"--outside", "a", "--mtu", "1279"}, 0, 0,
+			"--mtu wants a number from 1280 to 16000, not \"1279\"."},
+		{"more than a device takes", {"--outside", "a", "--mtu", "16001"}, 0, 0, "not \"16001\"."},
+		{"no number", {"--outside", "a", "--mtu", "big"}, 0, 0, "not \"big\"."},
+		{"of the second pair only", {"--outside", "a", "--inside", "b", "--outside=c", "--inside=d", "--mtu=3000"},
+			0, 3000, NULL},
+		{"of the first pair only", {"--outside", "a", "--inside", "b", "--mtu=3000", "--outside=c", "--inside=d"},
+			3000, 0, NULL},
+	};
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		char words[9][16] = {"weir-dataplane"}, *argv[10] = {words[0]}, error[OPTIONS_ERROR_MAX] = "";
+		struct options options = {.n_pairs = 0};
+		int argc = 1;
+
+		for (; argc < 9 && cases[i].words[argc - 1] != NULL; argc++) {
+			snprintf(words[argc], sizeof(words[argc]), "%s", cases[i].words[argc - 1]);
+			argv[argc] = words[argc];
+		}
+		CHECK_EQ(cases[i].name, options_parse(argc, argv, &options, error),
+			cases[i].sentence == NULL ? OPTIONS_RUN : OPTIONS_EXIT_WRONG);
+		if (cases[i].sentence != NULL) {
+			CHECK_CONTAINS(cases[i].name, error, cases[i].sentence);
+			continue;
+		}
+		CHECK_EQ("of the first pair", options.pairs[0].mtu, cases[i].first);
+		CHECK_EQ("of the second pair", options.pairs[1].mtu, cases[i].second);
+	}
 }
 
 static void file_write(const char *text, size_t bytes, mode_t mode)
@@ -166,6 +211,7 @@ static void test_no_file(void)
 
 static const struct check_test tests[] = {
 	{"the option is a path", test_option},
+	{"an MTU belongs to one pair", test_mtu},
 	{"the file is a secret or a sentence", test_files},
 	{"all of the secret counts", test_every_bit_counts},
 	{"what is no file is refused", test_no_file},
