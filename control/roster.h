@@ -28,6 +28,8 @@
 #include "control/value_score.h"
 
 enum { ROSTER_TEXT_MAX = 128, ROSTER_ANSWER_MAX = 1000 };
+/* Of governor.targets: a tenth of the most connections that the configuration allows. */
+enum { ROSTER_TARGET_MAX = 1000000 };
 
 /** Everything that is policy: the profile in force, each key of which the configuration may have changed, and
  * what is no profile's. 0 is off or without limit where a field of the profile says so. */
@@ -272,6 +274,7 @@ struct roster_peer_info {
 	enum temperature temperature;
 	struct client client;
 	const char *id, *agent, *version, *enr, *metadata, *sync_status;
+	char cursor[GOVERNOR_ID_MAX]; /* what `after` takes: the id, or the address of one without */
 	struct peer_tags tags;
 	bool discouraged;
 	double gossip, combined; /* gossip NAN: none */

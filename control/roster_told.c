@@ -42,7 +42,8 @@ static bool told_is_over(const struct roster *roster, const struct roster_told *
 		return true;
 	if (record != NULL && (record->connected || attempts_of(record) != told->attempts))
 		return true;
-	return roster_connection_find(roster, &endpoint->address, endpoint->port) != RECORD_NONE;
+	uint32_t connection = roster_connection_find(roster, &endpoint->address, endpoint->port);
+	return connection != RECORD_NONE && !roster_connection_at(roster, connection)->dialing;
 }
 
 void roster_told_settle(struct roster *roster)
