@@ -8,7 +8,11 @@
 #include <stdlib.h>
 
 const struct churn_policy churn_dugite = {
-	.mode = CHURN_SIMPLE, .normal_ms = 3300000, .bulk_ms = 900000, .step_ms = 30000};
+	.mode = CHURN_SIMPLE,
+	.normal_ms = 3300000,
+	.bulk_ms = 900000,
+	.step_ms = 30000,
+	.fraction_per_mille = 200};
 const struct churn_policy churn_ouroboros = {.mode = CHURN_SEQUENTIAL,
 	.normal_ms = 3300000,
 	.bulk_ms = 900000,
@@ -16,7 +20,7 @@ const struct churn_policy churn_ouroboros = {.mode = CHURN_SEQUENTIAL,
 	.bulk_fuzz_ms = 60000,
 	.step_ms = 30000};
 const struct churn_policy churn_bootstrap = {
-	.mode = CHURN_FREE, .normal_ms = 600000, .bulk_ms = 600000, .step_ms = 5000, .free_per_mille = 100};
+	.mode = CHURN_FREE, .normal_ms = 600000, .bulk_ms = 600000, .step_ms = 5000, .fraction_per_mille = 100};
 
 static int64_t start_after_ms(const struct churn_policy *policy, enum sync_state sync, uint64_t random)
 {
@@ -86,9 +90,9 @@ static struct target_level level_sequential(const struct target_level *base, enu
 	return level;
 }
 
-static uint32_t four_fifths(uint32_t x)
+static uint32_t reduced(const struct churn_policy *policy, uint32_t x)
 {
-	return (uint32_t)((uint64_t)x * 4 / 5);
+	return (uint32_t)((uint64_t)x * (1000 - policy->fraction_per_mille) / 1000);
 }
 
 struct target_set churn_targets(
@@ -98,10 +102,10 @@ struct target_set churn_targets(
 	if (churn->phase == CHURN_PHASE_WHOLE)
 		return targets;
 	if (policy->mode == CHURN_SIMPLE) {
-		targets.normal.active = four_fifths(base->normal.active);
-		targets.normal.established = four_fifths(base->normal.established);
-		targets.big_ledger.active = four_fifths(base->big_ledger.active);
-		targets.big_ledger.established = four_fifths(base->big_ledger.established);
+		targets.normal.active = reduced(policy, base->normal.active);
+		targets.normal.established = reduced(policy, base->normal.established);
+		targets.big_ledger.active = reduced(policy, base->big_ledger.active);
+		targets.big_ledger.established = reduced(policy, base->big_ledger.established);
 	} else if (policy->mode == CHURN_SEQUENTIAL) {
 		targets.normal = level_sequential(&base->normal, churn->phase);
 		targets.big_ledger = level_sequential(&base->big_ledger, churn->phase);
@@ -118,7 +122,7 @@ uint32_t churn_free_wanted(const struct churn *churn, const struct churn_policy 
 {
 	if (policy->mode != CHURN_FREE || churn->phase == CHURN_PHASE_WHOLE || connected == 0)
 		return 0;
-	uint32_t wanted = (uint32_t)((uint64_t)connected * policy->free_per_mille / 1000);
+	uint32_t wanted = (uint32_t)((uint64_t)connected * policy->fraction_per_mille / 1000);
 	return wanted > 1 ? wanted : 1;
 }
 

@@ -25,7 +25,7 @@ struct churn_policy {
 	int64_t normal_ms, bulk_ms;           /* from restore to start; bulk: before the tip */
 	int64_t normal_fuzz_ms, bulk_fuzz_ms; /* uniform addition */
 	int64_t step_ms;                      /* how long each reduction lasts */
-	uint32_t free_per_mille;              /* CHURN_FREE */
+	uint32_t fraction_per_mille; /* that goes, 0..1000; SEQUENTIAL has its fifth in its formula */
 };
 extern const struct churn_policy churn_dugite, churn_ouroboros, churn_bootstrap;
 

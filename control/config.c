@@ -33,9 +33,8 @@ void config_default(struct config *config, enum config_profile profile)
 		if (row->default_text != NULL && config_row_element_index(row) == 0)
 			value_default(config, row->path, row->default_text);
 	}
-	for (const struct config_preset *preset = config_presets(profile); preset->key != NULL; preset++)
-		value_default(config, preset->key, preset->value);
 	config->profile = profile;
+	config_profile_fill(config, profile);
 }
 
 void config_free(struct config *config)
@@ -200,7 +199,12 @@ int config_from_options(const char *node, const char *services, struct config *r
 	return error;
 }
 
-int config_set(
+int config_complete(struct config *config, char *error_text, size_t error_bytes)
+{
+	return config_check(config, error_text, error_bytes);
+}
+
+int config_put(
 	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes)
 {
 	char why[384];
@@ -214,7 +218,14 @@ int config_set(
 		return -EINVAL;
 	}
 	config->at[row - config_rows] = (struct config_position){1, 1};
-	return config_check(config, error_text, error_bytes);
+	return 0;
+}
+
+int config_set(
+	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes)
+{
+	int error = config_put(config, key, value, error_text, error_bytes);
+	return error != 0 ? error : config_check(config, error_text, error_bytes);
 }
 
 static const char *path_make(

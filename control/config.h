@@ -18,12 +18,13 @@ enum {
 	CONFIG_PAIRS_MAX = 16,
 	CONFIG_LCORES_MAX = 64,
 	CONFIG_ARGUMENTS_MAX = 64,
-	CONFIG_KEYS_MAX = 192,        /* rows of the schema */
+	CONFIG_KEYS_MAX = 256,        /* rows of the schema */
 	CONFIG_ELEMENT_KEYS_MAX = 24, /* rows of one list's element */
 	CONFIG_ERROR_MAX = 512,
 	CONFIG_FILE_BYTES_MAX = 64 << 20, /* a million listed prefixes are 20 MB */
 	CONFIG_LIST_MAX = 1 << 20,
 	CONFIG_PRICES_MAX = 1024,
+	CONFIG_PEERS_MAX = 256, /* local roots, preferred peers: each is written by hand */
 };
 
 /** Where a value was written; line 0: not in the file. Both count from 1. */
@@ -71,7 +72,7 @@ struct config_price {
 struct config_pair {
 	struct config_position at[CONFIG_ELEMENT_KEYS_MAX];
 	char outside[CONFIG_TEXT_MAX], inside[CONFIG_TEXT_MAX]; /* PCI address or vdev text */
-	uint64_t mtu;						/* bytes */
+	uint64_t mtu;                                           /* bytes */
 };
 
 struct config_word {
@@ -79,12 +80,56 @@ struct config_word {
 	struct config_position at;
 };
 
+/* A local root (DU-17) or a preferred peer (HE-13) by its endpoint. */
+struct config_peer {
+	struct config_position at[CONFIG_ELEMENT_KEYS_MAX];
+	char ip[CONFIG_TEXT_MAX], group[CONFIG_TEXT_MAX];
+	uint64_t port, hot, warm;
+};
+
+/* What only the governor acts by; config_governor.def has the rows. Milliseconds where it says so. */
+struct config_governor {
+	double tick_s, gossip_clamp, churn_fraction, floor;
+	uint64_t target, ignore_negative;
+	uint64_t throttle_on, score_on;
+	uint64_t limit_total, limit_in, limit_out, limit_pending;
+	uint64_t rate_burst, rate_window_n;
+	double rate_per_s, rate_window_s;
+	uint64_t target_root, target_known, target_established, target_active;
+	uint64_t target_blp_known, target_blp_established, target_blp_active;
+	uint64_t book_per_subnet, book_capacity, book_allow_doc, book_allow_private, book_require_verified;
+	uint64_t book_share_failures;
+	double book_stale_s;
+	uint64_t sources[8]; /* by enum peer_source: the book takes it */
+	uint64_t reset_on_success;
+	uint64_t stage_surplus, stage_stall, stage_valency, stage_blp, stage_churn;
+	double churn_normal_s, churn_bulk_s, churn_fuzz_s;
+	uint64_t optimise_on;
+	double optimise_interval_s;
+	uint64_t eviction_grace_ms, close_grace_ms, courtesy_ms;
+	uint64_t connections_max, disconnected_max, banned_max;
+	struct config_peer local_roots[CONFIG_PEERS_MAX], preferred[CONFIG_PEERS_MAX];
+	size_t n_local_roots, n_preferred;
+};
+
 struct config_rate {
 	uint64_t burst;      /* 0: no limit */
 	uint64_t per_1000_s; /* attempts per 1000 s */
 };
 
-enum config_profile { CONFIG_PROFILE_BOOTSTRAP, CONFIG_PROFILE_LIGHTHOUSE };
+enum config_profile {
+	CONFIG_PROFILE_BOOTSTRAP,
+	CONFIG_PROFILE_LIGHTHOUSE,
+	CONFIG_PROFILE_OUROBOROS,
+	CONFIG_PROFILE_DUGITE,
+	CONFIG_PROFILE_STELLAR,
+	CONFIG_PROFILE_SPACETIME,
+	CONFIG_PROFILE_LORACHAIN,
+	CONFIG_PROFILE_COUNT,
+};
+/** "bootstrap", ...; NULL beyond the last. */
+const char *config_profile_name(enum config_profile profile);
+
 enum config_soft_mode { CONFIG_SOFT_LINEAR, CONFIG_SOFT_FIXED, CONFIG_SOFT_NONE };
 enum config_start_fail { CONFIG_START_FAIL_CLOSED, CONFIG_START_FAIL_OPEN };
 
@@ -94,7 +139,8 @@ struct config {
 
 	char instance[CONFIG_TEXT_MAX];
 	uint64_t profile; /* enum config_profile */
-	uint64_t mode;    /* enum image_mode */
+	struct config_governor governor;
+	uint64_t mode; /* enum image_mode */
 	char run_dir[CONFIG_TEXT_MAX], shm_dir[CONFIG_TEXT_MAX], state_dir[CONFIG_TEXT_MAX];
 	uint64_t log_level; /* 0 error, 1 warning, 2 info, 3 debug */
 
@@ -167,11 +213,20 @@ int config_from_options(const char *node, const char *services, struct config *r
 int config_set(
 	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes);
 
+/** As config_set, but nothing is checked across keys: config_complete follows the last of several. */
+int config_put(
+	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes);
+/** Check a configuration made by config_default and config_put, which needs no node, and compute what follows from others. */
+int config_complete(struct config *config, char *error_text, size_t error_bytes);
+
 void config_free(struct config *config);
 
 /** Policy and services in the units of the image. `services` has IMAGE_SERVICES_MAX places. */
 void config_to_policy(const struct config *config, struct image_policy *ret_policy);
 size_t config_to_services(const struct config *config, struct image_service *ret_services);
+struct roster_config;
+/** The profile's policy with what the configuration changes of it; without a seed. */
+void config_to_roster(const struct config *config, struct roster_config *ret_config);
 /** A price in the units of the image, 1..IMAGE_PRICE_MAX. */
 uint32_t config_price_to_image(double price);
 /** Node addresses; at most IMAGE_NODE_ADDRESSES_MAX. */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/target.h"
+
 /* RFC 9000 8.1 */
 enum { QUIC_AMPLIFICATION_LIMIT = 3 };
 /* Half of what the kernel's own stack behind one core takes before it saturates, 134,000 SYN/s (design.md
@@ -158,7 +160,8 @@ static int check_node(struct check *check)
 {
 	struct config *config = check->config;
 	char text[PREFIX_TEXT_MAX];
-	if (config->n_node_addresses == 0)
+	/* a profile alone has no node to name */
+	if (config->n_node_addresses == 0 && config->file[0] != '\0')
 		return FAIL(check, position_of(check, "node.addresses"), "node.addresses",
 			"at least one address of the node must be given (allowed: IPv4 or IPv6 addresses)");
 	for (size_t i = 0; i < config->n_node_addresses; i++) {
@@ -180,7 +183,7 @@ static int check_node(struct check *check)
 					config->node_addresses[j].at.line);
 		}
 	}
-	if (config->n_services == 0)
+	if (config->n_services == 0 && config->file[0] != '\0')
 		return FAIL(check, position_of(check, "services"), "services",
 			"at least one service of the node must be given (allowed: {port: PORT, protocol: tcp "
 			"| udp})");
@@ -402,10 +405,53 @@ static int check_paths(struct check *check)
 	return 0;
 }
 
+/* What target_set_flaw finds wrong stands in this key. */
+static int check_targets(struct check *check)
+{
+	const struct config_governor *governor = &check->config->governor;
+	const struct target_set set = {(uint32_t)governor->target_root,
+		{(uint32_t)governor->target_known, (uint32_t)governor->target_established,
+			(uint32_t)governor->target_active},
+		{(uint32_t)governor->target_blp_known, (uint32_t)governor->target_blp_established,
+			(uint32_t)governor->target_blp_active}};
+	const char *flaw = target_set_flaw(&set);
+	if (flaw == NULL)
+		return 0;
+	return FAIL(check, position_of(check, "targets.known"), "targets",
+		"%s (allowed: active <= established <= known, root <= known)", flaw);
+}
+
+static int check_peers(struct check *check, const struct config_peer *peers, size_t n, const char *key)
+{
+	struct address address;
+	for (size_t i = 0; i < n; i++) {
+		if (address_parse(peers[i].ip, &address) != 0)
+			return FAIL(check, peers[i].at[0], key,
+				"\"%.60s\" is not an address (allowed: IPv4 or IPv6)", peers[i].ip);
+		if (peers[i].hot > peers[i].warm)
+			return FAIL(check, peers[i].at[0], key, "hot is above warm (allowed: hot <= warm)");
+	}
+	return 0;
+}
+
+static int check_governor(struct check *check)
+{
+	struct config_governor *governor = &check->config->governor;
+	if (!given(check, "ignore_negative"))
+		governor->ignore_negative =
+			target_per_mille((uint32_t)governor->target, target_lighthouse.ignore_negative);
+	int error = check_targets(check);
+	if (error == 0)
+		error = check_peers(check, governor->local_roots, governor->n_local_roots, "local_roots");
+	if (error == 0)
+		error = check_peers(check, governor->preferred, governor->n_preferred, "preferred");
+	return error;
+}
+
 int config_check(struct config *config, char *error_text, size_t error_bytes)
 {
 	static int (*const checks[])(struct check *) = {check_node, check_lists, check_prices, check_limits,
-		check_flood, check_dataplane, check_paths};
+		check_flood, check_dataplane, check_paths, check_governor};
 	struct check check = {config, error_text, error_bytes};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		int error = checks[i](&check);

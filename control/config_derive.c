@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/config_schema.h"
@@ -20,6 +21,17 @@ static void rates_copy(
 			(struct image_rate){(uint32_t)from[level].burst, (uint32_t)from[level].per_1000_s};
 }
 
+/* Proven inbound connections are bounded by the least of what bounds them; 0 is no bound. */
+static uint32_t limit_hard(const struct config *config)
+{
+	const uint64_t limits[] = {
+		config->limit_hard, config->governor.limit_in, config->governor.limit_total};
+	uint64_t least = 0;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		least = limits[i] != 0 && (least == 0 || limits[i] < least) ? limits[i] : least;
+	return (uint32_t)least;
+}
+
 void config_to_policy(const struct config *config, struct image_policy *ret_policy)
 {
 	struct image_policy policy = {
@@ -28,7 +40,7 @@ void config_to_policy(const struct config *config, struct image_policy *ret_poli
 		.accept_inbound = (uint8_t)config->accept_inbound,
 		.verify_checksums = (uint8_t)config->verify_checksums,
 		.limit_soft = (uint32_t)config->limit_soft,
-		.limit_hard = (uint32_t)config->limit_hard,
+		.limit_hard = limit_hard(config),
 		.soft_delay_max_ms = (uint32_t)config->soft_delay_max_ms,
 		.soft_linear = config->soft_mode == CONFIG_SOFT_LINEAR,
 		.reserved_slots = (uint32_t)config->reserved_slots,
@@ -154,7 +166,8 @@ int config_dataplane_args(const struct config *config, struct config_arguments *
 	for (size_t i = 0; i < config->n_pairs; i++) {
 		option_add(&words, "--outside", config->pairs[i].outside);
 		option_add(&words, "--inside", config->pairs[i].inside);
-		/* Said only where it is not usual: an interface of the kernel must have exactly what is said. */
+		/* Said only where it is not usual: an interface of the kernel must have exactly what is said.
+		 */
 		if (config->pairs[i].mtu != PAIR_MTU_USUAL)
 			number_add(&words, "--mtu", config->pairs[i].mtu);
 	}
@@ -188,11 +201,20 @@ static const char *origin_of(const struct config *config, const struct config_ro
 		snprintf(text, bytes, "%s:%u", config->file, at.line);
 		return text;
 	}
-	for (const struct config_preset *preset = config_presets((enum config_profile)config->profile);
-		preset->key != NULL; preset++) {
-		if (strcmp(preset->key, row->path) == 0) {
+	/* what a profile sets differs from the default that the row has */
+	if (row->default_text != NULL && row->type < CONFIG_TYPE_ADDRESSES &&
+		config_row_element_index(row) == 0) {
+		char value[128], usual[128];
+		struct config *plain = calloc(1, sizeof(*plain));
+		bool is_profile =
+			plain != NULL &&
+			config_value_parse(row, row->default_text, plain, value, sizeof(value)) == 0 &&
+			strcmp(config_value_format(row, plain, usual, sizeof(usual)),
+				config_value_format(row, config, value, sizeof(value))) != 0;
+		free(plain);
+		if (is_profile && strcmp(row->path, "profile") != 0) {
 			snprintf(text, bytes, "profile %s",
-				config->profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap");
+				config_profile_name((enum config_profile)config->profile));
 			return text;
 		}
 	}

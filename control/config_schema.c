@@ -7,12 +7,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "control/keyed_limiter.h"
 #include "shm/paths.h"
 
 static const struct config_choice choices_bool[] = {
 	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
-static const struct config_choice choices_profile[] = {
-	{"bootstrap", CONFIG_PROFILE_BOOTSTRAP}, {"lighthouse", CONFIG_PROFILE_LIGHTHOUSE}, {NULL, 0}};
+static const struct config_choice choices_profile[] = {{"bootstrap", CONFIG_PROFILE_BOOTSTRAP},
+	{"lighthouse", CONFIG_PROFILE_LIGHTHOUSE}, {"ouroboros", CONFIG_PROFILE_OUROBOROS},
+	{"dugite", CONFIG_PROFILE_DUGITE}, {"stellar", CONFIG_PROFILE_STELLAR},
+	{"spacetime", CONFIG_PROFILE_SPACETIME}, {"lorachain", CONFIG_PROFILE_LORACHAIN}, {NULL, 0}};
 static const struct config_choice choices_mode[] = {
 	{"enforce", IMAGE_MODE_ENFORCE}, {"monitor", IMAGE_MODE_MONITOR}, {NULL, 0}};
 static const struct config_choice choices_log[] = {
@@ -28,6 +31,7 @@ static const struct config_choice choices_soft[] = {
 static const struct config_choice choices_other[] = {
 	{"pass", IMAGE_OTHER_PASS}, {"drop", IMAGE_OTHER_DROP}, {NULL, 0}};
 static const struct config_choice choices_memory[] = {{"huge", 1}, {"no-huge", 0}, {NULL, 0}};
+static const struct config_choice choices_throttle[] = {{"we_closed", 0}, {"any_close", 1}, {NULL, 0}};
 static const struct config_choice choices_fail[] = {
 	{"open", CONFIG_START_FAIL_OPEN}, {"closed", CONFIG_START_FAIL_CLOSED}, {NULL, 0}};
 
@@ -234,8 +238,7 @@ const struct config_row config_rows[] = {
 		.max = 1000 * (IMAGE_PRICE_MAX / IMAGE_PRICE_USUAL),
 		.help = "1 is the usual price; counted in sixteenths"},
 
-	/* 5.5: hard 512, soft 75 % of it, floor ceil(5 %); lighthouse: 45 in of target 50 and no soft limit
-	   (5.4) */
+	/* 5.5: hard 512, soft 75 % of it, floor ceil(5 %); other profiles: config_profile.c */
 	COUNT("limits.hard", limit_hard, 0, 10000000, "512", "proven inbound connections, 0 = no limit"),
 	COUNT("limits.soft", limit_soft, 0, 10000000, NULL, "pacing begins here; default 75 % of hard"),
 	CHOICE("limits.soft_mode", soft_mode, choices_soft, "linear",
@@ -405,8 +408,7 @@ const struct config_row config_rows[] = {
 
 	CHOICE("ban.auto", ban_auto, choices_bool, "yes",
 		"bans from the dataplane's proven evidence (2.3, 5.5)"),
-	DURATION("ban.throttle", throttle_ms, SECOND, DAY, "60s", "T1: wait before a reconnect (5.4)"),
-	DURATION("ban.temporary", ban_temporary_ms, SECOND, 365 * DAY, "600s", "T2: a strike's ban (5.4)"),
+	DURATION("ban.temporary", ban_temporary_ms, 0, 365 * DAY, "600s", "T2: a strike's ban (5.4)"),
 	COUNT("ban.max_temp", ban_temporary_max, 1, 1000, "3",
 		"temporary bans; the next is permanent (LO-10)"),
 	DURATION("ban.strike_life", ban_strike_life_ms, HOUR, 3650 * DAY, "30d",
@@ -480,6 +482,7 @@ const struct config_row config_rows[] = {
 	COUNT("dataplane.offload_bans", offload_bans, 0, 2048, "0",
 		"heaviest banned sources that the outside ports drop, where they can; 0: never"),
 	CHOICE("dataplane.memory", memory_huge, choices_memory, "huge", "huge pages, or ordinary memory"),
+#include "control/config_governor.def"
 	{.path = "dataplane.eal_args",
 		.type = CONFIG_TYPE_WORDS,
 		LIST(eal_args, n_eal_args, sizeof(struct config_word), CONFIG_ARGUMENTS_MAX),
@@ -490,27 +493,9 @@ const struct config_row config_rows[] = {
 const size_t config_n_rows = sizeof(config_rows) / sizeof(config_rows[0]);
 _Static_assert(sizeof(config_rows) / sizeof(config_rows[0]) <= CONFIG_KEYS_MAX, "positions are kept per row");
 
-static const struct config_preset preset_bootstrap[] = {{NULL, NULL}};
-/* Table 5.4: freeze 43200, 45 in of target 50, no soft limit, temporary ban and reconnect 600; no automatic
- * bans; "-" there means off (5.5, 1): authentication, idle and straggler limits. LH-2 prunes the
- * excess, 10 % of 50 peers, at a heartbeat: 5 at once. */
-static const struct config_preset preset_lighthouse[] = {
-	{"limits.hard", "45"},
-	{"limits.soft_mode", "none"},
-	{"limits.disconnects_per_s", "5"},
-	{"score.freeze", "43200s"},
-	{"ban.throttle", "600s"},
-	{"ban.temporary", "600s"},
-	{"ban.auto", "no"},
-	{"timeouts.auth", "0"},
-	{"timeouts.payload_idle", "0"},
-	{"timeouts.straggler", "0"},
-	{NULL, NULL},
-};
-
-const struct config_preset *config_presets(enum config_profile profile)
+const char *config_profile_name(enum config_profile profile)
 {
-	return profile == CONFIG_PROFILE_LIGHTHOUSE ? preset_lighthouse : preset_bootstrap;
+	return (unsigned)profile < CONFIG_PROFILE_COUNT ? choices_profile[profile].name : NULL;
 }
 
 const struct config_row *config_row_find(const char *path)

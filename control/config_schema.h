@@ -47,11 +47,8 @@ struct config_row {
 extern const struct config_row config_rows[];
 extern const size_t config_n_rows;
 
-/** Values of a profile that differ from the column of defaults. Ends with key NULL. */
-struct config_preset {
-	const char *key, *value;
-};
-const struct config_preset *config_presets(enum config_profile profile);
+/** Fill in what a profile sets, over the defaults of the rows (config_profile.c). */
+void config_profile_fill(struct config *config, enum config_profile profile);
 
 /** The row of a full path, or NULL. */
 const struct config_row *config_row_find(const char *path);

@@ -236,17 +236,6 @@ static int text_parse(const struct config_row *row, const char *text, char *to)
 	return 0;
 }
 
-/* The profiles of policy.md 5.4 that are known by name but have no preset of their own in this release. */
-static bool profile_comes_later(const char *text)
-{
-	static const char *const names[] = {"ouroboros", "dugite", "stellar", "spacetime", "lorachain"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int why_not(
 	const struct config_row *row, const char *text, const char *what, char *why, size_t why_bytes)
 {
@@ -268,8 +257,6 @@ int config_value_parse(
 	case CONFIG_TYPE_CHOICE:
 		if (choice_parse(row, text, field) == 0)
 			return 0;
-		if (strcmp(row->path, "profile") == 0 && profile_comes_later(text))
-			return why_not(row, text, "is a profile that a later release brings", why, why_bytes);
 		return why_not(row, text, "is not one of the choices", why, why_bytes);
 	case CONFIG_TYPE_NAME:
 	case CONFIG_TYPE_PATH:

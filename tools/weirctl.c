@@ -28,7 +28,8 @@ static const struct option_spec weirctl_options[] = {
 	[OPTION_SKIP_BAD] = {"skip-bad", NULL, "import the good lines although others are bad"},
 	[OPTION_FORMAT] = {"format", "plain|ipset", "what \"export\" writes (default plain)"},
 	[OPTION_PROFILE] = {"profile", "NAME",
-		"the values of a profile instead of a file: bootstrap, lighthouse"},
+		"the values of a profile instead of a file: bootstrap, lighthouse, ouroboros, dugite, stellar, spacetime, "
+		"lorachain"},
 	[OPTION_EFFECTIVE] = {"effective", NULL, "what the running control has in force"},
 	[OPTION_COUNT] = {NULL, NULL, NULL},
 };

@@ -57,9 +57,8 @@ static int show_effective(struct weirctl *weirctl, const struct output_column *c
 	json_t *result, *entry;
 	size_t i;
 
-	if (weirctl->n_words || weirctl_option(weirctl, OPTION_PROFILE))
-		return weirctl_fail(
-			weirctl, RPC_CODE_USAGE, "--effective asks control: it takes no file and no profile");
+	if (weirctl->n_words)
+		return weirctl_fail(weirctl, RPC_CODE_USAGE, "--effective asks control: it takes no file");
 	if (weirctl_call(weirctl, "config.show", NULL, &result) < 0)
 		return -1;
 	output_rows_begin(weirctl->output, "entries", columns);
@@ -67,6 +66,24 @@ static int show_effective(struct weirctl *weirctl, const struct output_column *c
 	output_rows_end(weirctl->output, NULL, "Nothing is configured.");
 	json_decref(result);
 	return 0;
+}
+
+static int profile_read(struct weirctl *weirctl, const char *name, struct config *config)
+{
+	char error[CONFIG_ERROR_MAX], names[128] = "";
+	size_t n = 0;
+	for (int profile = 0; profile < CONFIG_PROFILE_COUNT; profile++) {
+		const char *other = config_profile_name((enum config_profile)profile);
+		if (strcmp(name, other) == 0) {
+			config_default(config, (enum config_profile)profile);
+			if (config_complete(config, error, sizeof(error)) != 0)
+				return weirctl_fail(weirctl, RPC_CODE_USAGE, "%s", error);
+			return 0;
+		}
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n == 0 ? "" : ", ", other);
+	}
+	return weirctl_fail(
+		weirctl, RPC_CODE_USAGE, "--profile: \"%.64s\" is not a profile (allowed: %s)", name, names);
 }
 
 int weirctl_config_show(struct weirctl *weirctl)
@@ -79,18 +96,15 @@ int weirctl_config_show(struct weirctl *weirctl)
 	const char *profile = weirctl_option(weirctl, OPTION_PROFILE), *path;
 	struct config config;
 
-	if (weirctl_option(weirctl, OPTION_EFFECTIVE))
+	/* of a profile everything is in force that it says, so --effective adds what follows from its values */
+	if (weirctl_option(weirctl, OPTION_EFFECTIVE) && !profile)
 		return show_effective(weirctl, columns_effective);
 	if (profile) {
-		bool lighthouse = strcmp(profile, "lighthouse") == 0;
 		if (weirctl->n_words)
 			return weirctl_fail(weirctl, RPC_CODE_USAGE,
 				"--profile shows a profile's own values: it takes no file");
-		if (!lighthouse && strcmp(profile, "bootstrap") != 0)
-			return weirctl_fail(weirctl, RPC_CODE_USAGE,
-				"--profile: \"%.64s\" is not a profile (allowed: bootstrap, lighthouse)",
-				profile);
-		config_default(&config, lighthouse ? CONFIG_PROFILE_LIGHTHOUSE : CONFIG_PROFILE_BOOTSTRAP);
+		if (profile_read(weirctl, profile, &config) < 0)
+			return -1;
 	} else if (config_read(weirctl, &config, &path) < 0) {
 		return -1;
 	}

@@ -63,9 +63,19 @@ static void test_errors(void)
 		{"an unknown choice", NODE SERVICE "mode: observe\n",
 			"w.yaml:3:7: mode: \"observe\" is not one of the choices (allowed: enforce | "
 			"monitor)"},
-		{"a profile of a later release", NODE SERVICE "profile: stellar\n",
-			"w.yaml:3:10: profile: \"stellar\" is a profile that a later release brings "
-			"(allowed: bootstrap | lighthouse)"},
+		{"a profile that nobody knows", NODE SERVICE "profile: solar\n",
+			"w.yaml:3:10: profile: \"solar\" is not one of the choices (allowed: bootstrap | "
+			"lighthouse "
+			"| ouroboros | dugite | stellar | spacetime | lorachain)"},
+		{"a local root without an address",
+			NODE SERVICE "local_roots: [{group: a, ip: here, port: 1}]\n",
+			"w.yaml:3:15: local_roots: \"here\" is not an address (allowed: IPv4 or IPv6)"},
+		{"more hot than warm",
+			NODE SERVICE "local_roots: [{group: a, ip: 192.0.2.1, port: 1, hot: 3, warm: 2}]\n",
+			"w.yaml:3:15: local_roots: hot is above warm (allowed: hot <= warm)"},
+		{"more active than established",
+			NODE SERVICE "targets: {known: 9, established: 5, active: 6}\n",
+			"w.yaml:3:18: targets: active"},
 		{"a duration without sense", NODE SERVICE "timeouts: {auth: soon}\n",
 			"w.yaml:3:18: timeouts.auth: \"soon\" is not a duration such as 90, 90s, 10m, 2h or "
 			"30d (allowed: 0s..10m)"},
@@ -216,10 +226,12 @@ static void test_errors(void)
 			"w.yaml:3:31: dataplane.pairs[].outside: \"a b\" cannot be used here"},
 		{"frames that carry no IPv6",
 			NODE SERVICE "dataplane: {pairs: [{outside: a, inside: c, mtu: 1279}]}\n",
-			"w.yaml:3:50: dataplane.pairs[].mtu: \"1279\" is out of range (allowed: 1280..16000)"},
+			"w.yaml:3:50: dataplane.pairs[].mtu: \"1279\" is out of range (allowed: "
+			"1280..16000)"},
 		{"frames that no device takes",
 			NODE SERVICE "dataplane: {pairs: [{outside: a, inside: c, mtu: 16001}]}\n",
-			"w.yaml:3:50: dataplane.pairs[].mtu: \"16001\" is out of range (allowed: 1280..16000)"},
+			"w.yaml:3:50: dataplane.pairs[].mtu: \"16001\" is out of range (allowed: "
+			"1280..16000)"},
 		{"a list as the document", "- a\n",
 			"w.yaml:1:1: file: this is a list, not a mapping of keys to values"},
 		{"a list as a key", "[a, b]: c\n",
@@ -458,11 +470,11 @@ static void test_dataplane_args(void)
 {
 	static struct config_arguments arguments;
 	static const char *const expected[] = {"weir-dataplane", "--instance", "x", "--shm-dir", "/s",
-		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1", "--outside",
-		"0000:02:00.0", "--inside", "0000:02:00.1", "--mtu", "9000", "--lcores", "3,4", "--queues", "2",
-		"--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2", "18", "--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge",
-		"--start-wait", "3", "--start-fail", "open", "--cookie-secret", "/etc/weir/secret", "--eal",
-		"-v"};
+		"--run-dir", "/r", "--outside", "net_af_xdp0,iface=a", "--inside", "0000:01:00.1",
+		"--outside", "0000:02:00.0", "--inside", "0000:02:00.1", "--mtu", "9000", "--lcores", "3,4",
+		"--queues", "2", "--flows-log2", "18", "--pressure-keys-log2", "20", "--proven-log2", "18",
+		"--idle-sleep-us", "1000", "--offload-bans", "64", "--memory", "no-huge", "--start-wait", "3",
+		"--start-fail", "open", "--cookie-secret", "/etc/weir/secret", "--eal", "-v"};
 	CHECK_EQ("loads",
 		load(NODE SERVICE
 			"instance: x\nshm_dir: /s\nrun_dir: /r\nstart: {wait: 2500ms, fail: open}\n"

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Tests of control/config_profile.c: the profiles are the same numbers in the configuration and in the
+ * governor, and every key of the governor reaches it.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/config_schema.h"
+#include "control/roster.h"
+#include "tests/check.h"
+
+static struct config config;
+
+static bool take_profile(const char *name, enum config_profile profile)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+	config_default(&config, profile);
+	int r = config_complete(&config, error, sizeof(error));
+	CHECK_EQ(name, error, "");
+	return CHECK_EQ(name, r, 0);
+}
+
+static void test_same_numbers(void)
+{
+	for (int i = 0; i < CONFIG_PROFILE_COUNT; i++) {
+		const char *name = config_profile_name((enum config_profile)i);
+		struct roster_config data, made;
+		if (!CHECK_EQ(name, roster_config_from_profile(name, &data), 0) ||
+			!take_profile(name, (enum config_profile)i))
+			continue;
+		config_to_roster(&config, &made);
+		const struct profile *is = &made.profile, *was = &data.profile;
+		CHECK_EQ(name, is->tick_ms, was->tick_ms);
+		CHECK_EQ(name, is->target, was->target);
+		CHECK_EQ(name, is->fractions.excess, was->fractions.excess);
+		CHECK_EQ(name, memcmp(&is->base, &was->base, sizeof(is->base)), 0);
+		CHECK_EQ(name, memcmp(&is->sync, &was->sync, sizeof(is->sync)), 0);
+		CHECK_EQ(name, is->limits.total, was->limits.total);
+		CHECK_EQ(name, is->limits.in, was->limits.in);
+		CHECK_EQ(name, is->limits.out, was->limits.out);
+		CHECK_EQ(name, is->limits.pending, was->limits.pending);
+		CHECK_EQ(name, is->limits.soft.mode, was->limits.soft.mode);
+		CHECK_EQ(name, is->limits.soft.hard, was->limits.soft.hard);
+		CHECK_EQ(name, is->limits.soft.soft, was->limits.soft.soft);
+		CHECK_EQ(name, is->penalty.on, was->penalty.on);
+		CHECK_TRUE(name, made.governor.threshold_ban == data.governor.threshold_ban);
+		CHECK_TRUE(name, made.governor.ban_freeze_s == data.governor.ban_freeze_s);
+		CHECK_TRUE(name, is->penalty.gossip.clamp == was->penalty.gossip.clamp);
+		CHECK_EQ(name, is->floor_per_mille, was->floor_per_mille);
+		CHECK_EQ(name, is->churn.mode, was->churn.mode);
+		CHECK_EQ(name, is->churn.normal_ms, was->churn.normal_ms);
+		CHECK_EQ(name, is->churn.bulk_ms, was->churn.bulk_ms);
+		CHECK_EQ(name, is->churn.bulk_fuzz_ms, was->churn.bulk_fuzz_ms);
+		CHECK_EQ(name, is->churn.fraction_per_mille, was->churn.fraction_per_mille);
+		CHECK_EQ(name, is->times.auth_ms, was->times.auth_ms);
+		CHECK_EQ(name, is->times.idle_ms, was->times.idle_ms);
+		CHECK_EQ(name, is->times.straggler_ms, was->times.straggler_ms);
+		CHECK_EQ(name, is->times.throttle_ms, was->times.throttle_ms);
+		CHECK_EQ(name, is->times.temporary_ban_ms, was->times.temporary_ban_ms);
+		CHECK_EQ(name, is->times.optimise_ms, was->times.optimise_ms);
+		CHECK_EQ(name, is->evidence_bans, was->evidence_bans);
+		CHECK_EQ(name, is->book.capacity, was->book.capacity);
+		CHECK_EQ(name, is->book.subnet.limit, was->book.subnet.limit);
+		CHECK_EQ(name, is->book.stale_ms, was->book.stale_ms);
+		CHECK_EQ(name, is->book.sources_off, was->book.sources_off);
+		CHECK_EQ(name, made.opens.burst, data.opens.burst);
+		CHECK_TRUE(
+			name, data.opens.burst == 0 || (made.opens.kind == data.opens.kind &&
+							       made.opens.period_ms == data.opens.period_ms));
+		CHECK_EQ(name, made.grace_ms, data.grace_ms);
+		CHECK_EQ(name, made.courtesy_ms, data.courtesy_ms);
+		CHECK_EQ(name, made.disconnected_max, data.disconnected_max);
+		CHECK_EQ(name, made.target_phases, data.target_phases);
+	}
+}
+
+struct origins {
+	const char *profile;
+	unsigned n, of_profile, wrong;
+};
+
+static bool look(void *context, const char *key, const char *value, const char *origin, const char *help,
+	const char *range)
+{
+	struct origins *origins = context;
+	char expected[64];
+	snprintf(expected, sizeof(expected), "profile %s", origins->profile);
+	origins->n++;
+	origins->of_profile += strcmp(origin, expected) == 0;
+	if (strcmp(origin, expected) != 0 && strcmp(origin, "default") != 0 &&
+		strcmp(origin, "computed") != 0)
+		origins->wrong++;
+	(void)key;
+	(void)value;
+	(void)help;
+	(void)range;
+	return true;
+}
+
+static void test_origins(void)
+{
+	/* a lower bound on what 5.4 gives each: a profile whose values are all defaults is no profile */
+	static const unsigned least[] = {0, 8, 8, 8, 6, 4, 6};
+	for (int i = 0; i < CONFIG_PROFILE_COUNT; i++) {
+		const char *name = config_profile_name((enum config_profile)i);
+		struct origins origins = {.profile = name};
+		if (!take_profile(name, (enum config_profile)i))
+			continue;
+		config_show(&config, look, &origins);
+		CHECK_TRUE(name, origins.n > 100);
+		CHECK_EQ(name, origins.wrong, 0);
+		CHECK_TRUE(name, origins.of_profile >= least[i]);
+		if (i == CONFIG_PROFILE_BOOTSTRAP)
+			CHECK_EQ("the rows' defaults are the profile bootstrap", origins.of_profile, 0);
+	}
+}
+
+static void test_keys_reach_the_governor(void)
+{
+	static const struct {
+		const char *key, *value;
+		size_t offset;
+		uint32_t expected;
+	} cases[] = {
+		{"target", "60", offsetof(struct roster_config, profile.target), 60},
+		{"limits.total", "7", offsetof(struct roster_config, profile.limits.total), 7},
+		{"limits.pending", "9", offsetof(struct roster_config, profile.limits.pending), 9},
+		{"limits.hard", "40", offsetof(struct roster_config, profile.limits.soft.hard), 40},
+		{"ignore_negative", "0", offsetof(struct roster_config, ignore_negative), 0},
+		{"rate.window_n", "5", offsetof(struct roster_config, opens.burst), 5},
+		{"book.per_subnet", "2", offsetof(struct roster_config, profile.book.subnet.limit), 2},
+		{"book.capacity", "2", offsetof(struct roster_config, profile.book.capacity), 2},
+		{"ban.max_temp", "4", offsetof(struct roster_config, governor.temporary_bans_max), 4},
+		{"targets.known", "85", offsetof(struct roster_config, profile.base.normal.known), 85},
+		{"churn.fraction", "0.25", offsetof(struct roster_config, profile.churn.fraction_per_mille),
+			250},
+		{"stages.surplus", "no", offsetof(struct roster_config, target_phases),
+			TARGET_PHASES_ALL & ~(1u << TARGET_PHASE_SURPLUS)},
+		{"stages.churn", "no", offsetof(struct roster_config, profile.churn.mode), CHURN_OFF},
+		{"book.sources.mdns", "no", offsetof(struct roster_config, profile.book.sources_off),
+			1u << PEER_SOURCE_MDNS},
+	};
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		char error[CONFIG_ERROR_MAX] = "";
+		struct roster_config made;
+		uint32_t value;
+		config_default(&config, CONFIG_PROFILE_BOOTSTRAP);
+		if (!CHECK_EQ(cases[i].key,
+			    config_set(&config, cases[i].key, cases[i].value, error, sizeof(error)), 0))
+			continue;
+		config_to_roster(&config, &made);
+		memcpy(&value, (const char *)&made + cases[i].offset, sizeof(value));
+		CHECK_EQ(cases[i].key, value, cases[i].expected);
+	}
+}
+
+static const struct check_test tests[] = {
+	{"a profile has the same numbers in the configuration and in the governor", test_same_numbers},
+	{"every value of a profile says where it comes from", test_origins},
+	{"keys reach the governor", test_keys_reach_the_governor},
+};
+CHECK_MAIN("config_profile", tests)
