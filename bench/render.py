@@ -32,7 +32,9 @@ def number(value):
             return f"{value / (1e3 if letter == 'k' else scale):.3g} {letter}"
     if float(value).is_integer():
         return f"{value:.0f}"
-    return f"{value:.{max(0, min(3, 3 - len(str(int(abs(value))))))}f}"
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 
 def line_text(line):
