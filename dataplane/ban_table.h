@@ -61,5 +61,9 @@ size_t ban_table_bytes(const struct ban_table *table);
 void ban_table_prefetch(const struct ban_table *table, struct ban_key key, uint64_t *ret_hash);
 /** Phase 2: the meta word, or 0 when there is no entry. The caller checks the end against its clock. */
 uint32_t ban_table_lookup(const struct ban_table *table, struct ban_key key, uint64_t hash);
+/** Both phases for a burst, n <= BAN_TABLE_BURST_MAX: the same metas. */
+enum { BAN_TABLE_BURST_MAX = 64 };
+void ban_table_lookup_burst(
+	const struct ban_table *table, const struct ban_key keys[], unsigned n, uint32_t ret_metas[]);
 
 #endif

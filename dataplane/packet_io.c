@@ -155,12 +155,52 @@ static void packet_io_take(struct packet_io *io, struct rte_mbuf *frame, const s
 		io->handed[owner][io->n_handed[owner]++] = frame;
 }
 
-unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify)
+/* Frames of banned sources are freed unparsed; the others move up. Returns how many are left. */
+static unsigned packet_io_shed(const struct packet_io_moment *moment, struct rte_mbuf *frames[], unsigned n)
+{
+	struct rte_mbuf *dropped[PACKET_IO_RECEIVE_MAX];
+	struct shed_frame heads[PACKET_IO_RECEIVE_MAX];
+	unsigned n_dropped = 0, kept = 0;
+	uint64_t banned;
+
+	for (unsigned j = 0; j < n; j++)
+		heads[j] = (struct shed_frame){ .data = rte_pktmbuf_mtod(frames[j], const uint8_t *), .bytes = frames[j]->data_len };
+	banned = stage_shed(moment->stage, moment->rules, heads, n, moment->now_ns);
+	if (banned == 0)
+		return n;
+	for (unsigned j = 0; j < n; j++)
+		if (banned >> j & 1)
+			dropped[n_dropped++] = frames[j];
+		else
+			frames[kept++] = frames[j];
+	rte_pktmbuf_free_bulk(dropped, n_dropped);
+	return kept;
+}
+
+static void packet_io_parse_burst(struct packet_io *io, const struct packet_io_moment *moment, const struct packet_io_source *source,
+	struct rte_mbuf *frames[], unsigned n)
+{
+	bool verify = moment->rules && moment->rules->policy.verify_checksums;
+
+	for (unsigned j = 0; j < n; j++) {
+		const struct port *port = source->port ? source->port : packet_io_port(io, frames[j]->port);
+
+		frames[j]->port = (uint16_t)(port->pair * 2u + port->side);
+		if (packet_io_tags_restore(&frames[j])) {
+			packet_io_take(io, frames[j], port, verify, !source->port);
+		} else {
+			counter_reason_add(io->counters, REASON_NO_BUFFER, 1);
+			rte_pktmbuf_free(frames[j]);
+		}
+	}
+}
+
+unsigned packet_io_receive(struct packet_io *io, unsigned i, const struct packet_io_moment *moment)
 {
 	const struct packet_io_source *source = &io->sources[i];
 	struct rte_mbuf *frames[PACKET_IO_RECEIVE_MAX];
 	uint64_t bytes = 0;
-	unsigned n;
+	unsigned n, kept;
 
 	if (source->port)
 		n = rte_eth_rx_burst(source->port->queues[source->queue].device, source->port->queues[source->queue].queue, frames,
@@ -171,18 +211,12 @@ unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify)
 		return 0;
 	for (unsigned j = 0; j < n; j++)
 		rte_prefetch0(rte_pktmbuf_mtod(frames[j], void *));
-	for (unsigned j = 0; j < n; j++) {
-		const struct port *port = source->port ? source->port : packet_io_port(io, frames[j]->port);
-
+	for (unsigned j = 0; j < n; j++)
 		bytes += frames[j]->pkt_len;
-		frames[j]->port = (uint16_t)(port->pair * 2u + port->side);
-		if (packet_io_tags_restore(&frames[j])) {
-			packet_io_take(io, frames[j], port, verify, !source->port);
-		} else {
-			counter_reason_add(io->counters, REASON_NO_BUFFER, 1);
-			rte_pktmbuf_free(frames[j]);
-		}
-	}
+	kept = n;
+	if (source->port && source->port->side == SIDE_OUTSIDE && moment->rules)
+		kept = packet_io_shed(moment, frames, n);
+	packet_io_parse_burst(io, moment, source, frames, kept);
 	if (!source->port)
 		return n;
 	counter_add(io->counters, source->port->side == SIDE_OUTSIDE ? COUNTER_RX_OUTSIDE : COUNTER_RX_INSIDE, n);

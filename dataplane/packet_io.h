@@ -53,9 +53,15 @@ int packet_io_create(unsigned lcore, const struct port (*pairs)[2], unsigned n_p
 	struct dispatch *dispatch, struct counters *counters, struct packet_io **ret_io);
 void packet_io_destroy(struct packet_io *io);
 
-/** Receive from source i, parse, keep what this lcore owns and hand over the rest. `verify`: check transport checksums of frames
- * from outside. The burst must have room for PACKET_IO_RECEIVE_MAX. Returns how many frames came. */
-unsigned packet_io_receive(struct packet_io *io, unsigned i, bool verify);
+/** What a turn decides by. */
+struct packet_io_moment {
+	struct stage *stage;
+	const struct ruleset *rules; /* NULL: none yet */
+	uint64_t now_ns;
+};
+/** Receive from source i; drop what stage_shed says of frames from outside; parse, keep what this lcore owns and hand over the rest.
+ * The burst must have room for PACKET_IO_RECEIVE_MAX. Returns how many frames came. */
+unsigned packet_io_receive(struct packet_io *io, unsigned i, const struct packet_io_moment *moment);
 static inline bool packet_io_is_full(const struct packet_io *io)
 {
 	return io->n > STAGE_BURST_MAX - PACKET_IO_RECEIVE_MAX;

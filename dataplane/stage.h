@@ -123,6 +123,19 @@ struct stateless {
 /* By flow_hash, 16 kB an lcore: at 1,000 of them a second a place lasts a second, and nodes answer within milliseconds. */
 enum { STAGE_STATELESS = 1024 };
 
+/** A received frame before it is parsed. */
+struct shed_frame {
+	const uint8_t *data;
+	uint32_t bytes; /* in one piece at data */
+};
+
+/** Does it pay to look for banned sources first? stage_shed.c. */
+struct shed {
+	uint64_t banned; /* the counter of REASON_BANNED when the window began */
+	uint32_t seen;   /* packets from outside since then */
+	bool on;
+};
+
 struct stage {
 	struct stateless stateless[STAGE_STATELESS];
 	struct stage_shared *shared;
@@ -154,6 +167,7 @@ struct stage {
 				  when it moved */
 	struct stage_activity activity;
 	struct heavy_bans *heavy; /* the caller's; NULL: nobody wants to know who of the banned sends most */
+	struct shed shed;
 	uint32_t lcores;       /* how many share the service limits: budgets per service are divided by it */
 };
 
@@ -199,6 +213,13 @@ struct decision {
  * `rules` fetched in this section. Counts every reason and updates flows. */
 void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[],
 	unsigned n, uint64_t now_ns, struct decision decisions[]);
+/** Frames from outside, before they are parsed, n <= STAGE_BURST_MAX: a bit for each that must be dropped now, because it is an attempt
+ * of a banned source. It is counted as such, once and for all; the others take the usual way. Finds nothing while few of the traffic
+ * are banned, in monitor mode, and of what is not plain (tags, options, extension headers, fragments, QUIC). Differs from
+ * stage_decide_burst in this alone: a frame that is malformed beyond its addresses (a checksum, a port, flags, a length) is
+ * counted as banned; a flow of the source that is still open is cut by its other packets or by stage_step and not by this one; and
+ * what belongs to a flow that the node opened from a port without a service is banned and not FLOW_CUT. Thread: as above. */
+uint64_t stage_shed(struct stage *stage, const struct ruleset *rules, const struct shed_frame frames[], unsigned n, uint64_t now_ns);
 /** Housekeeping, bounded: looks at so many flows that the whole table is seen every 500 ms (at most
  * `budget_flows` a call): timeouts, silent flows, bans that moved. Call once a poll. */
 void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_ns, uint32_t budget_flows);

@@ -109,12 +109,12 @@ int worker_run(void *argument)
 	rcu_register_thread();
 	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
 		const struct ruleset *rules = rcu_dereference(shared->rules);
-		bool verify = rules && rules->policy.verify_checksums;
 		uint64_t now_ns = worker_now_ns(worker);
+		const struct packet_io_moment moment = { .stage = worker->stage, .rules = rules, .now_ns = now_ns };
 		unsigned received = 0;
 
 		for (unsigned i = 0; i < io->n_sources; i++) {
-			received += packet_io_receive(io, i, verify);
+			received += packet_io_receive(io, i, &moment);
 			if (io->n == 0 || (!packet_io_is_full(io) && i + 1 < io->n_sources))
 				continue;
 			if (rules)

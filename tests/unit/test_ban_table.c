@@ -34,6 +34,21 @@ static uint32_t look(const struct ban_table *table, struct ban_key key)
 	return ban_table_lookup(table, key, hash);
 }
 
+/* A burst of random size, some keys twice, sees what single lookups see. */
+static unsigned burst_differences(const struct ban_table *table, const struct ban_key keys[], unsigned n_keys, uint64_t *random)
+{
+	struct ban_key burst[BAN_TABLE_BURST_MAX];
+	uint32_t metas[BAN_TABLE_BURST_MAX];
+	unsigned n = (unsigned)(random_next(random) % (BAN_TABLE_BURST_MAX + 1)), differences = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		burst[i] = keys[random_next(random) % n_keys];
+	ban_table_lookup_burst(table, burst, n, metas);
+	for (unsigned i = 0; i < n; i++)
+		differences += metas[i] != look(table, burst[i]);
+	return differences;
+}
+
 /* Few distinct keys, so that sets, renewals, clears and clears of nothing all happen often. */
 static void test_model(void)
 {
@@ -74,6 +89,7 @@ static void test_model(void)
 			i = (int)(random_next(&random) % KEYS);
 			wrong += look(table, keys[i]) != model[i];
 			wrong += ban_table_count(table) != live;
+			wrong += step % 16 == 0 ? burst_differences(table, keys, KEYS, &random) : 0;
 		}
 		CHECK_EQ(kinds[k].name, wrong, 0u);
 		ban_table_destroy(table);
@@ -144,9 +160,14 @@ static void test_overfull(void)
 		}
 		CHECK_TRUE(kinds[k].name, refused > 0 && stored + refused == TRIES);
 		CHECK_EQ(kinds[k].name, ban_table_count(table), stored);
-		for (int i = 0; i < TRIES; i++)
-			missing += look(table, key_random(kinds[k].kind, &replay)) !=
-				   (accepted[i] ? meta_for(9) : 0);
+		for (int i = 0; i < TRIES; i++) {
+			struct ban_key key = key_random(kinds[k].kind, &replay);
+			uint32_t meta;
+
+			ban_table_lookup_burst(table, &key, 1, &meta);
+			missing += look(table, key) != (accepted[i] ? meta_for(9) : 0);
+			missing += meta != (accepted[i] ? meta_for(9) : 0);
+		}
 		CHECK_EQ(kinds[k].name, missing, 0u);
 		ban_table_destroy(table);
 	}
