@@ -11,7 +11,6 @@ import subprocess
 
 SIZE = re.compile(r"^(?P<table>\w+_table) (?P<keys>\S+): unique sources, 2\^(?P<log2>\d+) places$")
 LOOKUP = re.compile(r"^(?P<table>\w+_table) (?P<keys>\S+): lookup that (?P<kind>hits|misses), (?P<entries>\d+) entries$")
-P99 = re.compile(r"^live (?P<model>[^:]+): p99 .*, (?P<system>weir\S*)$")
 FONT = "set terminal svg size {width},{height} background 'white' font 'sans,12'\n"
 
 
@@ -108,23 +107,24 @@ def ratio_bars(results, directory):
     return [gnuplot(f"{directory}/ratios-end-to-end.svg", script, 960, 120 + 24 * len(lines))]
 
 
-def latency_by_flood(results, details, directory):
-    """p50, p99 and what else live.py kept of the honest clients' first reply byte, by flood and system."""
-    rows = [row for answer in details.get("live", ()) for row in answer.get("rows", ())]
-    fields = [field for field in ("p50_ms", "p90_ms", "p99_ms", "p999_ms", "max_ms") if any(row.get(field) for row in rows)]
+def latency_by_flood(details, directory):
+    """Percentiles of the honest clients' first reply byte by flood, the median of the trials of each system (live.py's cells)."""
+    cells = [cell for answer in details.get("live", ()) for cell in answer.get("cells", ())]
+    models, systems = (list(dict.fromkeys(cell[key] for cell in cells)) for key in ("model", "system"))
     paths = []
-    for field in fields:
-        models = list(dict.fromkeys(row["model"] for row in rows))
-        systems = list(dict.fromkeys(row["system"] for row in rows))
-        values = {(row["system"], row["model"]): row.get(field) for row in rows}
+    for field in ("p50_ms", "p90_ms", "p99_ms") if cells else ():
+        values = {(cell["system"], cell["model"]): cell.get(field) for cell in cells}
+        if not any(values.values()):
+            continue
+        # nobody served: no latency, and no bar
         data = block("d", [(quoted(model), *(values.get((system, model)) or "NaN" for system in systems)) for model in models])
+        name = field.replace("_ms", "")
         script = data + (
-            f"set title {quoted('honest clients: ' + field.replace('_ms', '') + ' of the first reply byte, by flood')}\n"
+            f"set title {quoted(f'honest clients: {name} of the first reply byte, by flood')}\n"
             f"set ylabel {quoted('ms (logarithmic)')}\nset logscale y\nset style data histograms\nset style fill solid\n"
             "set xtics rotate by -30\nset key outside right\n"
             "plot " + ", ".join(f"$d using {number + 2}:xtic(1) title {quoted(system)}" for number, system in enumerate(systems)) + "\n")
-        if field in ("p50_ms", "p99_ms"):
-            paths.append(gnuplot(f"{directory}/live-{field.replace('_ms', '')}.svg", script, 1100, 480))
+        paths.append(gnuplot(f"{directory}/live-{name}.svg", script, 1100, 480))
     return paths
 
 
@@ -136,4 +136,4 @@ def draw(result, directory):
             os.unlink(os.path.join(directory, name))
     results = result["results"]
     return (flood_against_size(results, directory) + lookup_against_size(results, directory) + ratio_bars(results, directory)
-            + latency_by_flood(results, result.get("details", {}), directory))
+            + latency_by_flood(result.get("details", {}), directory))

@@ -80,6 +80,18 @@ def grouped(results):
     return [(title, lines) for title, lines in groups if lines]
 
 
+def search_words(found):
+    """(what, what was found): live.py names its searches by system and question, and leaves the words to us."""
+    if "name" in found:
+        return found["name"], found["text"]
+    rates = sorted(found["rates"])
+    words = "not found in the time given"
+    if rates:
+        words = f"{'>= ' if found['high_held'] else ''}{number(rates[len(rates) // 2])}/s ({number(rates[0])} to {number(rates[-1])}, " \
+                f"{len(rates)} trials{'' if found['complete'] else ', time over'})"
+    return f"live: highest flood at which honest clients are {found['question']}, {found['system']}", words
+
+
 def head(result):
     machine = result["machine"]
     facts = [("machine", f"{machine['cpu']}, {machine['cpus']} CPUs, L3 {machine['l3']}, {machine['memory_gib']} GiB, hypervisor "
@@ -109,7 +121,7 @@ def report(result, plots=(), earlier=""):
     searches = [found for answers in result.get("details", {}).values() for answer in answers for found in answer.get("searches", ())]
     if searches:
         lines += ["", "## Searches", "", "The highest rate at which something holds: median, and lowest to highest of the trials.", ""]
-        lines += table(("what", "found"), [(found["name"], found["text"]) for found in searches])
+        lines += table(("what", "found"), [search_words(found) for found in searches])
     for path in plots:
         lines += ["", f"![{os.path.splitext(os.path.basename(path))[0].replace('-', ' ')}]({path})"]
     for title, group in grouped(results):
