@@ -195,9 +195,13 @@ static int port_virtual_attach(struct port *port, const char *name, const char *
 static void port_conf_make(const struct rte_eth_dev_info *info, const struct port *port, unsigned n_queues, const uint8_t *rss_key,
 	struct rte_eth_conf *ret_conf)
 {
-	const uint64_t wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
-				RTE_ETH_RX_OFFLOAD_SCATTER;
+	uint64_t wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+			  RTE_ETH_RX_OFFLOAD_SCATTER;
 
+	/* Asked for these, virtio's other side leaves checksums of its own packets uncomputed: they would be dropped as wrong, or
+	 * be wrong on the wire. */
+	if (info->driver_name && (strstr(info->driver_name, "virtio") || strstr(info->driver_name, "vhost")))
+		wanted &= ~(uint64_t)(RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	memset(ret_conf, 0, sizeof(*ret_conf));
 	/* 0 leaves it to DPDK: 1500, or less where the device takes less. */
 	if (!port->interface[0])
