@@ -20,9 +20,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
 import image  # noqa: E402
 from image import Cannot  # noqa: E402,F401
-from weir import Weir, run, wait_for  # noqa: E402
+from weir import Weir, _die_with_parent, run, wait_for  # noqa: E402
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE = 0x400454CA, 2, 0x1000, 0x100
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x400454CA, 2, 0x1000, 0x100, 0x4000
 OUTSIDE, INSIDE = "0000:00:02.0", "0000:00:03.0"
 BOOT_S = 90  # measured 6 to 8 on an idle machine
 MEMORY_MIB = 1536  # 512 of them huge pages
@@ -46,7 +46,7 @@ class GuestWeir(Weir):
     def _tap(self, part, name):
         """A tap in a namespace, up; its file descriptors, one a queue."""
         fds = []
-        flags = IFF_TAP | IFF_NO_PI | (IFF_MULTI_QUEUE if self.queues > 1 else 0)
+        flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (IFF_MULTI_QUEUE if self.queues > 1 else 0)
         with self.namespace(part):
             for _ in range(self.queues):
                 fds.append(os.open("/dev/net/tun", os.O_RDWR))
@@ -71,7 +71,7 @@ class GuestWeir(Weir):
             words += ["-netdev", f"tap,id=wire{number}," + (f"fd={fds[0]}" if len(fds) == 1 else f"fds={':'.join(map(str, fds))}")]
             device = f"{self.device},netdev=wire{number},addr=0x{slot},mac=02:77:00:00:00:0{slot}"
             if self.device.startswith("virtio"):
-                device += ",disable-legacy=on,iommu_platform=on,ats=on" + (f",mq=on,vectors={2 * len(fds) + 2}" if len(fds) > 1 else "")
+                device += ",disable-legacy=on,iommu_platform=on,ats=on" + (f",mq=on,rss=on,vectors={2 * len(fds) + 2}" if len(fds) > 1 else "")
             words += ["-device", device]
         return words
 
@@ -83,11 +83,11 @@ class GuestWeir(Weir):
                    "-device", "intel-iommu,intremap=on,caching-mode=on", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                    "-kernel", self.kernel, "-initrd", self.initramfs,
                    "-append", "console=ttyS0 quiet panic=-1 no_timer_check intel_iommu=on iommu=pt",
-                   "-serial", "stdio", "-chardev", f"socket,id=line,path={path},server=on,wait=off", "-serial", "chardev:line", *self._devices()]
+                   "-qmp", f"unix:{self.state_dir}/machine,server=on,wait=off", "-serial", "stdio", "-chardev", f"socket,id=line,path={path},server=on,wait=off", "-serial", "chardev:line", *self._devices()]
         fds = [fd for part in self.taps.values() for fd in part]
         with open(f"{self.state_dir}/guest.log", "ab") as log:
             self.processes["guest"] = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, pass_fds=fds,
-                                                       start_new_session=True)
+                                                       preexec_fn=_die_with_parent, start_new_session=True)
         for fd in fds:
             os.close(fd)
         self.taps = {}
@@ -130,6 +130,22 @@ class GuestWeir(Weir):
             raise RuntimeError(f"'{command[:200]}' ended with {done} in the guest: {said[-1500:]}")
         return said
 
+    def machine(self, command, **arguments):
+        """One command for qemu itself."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.settimeout(10)
+            line.connect(f"{self.state_dir}/machine")
+            for words in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                line.sendall(json.dumps(words).encode() + b"\n")
+            said = b""
+            while said.count(b'"return"') + said.count(b'"error"') < 2:
+                said += line.recv(4096)
+        if b'"error"' in said:
+            raise RuntimeError(f"qemu refuses {command}: {said!r}")
+
+    def cable(self, part, plugged):
+        self.machine("set_link", name={"client": "wire0", "node": "wire1"}[part], up=plugged)
+
     def close(self):
         if self.line:
             self.line.close()
@@ -160,9 +176,11 @@ class GuestWeir(Weir):
         return self.guest(f"kill -0 $(cat /tmp/{name}.pid)", check=False) == ""
 
     def guest_end(self, name, patience_s=20):
-        """SIGTERM; whether it ended."""
+        """SIGTERM; whether it ended. Its words are forgotten."""
         self.guest(f"kill $(cat /tmp/{name}.pid)", check=False)
-        return wait_for(lambda: not self.guest_runs(name), patience_s, 0.2)
+        ended = wait_for(lambda: not self.guest_runs(name), patience_s, 0.2)
+        self.guest(f"rm -f /tmp/{name}.log")
+        return ended
 
     def start_control(self):
         self.guest(f"mkdir -p {' '.join(DIRECTORIES.values())}")
@@ -175,6 +193,19 @@ class GuestWeir(Weir):
 
     def start_dataplane(self):
         self.guest_start("dataplane", *self.dataplane_command())
+
+    def restart(self, *options):
+        """The dataplane with other options, until it governs."""
+        self.guest_end("dataplane")
+        self.options = list(options)
+        self.start_dataplane()
+        self.wait_governing()
+
+    def refused(self, *options, patience_s=30):
+        """What the dataplane says when it ends by itself."""
+        self.guest_end("dataplane")
+        command = [*self.dataplane_command()[:len(self.dataplane_command()) - len(self.options)], *options]
+        return self.guest(f"timeout {patience_s} {shlex.join(command)} 2>&1", patience_s + 10, check=False)
 
     def wait_governing(self, patience_s=60):
         def governing():

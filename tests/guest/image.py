@@ -15,8 +15,7 @@ MODULES = ("virt/lib/irqbypass", "drivers/vfio/vfio", "drivers/vfio/vfio_virqfd"
            "drivers/vfio/pci/vfio-pci-core", "drivers/vfio/pci/vfio-pci")  # in the order of loading
 # EAL loads every file of its plugin folder: these suffice for e1000e and virtio-net, buffers and rings.
 PLUGINS = ("bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_virtio")
-BUSYBOX_NAMES = ("sh", "cat", "chmod", "echo", "kill", "ln", "ls", "mkdir", "mount", "insmod", "poweroff", "sleep", "stty", "sysctl", "tail", "dmesg", "ps",
-                 "rm", "setsid", "base64", "head", "grep", "dd", "wc")
+BUSYBOX_NAMES = ("sh", "cat", "chmod", "echo", "kill", "ln", "mkdir", "mount", "insmod", "poweroff", "sleep", "stty", "rm", "setsid", "timeout")
 DOWNLOAD_S = 120
 
 
@@ -133,8 +132,8 @@ def make(build):
     plugins = [path for name in PLUGINS for path in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{name}.so*")]
     if len(plugins) < len(PLUGINS):
         raise Cannot("DPDK's plugins are not where Debian puts them (/usr/lib/*/dpdk)")
-    needed = {library for path in [*programs, *plugins, shutil.which("busybox")] for library in
-              (_libraries(path) if path != shutil.which("busybox") else [])}
+    needed = {library for path in (*programs, *plugins) for library in _libraries(path)}
+    needed.update(glob.glob("/lib/*/libgcc_s.so.1"))  # which pthread_cancel loads when it is called
     for source, path in programs.items():
         archive.copy(source, path)
     for path in [*plugins, *needed]:
