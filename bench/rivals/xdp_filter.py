@@ -35,8 +35,10 @@ class Bans:
             times.popleft()
         if len(times) >= COMPLAINTS_MAX and source not in self.banned:
             self.banned.add(source)
+            print(f"xdp_filter: banned {source}", file=sys.stderr, flush=True)
             subprocess.run(["xdp-filter", "ip", "-m", "src", source], check=True, stdout=subprocess.DEVNULL)
-            subprocess.run(["ss", "-K", "dst", source, "sport", "=", f":{self.port}"], check=True, stdout=subprocess.DEVNULL)
+            place = f"[{source}]" if ":" in source else source
+            subprocess.run(["ss", "-t", "-K", "dst", place, "sport", "=", f":{self.port}"], check=True, stdout=subprocess.DEVNULL)
 
 
 def main():
@@ -65,7 +67,7 @@ def main():
                 time.sleep(POLL_S)
     finally:
         subprocess.run(["xdp-filter", "unload", device], check=False, stdout=subprocess.DEVNULL)
-    print(json.dumps({"mode": mode, "complaints": bans.read, "banned": len(bans.banned), "sources": sorted(bans.banned)}))
+    print(json.dumps({"mode": mode, "complaints": bans.read, "banned": len(bans.banned)}))
     return 0
 
 
