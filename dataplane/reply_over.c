@@ -88,7 +88,7 @@ static inline uint64_t ipv4_over(uint8_t *ip, uint32_t tcp_bytes)
 
 static inline uint64_t ipv6_over(uint8_t *ip, uint32_t tcp_bytes)
 {
-	uint64_t ends = packet_checksum_add(0, ip + 8, 32);
+	uint64_t ends = packet_checksum_add_scalar(0, ip + 8, 32);
 	uint8_t source[16];
 
 	memcpy(source, ip + 8, sizeof(source));

@@ -213,10 +213,15 @@ static void test_checksum(void)
 		memcpy(stored, &sum, 2);
 		CHECK_EQ("any length and alignment", stored[0] << 8 | stored[1],
 			reference_sum(data + n % 3, n - n % 3));
+		CHECK_EQ("with and without vectors",
+			packet_checksum_fold(packet_checksum_add_scalar(UINT64_MAX - n, data + n % 3, n - n % 3)),
+			packet_checksum_fold(packet_checksum_add(UINT64_MAX - n, data + n % 3, n - n % 3)));
 	}
 	memset(data, 0xff, sizeof(data));
 	CHECK_EQ("all ones carry all the way", packet_checksum_fold(packet_checksum_add(0, data, 1500)),
 		0xffff);
+	CHECK_EQ("nothing but zeros stays 0",
+		packet_checksum_fold(packet_checksum_add(0, memset(data, 0, sizeof(data)), 1500)), 0);
 }
 
 static void test_checksum_segments(void)
@@ -232,6 +237,12 @@ static void test_checksum_segments(void)
 	CHECK_FALSE("an offset behind them all", packet_checksum_add_segments(segments, 2, 7, 1, &sum));
 	CHECK_TRUE("no bytes are always there", packet_checksum_add_segments(segments, 2, 6, 0, &sum));
 	CHECK_EQ("and add nothing", sum, 5);
+	CHECK_FALSE("one segment may end too early, too", packet_checksum_add_segments(segments, 1, 2, 2, &sum));
+	CHECK_FALSE("or before the offset", packet_checksum_add_segments(segments, 1, 4, 1, &sum));
+	CHECK_FALSE("however long it is asked for", packet_checksum_add_segments(segments, 1, 2, UINT32_MAX, &sum));
+	CHECK_EQ("and the sum is left alone, too", sum, 5);
+	CHECK_TRUE("all of one segment", packet_checksum_add_segments(segments, 1, 0, 3, &sum));
+	sum = 5;
 	for (unsigned i = 0; i < CHECK_COUNT(many); i++)
 		many[i] = (struct packet_segment){data, 1};
 	CHECK_TRUE("as many segments as there may be",

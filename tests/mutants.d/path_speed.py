@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the quick ways of the packet path must keep of the plain ones; see tests/mutants.py."""
+OVER, CHECKSUM, CHECKSUM_H = "dataplane/reply_over.c", "dataplane/packet_checksum.c", "dataplane/packet_checksum.h"
+
+MUTANTS = [
+    ("path: a SYN-ACK no longer than its SYN", OVER, "return ip_bytes + reply_bytes <= packet->l3_bytes;", "return true;", "test_reply_over"),
+    ("path: no answer to a group's frame", OVER, "|| (frame[0] & 1))", ")", "test_reply_over"),
+    ("path: no answer in a group's name", OVER, "|| packet->destination.bytes[12] >= 224", "", "test_reply_over"),
+    ("path: no answer in an IPv6 group's name", OVER, "|| packet->destination.bytes[0] == 0xff", "", "test_reply_over"),
+    ("path: IP options are not answered in place", OVER, "ip_bytes != IPV4_HEADER_BYTES ||", "", "test_reply_over"),
+    ("path: no answer to a later fragment", OVER, "|| packet->fragment_offset_bytes != 0", "", "test_reply_over"),
+    ("path: the vectors' second half", CHECKSUM, "high_next += at[1] >> 32;", "", "test_packet"),
+    ("path: the sum before the vectors' keeps its carry", CHECKSUM, "(sum & UINT32_MAX) + (sum >> 32) + blocks", "sum + blocks", "test_packet"),
+    ("path: the carries of 64-bit words", CHECKSUM_H, "+ (uint64_t)(wide >> 64)", "", "test_packet"),
+    ("path: a segment that ends too early", CHECKSUM_H, "|| bytes > segments[0].bytes - offset)", ")", "test_packet"),
+]
