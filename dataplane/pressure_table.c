@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Pressure (pressure_table.h): creation, limits and the three phases of an attempt. All lcores, lock-free, no
  * floating point, no loop longer than the 30 places of two lines. A v4 attempt touches 3 coarse lines and 2
- * hashed ones, a v6 attempt 8 hashed ones.
+ * hashed ones, a v6 attempt 8 hashed ones; 3 and 6 where hosts are not counted.
  */
 #include "dataplane/pressure_table.h"
 
@@ -124,36 +124,37 @@ struct pressure_limits pressure_limits_make(
 }
 
 /* The two lines of a hashed key and its id. Both halves mixed give an id that is still random among the keys
- * of one line; a key meets a foreign id that looks like its own with 30 / 65536. */
+ * of one line; a key meets a foreign id that looks like its own with 30 / 65535. An empty place has the id 0. */
 static void key_find(const struct pressure_table *table, uint64_t prefix, bool v4, int level,
 	struct pressure_handle *handle)
 {
 	uint64_t hash = keyed_hash_2(&table->key, prefix, (uint64_t)v4 << 8 | (unsigned)level);
+	uint16_t id = (uint16_t)(hash ^ (hash >> 32));
 
-	handle->slots[level][0] = ((hash >> 32) * table->n_lines) >> 32;
-	handle->slots[level][1] = ((hash & 0xffffffff) * table->n_lines) >> 32;
-	handle->ids[level] = (uint16_t)(hash ^ (hash >> 32));
+	handle->slots[level][0] = (uint32_t)(((hash >> 32) * table->n_lines) >> 32);
+	handle->slots[level][1] = (uint32_t)(((hash & 0xffffffff) * table->n_lines) >> 32);
+	handle->ids[level] = id ? id : 1;
 	__builtin_prefetch(&table->lines[handle->slots[level][0]], 1);
 	__builtin_prefetch(&table->lines[handle->slots[level][1]], 1);
 }
 
-void pressure_table_prefetch(
-	const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle)
+static inline __attribute__((always_inline)) void levels_prefetch(const struct pressure_table *table,
+	const struct address *address, int first, struct pressure_handle *ret_handle)
 {
 	bool v4 = address_is_v4(address);
+	uint64_t site = address_v6_site(address);
 
 	ret_handle->family = v4 ? 4 : 6;
 	if (!v4) {
-		uint64_t site = address_v6_site(address);
-
-		for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
+		for (int level = first; level < IMAGE_LEVEL_COUNT; level++) {
 			unsigned host_bits = pressure_host_bits[0][level];
 
 			key_find(table, site >> host_bits << host_bits, false, level, ret_handle);
 		}
 		return;
 	}
-	key_find(table, address_v4(address), true, IMAGE_LEVEL_HOST, ret_handle);
+	if (first == IMAGE_LEVEL_HOST)
+		key_find(table, address_v4(address), true, IMAGE_LEVEL_HOST, ret_handle);
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++) {
 		uint32_t prefix = address_v4(address) >> pressure_host_bits[1][level];
 
@@ -164,30 +165,35 @@ void pressure_table_prefetch(
 	}
 }
 
-static uint32_t load_now(const struct pressure_table *table, uint32_t load, uint32_t line_ms, uint32_t now_ms)
+void pressure_table_prefetch(
+	const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle)
 {
-	return load ? decay_apply(
-			      decay_factor_make(&table->decay, pressure_elapsed_ms(line_ms, now_ms)), load)
-		    : 0;
+	levels_prefetch(table, address, IMAGE_LEVEL_HOST, ret_handle);
 }
 
-/* The index of the key in its line, or PRESSURE_KEYS. */
-static unsigned line_find(const struct pressure_key_line *line, uint16_t id)
+void pressure_table_prefetch_wide(
+	const struct pressure_table *table, const struct address *address, struct pressure_handle *ret_handle)
 {
-	for (unsigned i = 0; i < PRESSURE_KEYS; i++) {
-		uint32_t word = atomic_load_explicit(&line->keys[i], memory_order_relaxed);
-
-		if (word >> 16 == id && word)
-			return i;
-	}
-	return PRESSURE_KEYS;
+	/* The id 0 is nobody's: whoever asks for the host finds it nowhere. */
+	ret_handle->slots[IMAGE_LEVEL_HOST][0] = ret_handle->slots[IMAGE_LEVEL_HOST][1] = 0;
+	ret_handle->ids[IMAGE_LEVEL_HOST] = 0;
+	levels_prefetch(table, address, IMAGE_LEVEL_NEAR, ret_handle);
 }
 
-/* What a level holds now, in the units of limits; shifted first, so that a coarse unit does not round its
+/* A load only ever decays, so one that was low enough is; the usual case needs no arithmetic. */
+static uint32_t load_now(
+	const struct pressure_table *table, uint32_t load, uint32_t enough, uint32_t line_ms, uint32_t now_ms)
+{
+	if (load <= enough)
+		return load;
+	return decay_apply(decay_factor_make(&table->decay, pressure_elapsed_ms(line_ms, now_ms)), load);
+}
+
+/* What a level holds now, in the units of limits, or anything up to `enough` if it is not more; shifted first, so that a coarse unit does not round its
  * decay. Two lcores may have made the same key in both lines at once, or a decay may have brought an evicted
  * one back: the larger counts, for attempts are only ever missed, never invented. */
-static uint32_t level_load(
-	const struct pressure_table *table, const struct pressure_handle *handle, int level, uint32_t now_ms)
+static uint32_t level_load(const struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t enough, uint32_t now_ms)
 {
 	uint32_t shift = pressure_price_shifts[handle->family == 4][level];
 	uint32_t highest = 0;
@@ -198,17 +204,21 @@ static uint32_t level_load(
 		return load_now(table,
 			(uint32_t)atomic_load_explicit(&line->loads[handle->ids[level]], memory_order_relaxed)
 				<< shift,
-			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
+			enough, atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 	}
+	if (handle->ids[level] == 0)
+		return 0;
 	for (unsigned choice = 0; choice < 2; choice++) {
 		const struct pressure_key_line *line = &table->lines[handle->slots[level][choice]];
-		unsigned i = line_find(line, handle->ids[level]);
-		uint32_t load;
+		unsigned match = pressure_line_match(line, handle->ids[level]);
+		uint32_t word, load;
 
-		if (i == PRESSURE_KEYS)
+		if (match == 0)
 			continue;
-		load = load_now(table,
-			(atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff) << shift,
+		word = atomic_load_explicit(&line->keys[__builtin_ctz(match)], memory_order_relaxed);
+		if (word >> 16 != handle->ids[level]) /* replaced just now */
+			continue;
+		load = load_now(table, (word & 0xffff) << shift, enough,
 			atomic_load_explicit(&line->time_ms, memory_order_relaxed), now_ms);
 		if (load > highest)
 			highest = load;
@@ -216,23 +226,31 @@ static uint32_t level_load(
 	return highest;
 }
 
+/* Up to which load one more attempt is within the limit for sure. */
+static uint32_t load_within(uint32_t limit, uint32_t saturation)
+{
+	uint32_t within = limit > PRESSURE_UNITS ? limit - PRESSURE_UNITS : 0;
+
+	return within < saturation ? within : saturation - 1;
+}
+
 /* This attempt on top. A saturated prefix is over every limit: what is beyond it nobody counted. */
 static uint32_t level_ratio(const struct pressure_table *table, const struct pressure_handle *handle,
 	const struct pressure_limits *limits, int level, uint32_t now_ms)
 {
-	uint32_t load, saturation;
+	uint32_t limit = limits->load[level], load;
+	uint32_t saturation = (uint32_t)PRESSURE_LIMIT_MAX << pressure_price_shifts[handle->family == 4][level];
 
-	if (limits->load[level] == UINT32_MAX)
+	if (limit == UINT32_MAX)
 		return PRESSURE_WITHIN;
-	load = level_load(table, handle, level, now_ms);
-	saturation = (uint32_t)PRESSURE_LIMIT_MAX << pressure_price_shifts[handle->family == 4][level];
+	load = level_load(table, handle, level, load_within(limit, saturation), now_ms);
 	if (load >= saturation)
 		return PRESSURE_SATURATED;
-	if (load + PRESSURE_UNITS <= limits->load[level])
+	if (load + PRESSURE_UNITS <= limit)
 		return PRESSURE_WITHIN;
 	/* Rounded up, so that over is more than PRESSURE_WITHIN; the load is below 2^20, so it fits. A limit
 	 * is at least one attempt (limit_make), but the caller's may be 0. */
-	return 1 + (load + PRESSURE_UNITS) * PRESSURE_WITHIN / (limits->load[level] + 1);
+	return 1 + (load + PRESSURE_UNITS) * PRESSURE_WITHIN / (limit + 1);
 }
 
 enum image_level pressure_table_check(const struct pressure_table *table,
@@ -264,7 +282,7 @@ enum image_level pressure_table_excess(const struct pressure_table *table,
 uint32_t pressure_table_load(const struct pressure_table *table, const struct pressure_handle *handle,
 	enum image_level level, uint64_t now_ns)
 {
-	return level_load(table, handle, (int)level, (uint32_t)(now_ns / UINT64_C(1000000)));
+	return level_load(table, handle, (int)level, 0, (uint32_t)(now_ns / UINT64_C(1000000)));
 }
 
 /* What is left of a high price under the highest load. The room above that load is for single attempts, which
@@ -296,21 +314,23 @@ static void key_add(_Atomic uint32_t *word, uint32_t value, uint32_t price)
 			word, price < PRICE_BLIND_MAX ? price : PRICE_BLIND_MAX, memory_order_relaxed);
 }
 
-static void coarse_add(_Atomic uint16_t *word, uint32_t price)
+/* Returns the load before. */
+static uint32_t coarse_add(_Atomic uint16_t *word, uint32_t price)
 {
 	uint16_t load = atomic_load_explicit(word, memory_order_relaxed);
 
 	for (unsigned i = 0; i < PRICE_ROUNDS && price > PRICE_BLIND_MAX; i++) {
 		if (load >= PRESSURE_LOAD_MAX)
-			return;
+			return load;
 		if (atomic_compare_exchange_strong_explicit(word, &load,
 			    (uint16_t)(load + price_fit(price, load)), memory_order_relaxed,
 			    memory_order_relaxed))
-			return;
+			return load;
 	}
 	if (load < PRESSURE_LOAD_MAX)
 		atomic_fetch_add_explicit(word, (uint16_t)(price < PRICE_BLIND_MAX ? price : PRICE_BLIND_MAX),
 			memory_order_relaxed);
+	return load;
 }
 
 /* Where the key is, else the place to take: an empty one, else the weakest of both lines. */
@@ -318,36 +338,48 @@ struct pressure_place {
 	_Atomic uint32_t *word;
 	uint32_t value, elapsed_ms;
 	bool found;
+	bool twin; /* it, or a foreign key with its id, is in the other line as well */
 };
+
+static struct pressure_place place_make(
+	struct pressure_key_line *line, unsigned index, uint32_t elapsed_ms, bool found, bool twin)
+{
+	_Atomic uint32_t *word = &line->keys[index];
+
+	return (struct pressure_place){
+		word, atomic_load_explicit(word, memory_order_relaxed), elapsed_ms, found, twin};
+}
 
 static struct pressure_place place_find(
 	struct pressure_key_line *const lines[2], const uint32_t elapsed_ms[2], uint16_t id)
 {
-	struct pressure_place place = {.word = NULL};
-	uint32_t weakest = UINT32_MAX;
+	unsigned first = pressure_line_match(lines[0], id), second = pressure_line_match(lines[1], id);
+	uint32_t loads[2];
 
-	for (unsigned choice = 0; choice < 2; choice++)
-		for (unsigned i = 0; i < PRESSURE_KEYS; i++) {
-			_Atomic uint32_t *word = &lines[choice]->keys[i];
-			uint32_t value = atomic_load_explicit(word, memory_order_relaxed);
-
-			if (value && value >> 16 == id)
-				return (struct pressure_place){word, value, elapsed_ms[choice], true};
-			/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a
-			 * load. */
-			if ((value & 0xffff) < weakest) {
-				weakest = value & 0xffff;
-				place = (struct pressure_place){word, value, elapsed_ms[choice], false};
-			}
-		}
-	return place;
+	if (first)
+		return place_make(lines[0], (unsigned)__builtin_ctz(first), elapsed_ms[0], true, second != 0);
+	if (second)
+		return place_make(lines[1], (unsigned)__builtin_ctz(second), elapsed_ms[1], true, false);
+	/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a load. */
+	first = pressure_line_weakest(lines[0], &loads[0]);
+	second = pressure_line_weakest(lines[1], &loads[1]);
+	return loads[1] < loads[0] ? place_make(lines[1], second, elapsed_ms[1], false, false)
+				   : place_make(lines[0], first, elapsed_ms[0], false, false);
 }
+
+/* What goes through the levels of one charge. */
+struct pressure_charging {
+	uint32_t now_ms;
+	unsigned replaced;
+	uint64_t random;
+};
 
 /* The newcomer takes the weakest place with its own price only. (KRU lets it inherit the load, and so never
  * under-estimates; but then a flood of random sources raises every newcomer up to any limit. Here a source
- * may lose the count of its few attempts to such a flood, and its wider prefixes still count them.) */
-static unsigned key_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
-	uint32_t price, uint32_t now_ms, uint64_t *random)
+ * may lose the count of its few attempts to such a flood, and its wider prefixes still count them.)
+ * Returns what the key holds now at most, in its units. */
+static uint32_t key_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t price, struct pressure_charging *charging)
 {
 	struct pressure_key_line *lines[2] = {
 		&table->lines[handle->slots[level][0]], &table->lines[handle->slots[level][1]]};
@@ -356,28 +388,29 @@ static unsigned key_charge(struct pressure_table *table, const struct pressure_h
 
 	for (unsigned choice = 0; choice < 2; choice++)
 		elapsed_ms[choice] =
-			pressure_key_refresh(table, lines[choice], now_ms, pressure_random_next(random));
+			pressure_key_refresh(table, lines[choice], charging->now_ms, &charging->random);
 	place = place_find(lines, elapsed_ms, handle->ids[level]);
-	price = pressure_price(table, price, place.elapsed_ms, pressure_random_next(random));
+	price = pressure_price(table, price, place.elapsed_ms, &charging->random);
 	if (place.found) {
 		key_add(place.word, place.value, price);
-		return 0;
+		return place.twin ? UINT16_MAX : (place.value & 0xffff) + price;
 	}
 	/* Lost to another newcomer: then this attempt is not counted at this level. */
-	return atomic_compare_exchange_strong_explicit(place.word, &place.value,
-		       (uint32_t)handle->ids[level] << 16 | price, memory_order_relaxed,
-		       memory_order_relaxed) &&
-	       place.value != 0;
+	charging->replaced += atomic_compare_exchange_strong_explicit(place.word, &place.value,
+				      (uint32_t)handle->ids[level] << 16 | price, memory_order_relaxed,
+				      memory_order_relaxed) &&
+			      place.value != 0;
+	return price;
 }
 
-static void coarse_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
-	uint32_t price, uint32_t now_ms, uint64_t *random)
+static uint32_t coarse_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t price, struct pressure_charging *charging)
 {
 	struct pressure_coarse_line *line = &table->coarse[level][handle->slots[level][0]];
-	uint32_t elapsed_ms = pressure_coarse_refresh(table, line, now_ms, pressure_random_next(random));
+	uint32_t elapsed_ms = pressure_coarse_refresh(table, line, charging->now_ms, &charging->random);
 
-	coarse_add(&line->loads[handle->ids[level]],
-		pressure_price(table, price, elapsed_ms, pressure_random_next(random)));
+	price = pressure_price(table, price, elapsed_ms, &charging->random);
+	return coarse_add(&line->loads[handle->ids[level]], price) + price;
 }
 
 /* A price in the level's units, which are coarser than sixteenths where the prefix is wide: the rest is paid
@@ -386,30 +419,58 @@ static uint32_t price_in_units(uint32_t price, uint32_t shift, uint64_t *random)
 {
 	if (price > PRESSURE_PRICE_MAX)
 		price = PRESSURE_PRICE_MAX;
-	if (shift == 0)
-		return price;
+	if ((price & ((1u << shift) - 1)) == 0)
+		return price >> shift;
 	return (price + (uint32_t)(pressure_random_next(random) >> (64 - shift))) >> shift;
+}
+
+/* Counts at one level. Returns what it holds now at most, in the units of limits. */
+static uint32_t level_charge(struct pressure_table *table, const struct pressure_handle *handle, int level,
+	uint32_t price, struct pressure_charging *charging)
+{
+	uint32_t shift = pressure_price_shifts[handle->family == 4][level];
+
+	price = price_in_units(price, shift, &charging->random);
+	if (price == 0)
+		return UINT16_MAX << shift;
+	if (handle->family == 4 && level != IMAGE_LEVEL_HOST)
+		return coarse_charge(table, handle, level, price, charging) << shift;
+	return key_charge(table, handle, level, price, charging) << shift;
 }
 
 unsigned pressure_table_charge_priced(struct pressure_table *table, const struct pressure_handle *handle,
 	const uint32_t prices[IMAGE_LEVEL_COUNT], uint64_t now_ns, uint32_t random)
 {
-	uint32_t now_ms = (uint32_t)(now_ns / UINT64_C(1000000));
-	uint64_t state = (uint64_t)random << 32 | (uint32_t)~random;
-	const uint8_t *price_shifts = pressure_price_shifts[handle->family == 4];
-	unsigned replaced = 0;
+	struct pressure_charging charging = {
+		.now_ms = (uint32_t)(now_ns / UINT64_C(1000000)),
+		.random = (uint64_t)random << 32 | (uint32_t)~random,
+	};
+
+	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++)
+		(void)level_charge(table, handle, level, prices[level], &charging);
+	return charging.replaced;
+}
+
+unsigned pressure_table_charge_check(struct pressure_table *table, const struct pressure_handle *handle, uint32_t price,
+	const struct pressure_limits *limits, uint64_t now_ns, uint32_t random, enum image_level *ret_level)
+{
+	struct pressure_charging charging = {
+		.now_ms = (uint32_t)(now_ns / UINT64_C(1000000)),
+		.random = (uint64_t)random << 32 | (uint32_t)~random,
+	};
+	enum image_level first = IMAGE_LEVEL_COUNT;
 
 	for (int level = 0; level < IMAGE_LEVEL_COUNT; level++) {
-		uint32_t price = price_in_units(prices[level], price_shifts[level], &state);
+		uint32_t most = level_charge(table, handle, level, price, &charging);
+		uint32_t saturation = (uint32_t)PRESSURE_LIMIT_MAX
+				      << pressure_price_shifts[handle->family == 4][level];
 
-		if (price == 0)
-			continue;
-		if (handle->family == 4 && level != IMAGE_LEVEL_HOST)
-			coarse_charge(table, handle, level, price, now_ms, &state);
-		else
-			replaced += key_charge(table, handle, level, price, now_ms, &state);
+		if (first == IMAGE_LEVEL_COUNT && most > load_within(limits->load[level], saturation) &&
+			level_ratio(table, handle, limits, level, charging.now_ms) != PRESSURE_WITHIN)
+			first = (enum image_level)level;
 	}
-	return replaced;
+	*ret_level = first;
+	return charging.replaced;
 }
 
 uint32_t pressure_table_lost(const struct pressure_table *table, uint32_t elapsed_s, uint32_t random)

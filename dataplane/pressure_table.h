@@ -30,12 +30,16 @@ struct pressure_limits pressure_limits_make(
 	const struct pressure_table *table, const struct image_rate rates[IMAGE_LEVEL_COUNT]);
 
 struct pressure_handle {
-	uint64_t slots[IMAGE_LEVEL_COUNT][2]; /* private: places found by prefetch */
+	uint32_t slots[IMAGE_LEVEL_COUNT][2]; /* private: places found by prefetch */
 	uint16_t ids[IMAGE_LEVEL_COUNT];
 	uint8_t family;
 };
 /** Phase 1: hash and prefetch every line of this address. */
 void pressure_table_prefetch(const struct pressure_table *table, const struct address *address,
+	struct pressure_handle *ret_handle);
+/** The same without the host level, for tables in which nobody charges or limits hosts: fewer lines. With this handle the host's
+ * load is 0 and its price must be. */
+void pressure_table_prefetch_wide(const struct pressure_table *table, const struct address *address,
 	struct pressure_handle *ret_handle);
 /** Phase 2: the most specific level over its limit, or IMAGE_LEVEL_COUNT. Changes nothing. */
 enum image_level pressure_table_check(const struct pressure_table *table,
@@ -68,6 +72,9 @@ uint32_t pressure_table_lost(const struct pressure_table *table, uint32_t elapse
  * is left alone. */
 unsigned pressure_table_charge_priced(struct pressure_table *table, const struct pressure_handle *handle,
 	const uint32_t prices[IMAGE_LEVEL_COUNT], uint64_t now_ns, uint32_t random);
+/** As charge, at `price` for each level, and then as check: *ret_level is what that would say. One visit of each line for both. */
+unsigned pressure_table_charge_check(struct pressure_table *table, const struct pressure_handle *handle, uint32_t price,
+	const struct pressure_limits *limits, uint64_t now_ns, uint32_t random, enum image_level *ret_level);
 size_t pressure_table_bytes(const struct pressure_table *table);
 
 #endif

@@ -20,6 +20,13 @@
 #include "dataplane/decay.h"
 #include "dataplane/pressure_table.h"
 
+/* SSE4.1 is what the tree is built for on x86-64 (meson.build), so nothing is chosen at run time. Vectors read and write a line's words
+ * whole, as relaxed atomics do, but a race detector takes them for plain accesses: it sees the portable twins. */
+#if defined(__SSE4_1__) && !defined(__SANITIZE_THREAD__)
+#include <smmintrin.h>
+#define PRESSURE_LINE_SIMD 1
+#endif
+
 enum {
 	PRESSURE_COARSE_LOADS = 30,
 	PRESSURE_KEYS = 15,
@@ -66,13 +73,66 @@ static inline uint32_t pressure_elapsed_ms(uint32_t line_ms, uint32_t now_ms)
 
 /** The price at dt < H/32 after the line's stamp, as of that stamp: price * 2^(dt/H), rounded at random. */
 uint32_t pressure_price(
-	const struct pressure_table *table, uint32_t price, uint32_t elapsed_ms, uint64_t random);
+	const struct pressure_table *table, uint32_t price, uint32_t elapsed_ms, uint64_t *random);
 /** Bring the line to now if a quantum has passed and no other lcore does it. Returns what has passed since
  * its stamp, 0..quantum. */
 uint32_t pressure_coarse_refresh(const struct pressure_table *table, struct pressure_coarse_line *line,
-	uint32_t now_ms, uint64_t random);
+	uint32_t now_ms, uint64_t *random);
 uint32_t pressure_key_refresh(
-	const struct pressure_table *table, struct pressure_key_line *line, uint32_t now_ms, uint64_t random);
+	const struct pressure_table *table, struct pressure_key_line *line, uint32_t now_ms, uint64_t *random);
+
+/* Whole lines, once with vectors and once without: the same results, which test_pressure_table compares. */
+
+/** Times multiplier / 2^16, rounded by 16 bits that `seed` makes for each word; a key whose load reaches 0 is gone. The time stays. */
+void pressure_key_line_decay_portable(struct pressure_key_line *line, uint16_t multiplier, uint16_t seed);
+void pressure_coarse_line_decay_portable(struct pressure_coarse_line *line, uint16_t multiplier, uint16_t seed);
+/** Bit i: key i has this id, which is not 0. */
+unsigned pressure_line_match_portable(const struct pressure_key_line *line, uint16_t id);
+/** The first of the keys with the lowest load, and that load. */
+unsigned pressure_line_weakest_portable(const struct pressure_key_line *line, uint32_t *ret_load);
+
+#if defined(PRESSURE_LINE_SIMD)
+void pressure_key_line_decay(struct pressure_key_line *line, uint16_t multiplier, uint16_t seed);
+void pressure_coarse_line_decay(struct pressure_coarse_line *line, uint16_t multiplier, uint16_t seed);
+
+static inline unsigned pressure_line_match(const struct pressure_key_line *line, uint16_t id)
+{
+	const __m128i *words = (const __m128i *)line;
+	const __m128i wanted = _mm_set1_epi32(id);
+	__m128i low = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_srli_epi32(words[0], 16), wanted),
+		_mm_cmpeq_epi32(_mm_srli_epi32(words[1], 16), wanted));
+	__m128i high = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_srli_epi32(words[2], 16), wanted),
+		_mm_cmpeq_epi32(_mm_srli_epi32(words[3], 16), wanted));
+
+	/* The first word is the time. */
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high)) >> 1;
+}
+
+static inline unsigned pressure_line_weakest(const struct pressure_key_line *line, uint32_t *ret_load)
+{
+	const __m128i *words = (const __m128i *)line;
+	const __m128i loads = _mm_set1_epi32(0xffff);
+	/* The first word is the time: no load is higher than this. */
+	__m128i first = _mm_or_si128(_mm_and_si128(words[0], loads), _mm_cvtsi32_si128(0xffff));
+	__m128i low = _mm_minpos_epu16(_mm_packus_epi32(first, _mm_and_si128(words[1], loads)));
+	__m128i high = _mm_minpos_epu16(
+		_mm_packus_epi32(_mm_and_si128(words[2], loads), _mm_and_si128(words[3], loads)));
+	uint32_t low_load = (uint32_t)_mm_extract_epi16(low, 0), high_load = (uint32_t)_mm_extract_epi16(high, 0);
+
+	/* All saturated: key 0, not the time. */
+	if (low_load == 0xffff && high_load == 0xffff) {
+		*ret_load = 0xffff;
+		return 0;
+	}
+	*ret_load = low_load <= high_load ? low_load : high_load;
+	return low_load <= high_load ? (unsigned)_mm_extract_epi16(low, 1) - 1 : (unsigned)_mm_extract_epi16(high, 1) + 7;
+}
+#else
+#define pressure_key_line_decay pressure_key_line_decay_portable
+#define pressure_coarse_line_decay pressure_coarse_line_decay_portable
+#define pressure_line_match pressure_line_match_portable
+#define pressure_line_weakest pressure_line_weakest_portable
+#endif
 
 /** Next of a cheap sequence of random words; only rounding depends on it. */
 static inline uint64_t pressure_random_next(uint64_t *random)

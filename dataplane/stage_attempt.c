@@ -53,22 +53,18 @@ static enum reason shape_proven(struct stage *stage, const struct source *source
 	return REASON_SHAPED;
 }
 
-static bool prefix_presses(const struct stage_shared *shared, const struct moment *moment, const struct work *work)
+static const struct pressure_limits *unproven_limits(const struct moment *moment, const struct work *work)
 {
-	const struct pressure_limits *limits =
-		address_is_v4(&work->client) ? &moment->rules->unproven_v4 : &moment->rules->unproven_v6;
-
-	return pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;
+	return address_is_v4(&work->client) ? &moment->rules->unproven_v4 : &moment->rules->unproven_v6;
 }
 
-/* Row 8 for a source without proof: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no
+/* Row 8 for a source without proof, whose prefixes press or not: REASON_CHALLENGED, REASON_PRESSURE, or REASON_COUNT when there is no
  * pressure. */
-static enum reason check_pressure(const struct stage_shared *shared, const struct stage *stage_or_null,
-	const struct moment *moment, const struct work *work)
+static enum reason check_pressure(const struct stage *stage_or_null, const struct moment *moment, const struct work *work,
+	bool prefix_presses)
 {
-	bool pressure = moment->rules->services[work->service].challenge == IMAGE_CHALLENGE_ALWAYS ||
-			(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service)) ||
-			prefix_presses(shared, moment, work);
+	bool pressure = prefix_presses || moment->rules->services[work->service].challenge == IMAGE_CHALLENGE_ALWAYS ||
+			(stage_or_null != NULL && service_under_pressure(stage_or_null, work->service));
 
 	if (!pressure)
 		return REASON_COUNT;
@@ -187,26 +183,27 @@ static bool name_is_unbounded(const struct stage *stage, const struct moment *mo
 	       stage->services[work->service].half_open >= most;
 }
 
-static void unproven_charge(
-	struct stage *stage, const struct moment *moment, const struct work *work, uint16_t price)
+/* Counts the attempt. Do its prefixes press then? */
+static bool unproven_charge(struct stage *stage, const struct moment *moment, const struct work *work, uint16_t price)
 {
-	const uint32_t prices[IMAGE_LEVEL_COUNT] = {price, price, price, price};
+	enum image_level level;
 
 	counter_add(stage->counters, COUNTER_PRESSURE_EVICTED,
-		pressure_table_charge_priced(stage->shared->unproven, &work->unproven, prices, moment->now_ns,
-			stage_random(stage)));
+		pressure_table_charge_check(stage->shared->unproven, &work->unproven, price,
+			unproven_limits(moment, work), moment->now_ns, stage_random(stage), &level));
 	service_pressure_attempt(stage, moment, work->service);
+	return level != IMAGE_LEVEL_COUNT;
 }
 
-/* A service that has no challenge still lets some strangers in under pressure, without state: the node's answer makes the flow. Not
- * from the prefixes that press: they would take every place. */
+/* A service that has no challenge still lets some strangers in under pressure, without state: the node's answer makes the flow. The
+ * caller keeps out those whose prefixes press: they would take every place. */
 static bool paced_take(struct stage *stage, const struct moment *moment, const struct work *work)
 {
 	struct token_bucket_profile share = moment->rules->paced[work->service];
 
 	/* Each lcore sees its part of the strangers. */
 	share.interval_ns *= stage->lcores > 0 ? stage->lcores : 1;
-	return share.interval_ns != 0 && !prefix_presses(stage->shared, moment, work) &&
+	return share.interval_ns != 0 &&
 	       token_bucket_take(&share, &stage->paced_tat_ns[work->service], moment->now_ns);
 }
 
@@ -214,10 +211,9 @@ static bool paced_take(struct stage *stage, const struct moment *moment, const s
 static enum reason check_unproven(struct stage *stage, const struct moment *moment, struct work *work,
 	const struct source *source, struct decision *decision)
 {
-	enum reason reason;
+	bool prefix_presses = unproven_charge(stage, moment, work, source->price);
+	enum reason reason = check_pressure(stage, moment, work, prefix_presses);
 
-	unproven_charge(stage, moment, work, source->price);
-	reason = check_pressure(stage->shared, stage, moment, work);
 	if (reason == REASON_COUNT && (source->proven == PROVEN_SPENT || source->crowded) &&
 		has_challenge(moment, work))
 		reason = REASON_CHALLENGED;
@@ -227,7 +223,7 @@ static enum reason check_unproven(struct stage *stage, const struct moment *mome
 	/* An allowed source is challenged, but where nothing can challenge it, it is not governed away. */
 	if (reason == REASON_PRESSURE && source->allowed)
 		return stage_in_flood(stage) ? REASON_ADMITTED_STATELESS : REASON_COUNT;
-	if (reason == REASON_PRESSURE && paced_take(stage, moment, work))
+	if (reason == REASON_PRESSURE && !prefix_presses && paced_take(stage, moment, work))
 		return REASON_ADMITTED_STATELESS;
 	return reason == REASON_CHALLENGED ? challenge(stage, moment, work, source, decision) : reason;
 }
@@ -477,7 +473,9 @@ enum reason stage_probe(const struct stage_shared *shared, const struct stage *s
 		reason = check_opens(shared, &moment, &work, &source);
 	proven = proven_table_has(shared->proven, work.proven_hash, now_ns);
 	if (reason == REASON_COUNT && !proven)
-		reason = check_pressure(shared, stage_or_null, &moment, &work);
+		reason = check_pressure(stage_or_null, &moment, &work,
+			pressure_table_check(shared->unproven, &work.unproven, unproven_limits(&moment, &work), now_ns) !=
+				IMAGE_LEVEL_COUNT);
 	if (reason == REASON_PRESSURE && source.allowed)
 		reason = REASON_COUNT;
 	if (reason == REASON_COUNT && source.crowded)

@@ -22,7 +22,7 @@ static struct pressure_limits limits_weighted(const struct stage_shared *shared,
 
 	if (per_limit == 0 || !address_is_v4(client))
 		return weighted;
-	pressure_table_prefetch(shared->clients, client, &handle);
+	pressure_table_prefetch_wide(shared->clients, client, &handle);
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++) {
 		uint64_t load = limits->load[level], clients;
 
@@ -94,7 +94,7 @@ void shape_charge(struct stage *stage, const struct moment *moment, const struct
 	uint32_t prices[IMAGE_LEVEL_COUNT];
 	bool shaped;
 
-	pressure_table_prefetch(shared->proven_opens, client, &opens);
+	pressure_table_prefetch_wide(shared->proven_opens, client, &opens);
 	lists_lookup(moment->rules->lists, client, moment->now_s, &lists);
 	shaped = !lists.allowed && moment->rules->policy.mode != IMAGE_MODE_MONITOR &&
 		 shape_excess(shared, moment, client, &opens, &excess);
@@ -123,7 +123,7 @@ void shape_client_seen(
 	prices[IMAGE_LEVEL_HOST] = 0;
 	for (int level = IMAGE_LEVEL_NEAR; level < IMAGE_LEVEL_COUNT; level++)
 		prices[level] = price;
-	pressure_table_prefetch(shared->clients, client, &handle);
+	pressure_table_prefetch_wide(shared->clients, client, &handle);
 	(void)pressure_table_charge_priced(
 		shared->clients, &handle, prices, moment->now_ns, stage_random(stage));
 }

@@ -47,7 +47,7 @@ void source_prefetch(const struct stage_shared *shared, const struct ruleset *ru
 	if (!work->identity_ready)
 		source_prefetch_identity(shared, rules, work);
 	pressure_table_prefetch(shared->unproven, &work->client, &work->unproven);
-	pressure_table_prefetch(shared->proven_opens, &work->client, &work->opens);
+	pressure_table_prefetch_wide(shared->proven_opens, &work->client, &work->opens);
 	proven_table_prefetch(shared->opened, &identity, &work->opened_hash);
 	work->source_ready = true;
 }

@@ -44,7 +44,7 @@ MUTANTS = [
     ("hysteresis of pressure", "dataplane/stage_pressure.c", "	if (moment->now_ns < pressure->hold_until_ns)\n		return;\n", "",
      "test_stage_attempt"),
     ("pressure of a prefix", "dataplane/stage_attempt.c",
-     "pressure_table_check(shared->unproven, &work->unproven, limits, moment->now_ns) != IMAGE_LEVEL_COUNT;", "0;", "test_stage_attempt"),
+     "	return level != IMAGE_LEVEL_COUNT;", "	return false;", "test_stage_attempt"),
     ("the cookie's check", "dataplane/stage_attempt.c", "if (!cookie_check(", "if (0 && !cookie_check(", "test_stage_attempt"),
     ("the reply budget", "dataplane/stage_attempt.c", "if (!token_bucket_take(&moment->rules->replies,",
      "if (0 && !token_bucket_take(&moment->rules->replies,", "test_stage_attempt"),

@@ -15,5 +15,5 @@ MUTANTS = [
     ("udp: the node's own packets under pressure", UDP, "if (place->payload_bytes == 0) return 0;", "if (place->payload_bytes == 0) return 64;", TEST),
     ("udp: strangers are paced", ATTEMPT, "token_bucket_take(&share, &stage->paced_tat_ns[work->service], moment->now_ns);", "true;", TEST),
     ("udp: nobody is paced where none may pass", ATTEMPT, "return share.interval_ns != 0 &&", "return", TEST),
-    ("udp: a pressing prefix takes no places", ATTEMPT, "!prefix_presses(stage->shared, moment, work) && token_bucket_take", "token_bucket_take", TEST),
+    ("udp: a pressing prefix takes no places", ATTEMPT, "reason == REASON_PRESSURE && !prefix_presses && paced_take", "reason == REASON_PRESSURE && paced_take", TEST),
 ]
