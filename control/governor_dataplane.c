@@ -54,6 +54,8 @@ static void announce_flow(struct governor *governor, const char *name, const str
 	static const char *const how[] = {"", "fin", "rst", "timeout", "backend_refused", "established",
 		"backend_silent", "idle", "straggler"};
 	struct event_text text;
+	if (governor->driven)
+		return; /* the roster knows who it is */
 	event_begin(&text, governor, name);
 	if (!text.wanted)
 		return;
@@ -95,7 +97,7 @@ static void on_flood(struct governor *governor, const struct event_record *event
 static void throttle(struct governor *governor, const struct peer_record *peer, const struct event_record *event)
 {
 	bool cut = event->closed_by == CLOSED_BY_WEIR && event->closed_how == CLOSED_HOW_RST;
-	if (!cut || !governor->config.auto_bans || governor->config.throttle_ms <= 0 ||
+	if (!cut || governor->driven || !governor->config.auto_bans || governor->config.throttle_ms <= 0 ||
 		(event->flags & EVENT_FLAG_OUTBOUND))
 		return;
 	struct ban ban = {.scope = BAN_SCOPE_PREFIX, .prefix = host_prefix(&peer->address), .tier = BAN_TIER_THROTTLE,

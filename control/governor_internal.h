@@ -51,6 +51,8 @@ struct governor {
 	 * back. NULL: nobody. */
 	void (*ban_changed)(void *context, const struct ban *ban);
 	void *ban_changed_context;
+	/* The roster drives it: it tells who connects and leaves, and throttles (LH-6); with a grace it also cuts. */
+	bool driven, cuts_held;
 };
 
 /** Take the caller's time; it never runs backwards. Returns the time to use. */

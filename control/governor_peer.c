@@ -123,7 +123,7 @@ int governor_peer_obtain(struct governor *governor, const char *id, const struct
 
 void governor_peer_cut(struct governor *governor, const struct peer_record *peer, const struct address *actual)
 {
-	if (governor->effects.cut == NULL)
+	if (governor->effects.cut == NULL || governor->cuts_held)
 		return;
 	if (peer->id == RECORD_NONE)
 		governor->effects.cut(governor->effects.context, actual, 0);

@@ -67,7 +67,6 @@ static void config_set(struct roster *roster, const struct roster_config *config
 /** Everything but the configuration and the effects, as at a start. On failure the caller destroys. */
 static int begin(struct roster *roster, int64_t now_ms)
 {
-	struct governor_effects effects = roster_governor_effects(roster);
 	roster->now_ms = now_ms;
 	roster->node_up = true;
 	roster->next_number = 1;
@@ -75,7 +74,7 @@ static int begin(struct roster *roster, int64_t now_ms)
 	roster->next_tick_ms = now_ms + roster->config.profile.tick_ms;
 	int r = tables_init(roster);
 	if (r == 0)
-		r = governor_create(&roster->config.governor, &effects, now_ms, &roster->governor);
+		r = governor_create(&roster->config.governor, &roster->effects.governor, now_ms, &roster->governor);
 	if (r == 0)
 		r = address_book_create(&roster->config.profile.book, &roster->effects.book, &roster->book);
 	if (r < 0)
@@ -83,6 +82,8 @@ static int begin(struct roster *roster, int64_t now_ms)
 	roster->texts = &roster->governor->texts;
 	roster->governor->ban_changed = roster_ban_changed;
 	roster->governor->ban_changed_context = roster;
+	roster->governor->driven = true;
+	roster->governor->cuts_held = roster->config.grace_ms > 0;
 	return 0;
 }
 
@@ -134,7 +135,7 @@ int roster_forget_runtime(struct roster *roster, int64_t now_ms)
 	}
 	end(roster);
 	*roster = fresh;
-	roster->governor->effects.context = roster->governor->ban_changed_context = roster;
+	roster->governor->ban_changed_context = roster;
 	roster_node_init(roster, /* is_new= */ true);
 	return 0;
 }
@@ -150,9 +151,8 @@ void roster_reconfigure(struct roster *roster, const struct roster_config *confi
 	address_book_reconfigure(roster->book, &roster->config.profile.book);
 	if (config->profile.tick_ms != tick_ms)
 		roster->next_tick_ms = roster->now_ms + config->profile.tick_ms;
-	roster->target = config->profile.target;
-	roster->base = config->profile.base;
-	roster->sync_base = config->profile.sync;
+	roster->governor->cuts_held = config->grace_ms > 0;
+	roster_node_reconfigured(roster);
 }
 
 struct governor *roster_governor(struct roster *roster)

@@ -35,6 +35,7 @@ struct roster_facts {
 	int64_t lorachain_ms; /* when it was reported: decays from then (LO-7) */
 	uint64_t blocks, bytes_in, bytes_out;
 	uint32_t churn_cycle; /* in which it was churned last */
+	bool node_said; /* peer.state was used in this session: then payload does not make hot (5.5.15) */
 	bool gossip_ignored, discouraged, node_hot, tip_known, served, has_lorachain;
 	bool is_told; /* the node was told `told` about it at told_ms, and has not done it yet */
 	enum target_action_kind told;
@@ -73,13 +74,13 @@ struct roster_peer {
 };
 
 struct roster_connection {
-	uint64_t number; /* counts from 1; what rpc calls conn */
-	uint64_t endpoint_hash;
+	uint32_t of_peer_next, of_peer_previous; /* first: a record that was given back loses this word, not its number */
+	uint64_t number;                         /* counts from 1; what rpc calls conn; 0: given back */
 	struct address address;
 	uint16_t port;
 	uint32_t peer; /* record; the host's until bound */
-	uint32_t of_peer_next, of_peer_previous;
 	int64_t since_ms, last_in_ms, payload_ms; /* payload_ms: first; negative: none yet */
+	int64_t last_ms;                          /* payload either way */
 	int64_t due_ms;                           /* auth, idle, grace, courtesy: whichever comes first */
 	uint64_t bytes_in, bytes_out;
 	float rtt_min_ms;              /* negative */
@@ -87,13 +88,22 @@ struct roster_connection {
 	uint8_t cause;                 /* enum outcome_cause of our own closing */
 	bool inbound, proven, pending; /* pending: not authenticated where the profile has such a state */
 	bool closing, courtesy;        /* told to close; waits for the grace. Neither is in roster->counts */
-	bool silent;                   /* the timeout of its first payload is over, and was counted */
+	bool dialing;                  /* asked for by conn.dial, not open yet; outbound */
+	bool silent;                   /* the timeout of its first payload is over */
+	bool counted;                  /* its outcome is booked already */
+	bool evidence;                 /* what happens on it may be held against its address */
 	uint8_t service;               /* of the dataplane's image; ROSTER_SERVICE_NONE: told by the node */
 	uint32_t seen_epoch;           /* the flow dump that saw it, or during which it began */
 };
 
 enum { ROSTER_SERVICE_NONE = 255 };
-enum { ROSTER_GOODBYE_TOO_MANY = 129 }; /* LH-25 */
+enum { /* LH-25 */
+	ROSTER_GOODBYE_UNABLE = 128,
+	ROSTER_GOODBYE_TOO_MANY = 129,
+	ROSTER_GOODBYE_SCORE = 250,
+	ROSTER_GOODBYE_BANNED = 251,
+	ROSTER_GOODBYE_ADDRESS = 252,
+};
 
 /* Lists by time, weakest at the old end. CONNECTED are those in status connected, BANNED those with a score ban
  * (5.5.6); dialing ones, and ones that are being closed, are on none, all others DISCONNECTED. */
@@ -151,8 +161,7 @@ struct roster {
 	/* connections */
 	uint32_t n_closing, n_courtesy;
 	bool auth_told; /* the node has said conn.auth: until then a payload is taken for it */
-	bool cutting;   /* inside roster_close.c: a cut that comes back is our own */
-	uint32_t dump_epoch, flow_epoch;
+	uint32_t dump_epoch;
 	bool dumping;
 	struct roster_facts *resting; /* what roster_facts_of answers for a peer without facts */
 	/* roster_node.c's */
@@ -214,42 +223,90 @@ void roster_temperature_set(struct roster *roster, uint32_t peer, enum temperatu
 /** Free what the records hold; the pools and indices end. */
 void roster_records_fini(struct roster *roster);
 
-/* roster_connection.c */
-/** The connection is gone, whoever closed it: counts, status, lists, peer.disconnected; the record is given back. */
-void roster_connection_drop(struct roster *roster, uint32_t connection, bool closed_by_us, const char *reason);
-/** What an inbound and an outbound connection of this peer is counted as; the pool's counts follow. */
+/* roster_session.c */
+/** Change the peer's status (LH-10), and all that follows it: lists, subnets, prefixes, temperature, dues. */
+enum peer_operation roster_peer_change(struct roster *roster, uint32_t peer, enum peer_occasion occasion);
+/** A record for a connection of this peer, dialing or open, counted; its status does not change yet. -ENOMEM, -ENOSPC. */
+int roster_connection_make(struct roster *roster, const struct roster_open *open, uint32_t peer, bool dialing,
+	uint32_t *ret_connection);
+/** Why a connection is no more; for the event. */
+struct roster_end {
+	enum closed_by by;
+	enum closed_how how;
+	const char *reason; /* "" */
+};
+/** It is gone, whoever closed it: counts, status, lists, peer.disconnected; the record is given back. */
+void roster_connection_drop(struct roster *roster, uint32_t connection, const struct roster_end *end);
+/** The place that it has: in the pool's counts, or among those that wait or close. Before and after a change. */
 void roster_connection_count(struct roster *roster, const struct roster_connection *connection, int change);
 /** Put it under another peer (bind). */
 void roster_connection_move(struct roster *roster, uint32_t connection, uint32_t peer);
 /** Queue its next timer. */
 void roster_connection_plan(struct roster *roster, uint32_t connection);
+/** Move it to the front of its peer's: roster_peer_endpoint then means this one. */
+void roster_connection_front(struct roster *roster, uint32_t connection);
+
+/* roster_timer.c */
 /** A timer of it has come. */
 void roster_connection_due(struct roster *roster, uint32_t connection);
+
+/* roster_connection.c */
+/** roster_connection_open for a connection of this service; `evidence` as in the dataplane's events. */
+int roster_open_as(struct roster *roster, const struct roster_open *open, uint8_t service, bool evidence,
+	struct roster_opened *ret_opened);
+/** Its first payload, or more of it. */
+void roster_connection_paid(struct roster *roster, uint32_t connection, uint64_t bytes_in, uint64_t bytes_out);
+void roster_connection_rtt(struct roster *roster, uint32_t connection, double rtt_ms);
+/** It has ended: outcome, the governor's word (roster_feed), and the record is given back. */
+enum outcome roster_connection_ended(struct roster *roster, uint32_t connection, const struct roster_end *end,
+	enum outcome_cause cause, const char **ret_why);
+/** The node dialled an endpoint and failed, whether it had said so before or not. -ENOMEM, -ENOSPC. */
+int roster_dial_failed(struct roster *roster, const struct book_endpoint *endpoint, uint8_t service, bool evidence,
+	const struct roster_end *end, enum outcome *ret_outcome, const char **ret_why);
+/** Book the outcome once; tells what it was. */
+enum outcome roster_connection_outcome(struct roster *roster, uint32_t connection, const struct roster_end *end,
+	enum outcome_cause cause, const char **ret_why);
+/** What the governor must see of a connection that no dataplane reports (simulate), as a dataplane would say it. */
+void roster_feed(struct roster *roster, uint32_t connection, enum event_kind kind, const struct roster_end *end_or_null);
 
 /* roster_admit.c */
 /** The limits of the pool that are in force: of the target, else of the profile. */
 struct pool_limits roster_limits(const struct roster *roster);
 /** Does the profile know connections that are not authenticated yet? */
 bool roster_has_pending(const struct roster *roster);
-/** May it come? Fills verdict, reason, delay, evicted; true: a record is to be made. `peer` RECORD_NONE: unknown. */
-bool roster_admit(struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *ret_opened);
+/** May it come? Fills verdict, reason, delay, evicted; true: a record is to be made. */
+bool roster_admit(struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened);
 /** A place in the full pool for a newcomer (HE-13, LO-11): true when somebody was displaced. */
-bool roster_displace(struct roster *roster, uint32_t peer_or_none, bool preferred, struct roster_opened *opened);
+bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full, bool preferred,
+	struct roster_opened *opened);
 
 /* roster_close.c */
 /** Begin to close: event peer.disconnect or governor.disconnect with reason and code, after the grace RST at
  * both ends. The outcome of what Weir closes is neutral. */
 void roster_close_peer(struct roster *roster, uint32_t peer, const char *reason, int code);
 void roster_close_connection(struct roster *roster, uint32_t connection, const char *reason, int code);
+/** Begin to close, with no event. */
+void roster_connection_begin_close(struct roster *roster, uint32_t connection, const char *reason);
+/** Cut it at once; it is gone. */
+void roster_connection_cut(struct roster *roster, uint32_t connection, const struct roster_end *end);
+/** The grace, or the courtesy, of a connection is over. */
+void roster_connection_end(struct roster *roster, uint32_t connection);
+/** Judge whoever waits for it. */
+void roster_judge_due(struct roster *roster);
 /** After a score moved or a ban came or went: DISCONNECT and BANNED act at once (LH-1, real order), lists
  * follow. */
 void roster_peer_judge(struct roster *roster, uint32_t peer);
+/** An automatic ban of the peer, by id or host; never of a protected one (LO-9, HE-14). */
+void roster_peer_ban(
+	struct roster *roster, uint32_t peer, enum ban_tier tier, int64_t end_ms, const char *reason);
+/** The tags of the peer or its address, or a list, say that nothing automatic may act against it. */
+bool roster_peer_protected(const struct roster *roster, uint32_t peer);
+/** The strongest ban in force of the peer itself: of its id, or of its host and the prefixes around. */
+bool roster_peer_banned(const struct roster *roster, uint32_t peer, struct ban *ret_ban);
 /** LH-6: T1 for a peer that was closed, when the rule says so; from `since_ms`, the decision. */
 void roster_throttle(struct roster *roster, uint32_t peer, bool closed_by_us, int64_t since_ms);
 /** LH-8: the same for a newcomer that was never let in. */
-void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open);
-/** The governor's effects, as the roster hears them first: cuts wait for the grace. */
-struct governor_effects roster_governor_effects(struct roster *roster);
+void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open, uint32_t peer);
 /** A ban of this key came, went or changed (governor_internal.h): its peer is judged at the next advance. */
 void roster_ban_changed(void *context, const struct ban *ban);
 

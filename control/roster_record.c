@@ -154,6 +154,7 @@ int roster_peer_obtain(
 		return r;
 	r = peer_add(roster, id_or_null, address, index);
 	if (r < 0) {
+		roster_peer_at(roster, index)->list = ROSTER_LIST_GIVEN;
 		record_pool_give(&roster->peers, index);
 		return r;
 	}
@@ -215,11 +216,15 @@ static enum roster_list_kind list_of(const struct roster *roster, const struct r
 	case PEER_STATUS_DIALING:
 	case PEER_STATUS_DISCONNECTING:
 		return ROSTER_LIST_COUNT;
-	case PEER_STATUS_BANNED:
-		return has_score_ban(roster, peer) ? ROSTER_LIST_BANNED : ROSTER_LIST_DISCONNECTED;
 	default:
-		return ROSTER_LIST_DISCONNECTED;
+		break;
 	}
+	/* Whose connections are counted here is not forgotten before they end. */
+	if (peer->connections != RECORD_NONE || peer->behind != 0)
+		return ROSTER_LIST_COUNT;
+	if (peer->state.status == PEER_STATUS_BANNED)
+		return has_score_ban(roster, peer) ? ROSTER_LIST_BANNED : ROSTER_LIST_DISCONNECTED;
+	return ROSTER_LIST_DISCONNECTED;
 }
 
 /** LH-22 and 5.5.6: the oldest score ban over the cap ends before its time. */
@@ -272,6 +277,7 @@ static void peer_give(struct roster *roster, uint32_t index)
 	peer->facts = NULL; /* a given record may be looked at by roster_records_fini */
 	due_queue_clear(&roster->peer_due, index);
 	due_queue_clear(&roster->judge_due, index);
+	peer->list = ROSTER_LIST_GIVEN;
 	record_pool_give(&roster->peers, index);
 }
 

@@ -39,7 +39,7 @@ enum temperature roster_temperature(const struct roster *roster, uint32_t peer)
 									     : TEMPERATURE_COLD;
 	if (facts->temperature.temperature == TEMPERATURE_COOLING)
 		return TEMPERATURE_COOLING;
-	if (record->state.n_out != 0)
+	if (record->state.n_out != 0 || facts->node_said)
 		return facts->temperature.temperature == TEMPERATURE_HOT ? TEMPERATURE_HOT : TEMPERATURE_WARM;
 	return temperature_inbound(facts->node_hot, facts->last_payload_ms, roster->now_ms);
 }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Closing: with the event that lets the application say goodbye, after the grace by RST at both ends (policy.md
+ * 2.4); what a changed score or ban does to a peer (LH-1, LH-10); and the throttle of whoever was closed (LH-6,
+ * V9). The roster's thread. Must not choose whom to close: callers do.
+ */
+#include <string.h>
+
+#include "control/roster_private.h"
+
+static struct ban_key key_of(const struct roster *roster, const struct roster_peer *peer)
+{
+	struct prefix host = host_prefix(&peer->address);
+	return peer->id != RECORD_NONE ? ban_key_id(&roster->governor->bans, roster_text(roster, peer->id))
+				       : ban_key_prefix(&host);
+}
+
+static void copy_text(char *to, size_t bytes, const char *from)
+{
+	strncpy(to, from, bytes - 1);
+	to[bytes - 1] = '\0';
+}
+
+bool roster_peer_protected(const struct roster *roster, uint32_t index)
+{
+	const struct roster_peer *peer = roster_peer_at(roster, index);
+	struct peer_tags tags;
+	roster_tags_of(roster, index, &tags);
+	if (tags.trusted || tags.is_protected)
+		return true;
+	struct prefix host = peer->id == RECORD_NONE ? host_prefix(&peer->address)
+						     : prefix_of(&peer->address, PREFIX_HOST_LENGTH);
+	return governor_is_protected(roster->governor, &host, NULL);
+}
+
+bool roster_peer_banned(const struct roster *roster, uint32_t index, struct ban *ret_ban)
+{
+	const struct roster_peer *peer = roster_peer_at(roster, index);
+	struct ban_key key = key_of(roster, peer);
+	uint32_t strongest = governor_ban_strongest(
+		roster->governor, ban_table_chain(&roster->governor->bans, &key), RECORD_NONE);
+	if (strongest != RECORD_NONE &&
+		ban_table_at(&roster->governor->bans, strongest)->tier != BAN_TIER_THROTTLE) {
+		ban_table_expand(&roster->governor->bans, strongest, ret_ban);
+		return true;
+	}
+	if (peer->id != RECORD_NONE)
+		return false;
+	struct governor_why why;
+	governor_why(roster->governor, &peer->address, roster->now_ms, &why);
+	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.allowed || why.own)
+		return false;
+	*ret_ban = why.ban;
+	return true;
+}
+
+/** A ban of the peer's own key. */
+static void ban_put(struct roster *roster, const struct roster_peer *peer, struct ban *ban)
+{
+	if (peer->id != RECORD_NONE) {
+		ban->scope = BAN_SCOPE_PEER;
+		copy_text(ban->id, sizeof(ban->id), roster_text(roster, peer->id));
+	} else {
+		ban->scope = BAN_SCOPE_PREFIX;
+		ban->prefix = host_prefix(&peer->address);
+	}
+	copy_text(ban->source, sizeof(ban->source), "governor");
+	(void)governor_ban_add(roster->governor, ban, /* force= */ false, roster->now_ms, NULL);
+}
+
+void roster_peer_ban(
+	struct roster *roster, uint32_t index, enum ban_tier tier, int64_t end_ms, const char *reason)
+{
+	struct ban ban = {.tier = tier, .start_ms = roster->now_ms, .end_ms = end_ms};
+	if (roster_peer_protected(roster, index))
+		return;
+	copy_text(ban.reason, sizeof(ban.reason), reason);
+	ban_put(roster, roster_peer_at(roster, index), &ban);
+}
+
+/* The throttle (LH-6) */
+
+void roster_throttle(struct roster *roster, uint32_t index, bool closed_by_us, int64_t since_ms)
+{
+	const struct roster_peer *peer = roster_peer_at(roster, index);
+	uint32_t remaining = roster->lists[ROSTER_LIST_CONNECTED].n;
+	struct ban ban, real;
+	if (roster->config.profile.times.throttle_ms <= 0 ||
+		!target_throttles(roster->target, remaining, closed_by_us, roster->config.throttle_any_close))
+		return;
+	if (roster_peer_protected(roster, index) || roster_peer_banned(roster, index, &real))
+		return; /* a real ban supersedes it */
+	ban = (struct ban){.tier = BAN_TIER_THROTTLE,
+		.start_ms = since_ms,
+		.end_ms = since_ms + roster->config.profile.times.throttle_ms};
+	copy_text(ban.reason, sizeof(ban.reason), "disconnected by Weir");
+	ban_put(roster, peer, &ban);
+	/* 2.2: the address too, if nobody else is behind it. */
+	uint32_t host = peer->id == RECORD_NONE ? RECORD_NONE : roster_peer_find_host(roster, &peer->address);
+	if (host != RECORD_NONE && roster_peer_at(roster, host)->behind == 0 && !roster_peer_protected(roster, host))
+		ban_put(roster, roster_peer_at(roster, host), &ban);
+}
+
+void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open, uint32_t index)
+{
+	uint32_t connected = roster->lists[ROSTER_LIST_CONNECTED].n;
+	uint32_t host = roster_peer_find_host(roster, &open->address);
+	if (roster->config.profile.times.throttle_ms <= 0 || roster_peer_protected(roster, index) ||
+		!target_throttles(roster->target, connected, /* closed_by_us= */ true, false))
+		return;
+	struct ban ban = {.tier = BAN_TIER_THROTTLE,
+		.start_ms = roster->now_ms,
+		.end_ms = roster->now_ms + roster->config.profile.times.throttle_ms};
+	copy_text(ban.reason, sizeof(ban.reason), "too many peers");
+	ban_put(roster, roster_peer_at(roster, index), &ban);
+	if (host != RECORD_NONE && host != index && roster_peer_at(roster, host)->behind == 0)
+		ban_put(roster, roster_peer_at(roster, host), &ban);
+}
+
+/* Closing */
+
+void roster_connection_cut(struct roster *roster, uint32_t index, const struct roster_end *end)
+{
+	const struct roster_connection *connection = roster_connection_at(roster, index);
+	const struct governor_effects *effects = &roster->effects.governor;
+	if (effects->cut != NULL && !connection->dialing)
+		effects->cut(effects->context, &connection->address, connection->port);
+	roster_feed(roster, index, EVENT_FLOW_CLOSED, end);
+	roster_connection_drop(roster, index, end);
+}
+
+void roster_connection_end(struct roster *roster, uint32_t index)
+{
+	bool courtesy = roster_connection_at(roster, index)->courtesy;
+	struct roster_end end = {CLOSED_BY_WEIR, CLOSED_HOW_RST, courtesy ? "courtesy" : ""};
+	roster_connection_cut(roster, index, &end);
+}
+
+void roster_connection_begin_close(struct roster *roster, uint32_t index, const char *reason)
+{
+	struct roster_connection *connection = roster_connection_at(roster, index);
+	if (connection->closing)
+		return;
+	if (roster->config.grace_ms <= 0 || connection->dialing) {
+		connection->cause = OUTCOME_CAUSE_OWN_LIMIT;
+		roster_connection_cut(
+			roster, index, &(struct roster_end){CLOSED_BY_WEIR, CLOSED_HOW_RST, reason});
+		return;
+	}
+	roster_connection_count(roster, connection, -1);
+	connection->courtesy = false;
+	connection->closing = true;
+	connection->cause = OUTCOME_CAUSE_OWN_LIMIT;
+	roster_connection_count(roster, connection, 1);
+	connection->due_ms = roster->now_ms + roster->config.grace_ms;
+	roster_connection_plan(roster, index);
+}
+
+static void close_all(struct roster *roster, uint32_t peer, const char *reason)
+{
+	for (uint32_t at = roster_peer_at(roster, peer)->connections, next; at != RECORD_NONE; at = next) {
+		next = roster_connection_at(roster, at)->of_peer_next; /* `at` may be gone afterwards */
+		roster_connection_begin_close(roster, at, reason);
+	}
+}
+
+/** What the governor plans is a wish; what a rule demands is LH-25's DisconnectPeer. */
+static const char *event_name(int code)
+{
+	return code == 0 || code == ROSTER_GOODBYE_TOO_MANY ? "governor.disconnect" : "peer.disconnect";
+}
+
+static void announce_close(struct roster *roster, struct event_text *event, const char *reason, int code)
+{
+	event_string(event, "reason", reason);
+	if (code != 0)
+		event_number(event, "code", code);
+	event_number(event, "grace", (double)roster->config.grace_ms / 1000.0);
+	event_end(event);
+}
+
+void roster_close_peer(struct roster *roster, uint32_t index, const char *reason, int code)
+{
+	const struct roster_peer *peer = roster_peer_at(roster, index);
+	struct event_text event;
+	if (peer->connections == RECORD_NONE || peer->state.status == PEER_STATUS_DISCONNECTING)
+		return;
+	roster_event_peer(&event, roster, event_name(code), index);
+	announce_close(roster, &event, reason, code);
+	(void)roster_peer_change(roster, index, PEER_OCCASION_DISCONNECT);
+	close_all(roster, index, reason);
+}
+
+void roster_close_connection(struct roster *roster, uint32_t index, const char *reason, int code)
+{
+	const struct roster_connection *connection = roster_connection_at(roster, index);
+	const struct roster_peer *peer = roster_peer_at(roster, connection->peer);
+	struct event_text event;
+	if (connection->closing)
+		return;
+	if (!connection->courtesy && peer->state.n_in + peer->state.n_out == 1 &&
+		peer->connections == index && connection->of_peer_next == RECORD_NONE) {
+		roster_close_peer(roster, connection->peer, reason, code);
+		return;
+	}
+	roster_event_connection(&event, roster, event_name(code), index);
+	announce_close(roster, &event, reason, code);
+	roster_connection_begin_close(roster, index, reason);
+}
+
+/* Judging */
+
+void roster_ban_changed(void *context, const struct ban *ban)
+{
+	struct roster *roster = context;
+	uint32_t peer;
+	if (ban->scope == BAN_SCOPE_PEER)
+		peer = roster_peer_find(roster, ban->id);
+	else
+		peer = roster_peer_find_host(roster, &ban->prefix.address);
+	/* A wider prefix has no peer of its own; who is connected from it is judged at the next tick. */
+	if (peer != RECORD_NONE)
+		due_queue_set(&roster->judge_due, peer, roster->now_ms);
+}
+
+/** LH-13 with gossip: the sum bans where the application's score alone does not. */
+static void ban_combined(struct roster *roster, uint32_t index)
+{
+	const struct governor_config *config = &roster->governor->config;
+	roster_peer_ban(roster, index, BAN_TIER_SCORE, roster->now_ms + (int64_t)(config->ban_freeze_s * 1000.0),
+		"score, with gossip");
+}
+
+/** Has the governor told of this already, when the application's score crossed? */
+static bool is_told(const struct roster *roster, uint32_t index, enum score_state state)
+{
+	struct peer_name name = roster_peer_name(roster, index);
+	uint32_t record = governor_peer_named(roster->governor, &name);
+	if (record == RECORD_NONE)
+		return false;
+	return score_state_at(&peer_table_at(&roster->governor->peers, record)->score, &roster->governor->config,
+		       roster->now_ms) >= state;
+}
+
+static void judge_banned(struct roster *roster, uint32_t index, const struct ban *ban, bool told)
+{
+	struct event_text event;
+	bool open = roster_peer_at(roster, index)->state.status != PEER_STATUS_DISCONNECTING;
+	enum peer_operation operation = roster_peer_change(roster, index, PEER_OCCASION_BAN);
+	if (operation != PEER_OPERATION_DISCONNECT)
+		return;
+	if (open && !told) {
+		roster_event_peer(&event, roster, "peer.disconnect", index);
+		announce_close(roster, &event, ban->reason,
+			ban->tier == BAN_TIER_ADDRESS ? ROSTER_GOODBYE_ADDRESS : ROSTER_GOODBYE_BANNED);
+	}
+	close_all(roster, index, ban->reason);
+}
+
+/** LH-21 keeps who behaves at an address with too many banned ids (T4); a ban that means the address closes it. */
+static bool address_is_banned(const struct roster *roster, const struct roster_peer *peer)
+{
+	struct governor_why why;
+	governor_why(roster->governor, &peer->address, roster->now_ms, &why);
+	return why.class == SOURCE_CLASS_BANNED && !why.allowed && !why.own &&
+	       (why.denied || (why.has_ban && why.ban.tier != BAN_TIER_ADDRESS));
+}
+
+void roster_judge_due(struct roster *roster)
+{
+	struct due_entry entry;
+	while (due_queue_peek(&roster->judge_due, &entry) && entry.due_ms <= roster->now_ms)
+		roster_peer_judge(roster, entry.item);
+}
+
+void roster_peer_judge(struct roster *roster, uint32_t index)
+{
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	enum score_state state;
+	struct ban ban;
+	due_queue_clear(&roster->judge_due, index);
+	(void)roster_combined(roster, index, &state);
+	bool told = state != SCORE_STATE_HEALTHY && is_told(roster, index, state);
+	bool banned = roster_peer_banned(roster, index, &ban);
+	if (!banned && state == SCORE_STATE_BANNED) {
+		ban_combined(roster, index);
+		due_queue_clear(&roster->judge_due, index);
+		banned = roster_peer_banned(roster, index, &ban);
+	}
+	if (banned) {
+		judge_banned(roster, index, &ban, told && ban.tier == BAN_TIER_SCORE);
+	} else if (peer->state.status == PEER_STATUS_BANNED || peer->state.to_ban) {
+		(void)roster_peer_change(roster, index, PEER_OCCASION_UNBAN);
+	} else if (peer->state.status == PEER_STATUS_CONNECTED && address_is_banned(roster, peer)) {
+		roster_close_peer(roster, index, "banned address", ROSTER_GOODBYE_ADDRESS);
+	} else if (state != SCORE_STATE_HEALTHY && peer->state.status == PEER_STATUS_CONNECTED) {
+		if (told) {
+			(void)roster_peer_change(roster, index, PEER_OCCASION_DISCONNECT);
+			close_all(roster, index, "score");
+		} else {
+			roster_close_peer(roster, index, "score", ROSTER_GOODBYE_SCORE);
+		}
+	}
+	roster_peer_relist(roster, index);
+}
