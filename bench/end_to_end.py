@@ -95,7 +95,10 @@ def unaccounted(result, counters, reasons, sunk=False, slack=8192):
 
 
 class Bench:
-    def __init__(self, rig, transport, options):
+    """Measurements over one transport. `always`: options of every dataplane, for tests that have no huge pages."""
+
+    def __init__(self, rig, transport, options, always=()):
+        self.always = list(always)
         self.rig, self.transport, self.seconds, self.trials = rig, transport, options.seconds, options.trials
         self.patience_s = options.minutes * 60 / len(options.transport or Transport.NAMES)
         self.seed = ["--seed", str(options.seed)]
@@ -124,7 +127,7 @@ class Bench:
         return trial
 
     def governed(self, image, words, options=(), inside=None, opening_s=0, family=4, churn=False):
-        with Dataplane(self.rig, self.transport, image, inside or "net_null1,no-rx=1", options) as dataplane:
+        with Dataplane(self.rig, self.transport, image, inside or "net_null1,no-rx=1", [*self.always, *options]) as dataplane:
             def churn_start():
                 dataplane.control.say(f"churn {CHURN} {CHURN_PER_S}")
                 dataplane.control.hear()
