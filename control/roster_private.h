@@ -174,11 +174,12 @@ struct roster {
 };
 
 /* roster_record.c */
-/** Take the caller's time; it never runs backwards. */
+/** Take the caller's time; it never runs backwards. The governor's goes with it: events carry that one. */
 static inline int64_t roster_clock(struct roster *roster, int64_t now_ms)
 {
 	if (now_ms > roster->now_ms)
 		roster->now_ms = now_ms;
+	(void)governor_clock(roster->governor, roster->now_ms);
 	return roster->now_ms;
 }
 /** RECORD_NONE when unknown. */

@@ -143,8 +143,9 @@ void roster_peer_get(struct roster *roster, const struct peer_name *name, int64_
 static bool matches(struct roster *roster, uint32_t peer, const struct roster_filter *filter)
 {
 	const struct roster_peer *record = roster_peer_at(roster, peer);
-	/* A host whose connections all belong to ids is there as those. */
-	if (record->id == RECORD_NONE && record->connections == RECORD_NONE && record->behind != 0)
+	/* A host of which nothing was said or seen but that ids connected from it is there as those. */
+	if (record->id == RECORD_NONE && record->connections == RECORD_NONE && record->facts == NULL &&
+		record->ok == 0 && record->fail == 0)
 		return false;
 	if (filter == NULL)
 		return true;
