@@ -314,6 +314,7 @@ void dial_engine_start(struct dial_engine *engine, uint64_t intended_ns, uint64_
 		engine->report->not_started++;
 		return;
 	}
+	dial_report_start(engine->report, now_ns - intended_ns);
 	struct attempt *attempt = &engine->attempts[engine->first_free];
 	struct attempt fresh = {.generation = attempt->generation,
 		.fd = -1,

@@ -36,6 +36,22 @@ static double after_ms(uint64_t then_ns, uint64_t since_ns)
 	return then_ns == 0 ? -1 : to_ms(then_ns - since_ns);
 }
 
+void dial_report_start(struct dial_report *report, uint64_t late_ns)
+{
+	histogram_add(&report->late_ns, late_ns);
+	if (late_ns > DIAL_LATE_MS * UINT64_C(1000000))
+		report->late++;
+}
+
+/* Whose limit the result shows: ours when more than a thousandth of the attempts began late, found no place,
+ * or failed here. */
+static const char *bottleneck_of(const struct dial_report *report)
+{
+	uint64_t ours = report->late + report->not_started + report->outcomes[DIAL_LOCAL_ERROR];
+
+	return ours > report->attempts / 1000 ? "generator" : "none";
+}
+
 void dial_report_add(struct dial_report *report, const struct dial_ended *ended)
 {
 	struct dial_class *class = &report->classes[ended->class];
@@ -142,8 +158,11 @@ void dial_report_json(const struct dial_report *report, const struct dial_option
 		report->udp_resends);
 	for (unsigned i = 0; i < DIAL_OUTCOMES; i++)
 		fprintf(file, ", \"%s\": %lu", outcome_names[i], report->outcomes[i]);
+	fprintf(file, ", \"late\": %lu, \"bottleneck\": \"%s\"", report->late, bottleneck_of(report));
 	if (report->first_local_errno != 0)
 		fprintf(file, ", \"first_local_error\": \"%s\"", strerror(report->first_local_errno));
+	fputs(", ", file);
+	quantiles_print(file, "late_ms", &report->late_ns);
 	fputs(", ", file);
 	quantiles_print(file, "connect_ms", &report->connect_ns);
 	fputs(", ", file);
@@ -173,8 +192,8 @@ void dial_report_text(const struct dial_report *report, const struct dial_option
 		if (report->outcomes[i] > 0)
 			fprintf(file, ", %lu %s", report->outcomes[i], outcome_names[i]);
 	}
-	fprintf(file, "; reply p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f; %lu SYN resends\n",
+	fprintf(file, "; reply p50 %.2f ms, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f; %lu SYN resends, bottleneck: %s\n",
 		to_ms(histogram_quantile(&replies, 0.5)), to_ms(histogram_quantile(&replies, 0.9)),
 		to_ms(histogram_quantile(&replies, 0.99)), to_ms(histogram_quantile(&replies, 0.999)),
-		to_ms(replies.count > 0 ? replies.max : 0), report->syn_resends);
+		to_ms(replies.count > 0 ? replies.max : 0), report->syn_resends, bottleneck_of(report));
 }

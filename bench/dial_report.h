@@ -12,6 +12,9 @@
 
 enum { DIAL_SERIES_MAX = 7200 };
 
+/** As in weir-flood: what the generator holds up for longer shows in the result as its own fault. */
+enum { DIAL_LATE_MS = 10 };
+
 /** How an attempt ended. A misbehaving client's attempt ends with its connect; what happens later is `closed_on`. */
 enum dial_outcome {
 	DIAL_SUCCEEDED,	   /* honest: the node's own echo came; else: the handshake completed */
@@ -45,6 +48,8 @@ struct dial_report {
 	uint32_t open;
 	int first_local_errno;
 	struct histogram connect_ns; /* from the intended start; TCP */
+	struct histogram late_ns;    /* from the intended start to ours: what this program itself adds */
+	uint64_t late;		     /* attempts that we began more than DIAL_LATE_MS after their time */
 	struct dial_class classes[DIAL_CLASSES];
 	struct histogram recent_ns; /* replies since the last live line */
 	struct dial_second series[DIAL_SERIES_MAX];
@@ -61,6 +66,8 @@ struct dial_ended {
 };
 
 struct dial_second *dial_report_second(struct dial_report *report, uint64_t now_ns);
+/** An attempt begins, `late_ns` after its intended time. */
+void dial_report_start(struct dial_report *report, uint64_t late_ns);
 void dial_report_add(struct dial_report *report, const struct dial_ended *ended);
 /** One line on standard error; clears what is recent. */
 void dial_report_live(struct dial_report *report, const struct dial_options *options, uint64_t now_ns);
