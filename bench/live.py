@@ -28,7 +28,7 @@ import search  # noqa: E402
 from session import remove_leftovers  # noqa: E402
 
 BOTNET_WINDOW_S = 4.0  # bots need 1.5 s to fill the node, and ban scripts and counts over 3 s need time to answer
-CALM_S = 0.5           # after an attack: queues and half-open handshakes of the last one are not the next one's
+CALM_S = 0.3           # after an attack: queues and half-open handshakes of the last one are not the next one's
 SEARCH_LOW_PPS, SEARCH_STEP = 20_000, 1.25
 
 

@@ -25,7 +25,7 @@ _FLOODS = {
     "zipf": (("--model", "zipf", "--population", "1000000"), SPOOFED, NOT_SPOOFED, None),
     "subnets": (("--model", "few-subnets", "--population", "32"), DENSE, (INSIDE_DENSE,), None),
     "v6-64": (("--model", "v6-64"), SPOOFED_V6, NOT_SPOOFED[1:], None),
-    "v6-48": (("--model", "v6-48"), SPOOFED_V6, NOT_SPOOFED[1:], None),
+    "v6-48": (("--model", "v6-48"), SPOOFED_V6, ("fd18::/48",), None),  # a hole must be as wide as what is cycled through
     "rotate": (("--model", "rotate", "--population", "4096", "--run", "8"), SPOOFED, NOT_SPOOFED, None),
     "cgnat": (("--model", "cgnat", "--population", str(INSIDE_ADDRESSES)), (INSIDE_DENSE,), (), None),
     "slow": (("--model", "slow", "--population", str(SLOW_SOURCES), "--connect", "complete"), CLIENTS_OF_FLOOD, (), SLOW_RATE_PER_S),

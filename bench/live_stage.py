@@ -121,10 +121,10 @@ class LiveSession(contextlib.ExitStack):
             self._dial("inside", attacks.inside_command)
         attack = {}
         if model != "alone":
-            # to the end of the honest clients' schedule, however long it took to start
-            self.session.start("attack", "clients", *attacks.attack_command(self.tools, model, self.mac, self.key, rate_pps,
-                                                                            window_s + START_S, seed))
-            # 0: a flood ends by itself; bots hold their connections to the end and are let go when nobody is measured any more
+            # bots are processes that start at once; a flood ends by itself when its window is over
+            attack_s = window_s + (START_S if model == "botnet" else 0.1)
+            self.session.start("attack", "clients", *attacks.attack_command(self.tools, model, self.mac, self.key, rate_pps, attack_s, seed))
+            # bots hold their connections to the end and are let go when nobody is measured any more
             while model == "botnet" and self.session.alive("honest"):
                 time.sleep(0.02)
             status = self.session.end("attack", number=signal.SIGINT if model == "botnet" else 0, patience_s=window_s + 15)
