@@ -33,7 +33,7 @@ def percent(part, whole):
 
 def words(row):
     inside = f"; inside {row['inside']['succeeded']}/{row['inside']['attempts']}" if "inside" in row else ""
-    limit = "".join(f"; {who} is the limit" for who, what in (("the flood", row["attack_bottleneck"]), ("weir-dial", row["clients_bottleneck"]))
+    limit = "".join(f"; {who} is the limit" for who, what in (("the attack's generator", row["attack_bottleneck"]), ("weir-dial", row["clients_bottleneck"]))
                     if what not in (None, "none"))
     return (f"{row['system']:12} {row['model']:9} {row['succeeded']}/{row['attempts']} honest, p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms, "
             f"{row['syn_resends']} SYN resends, {row['banned']} banned{inside}; attack {row['attack_sent']}, blocked {row['blocked']}{limit}")
@@ -132,11 +132,25 @@ class Report:
                 yield self._line(f"live search: {question.words}, {ours} ({more})", "SYN/s", found.median, other.median if other else None,
                                  rival, "no less than each other" if rival else None, found.median >= other.median if rival else None)
 
+    def _together(self, ours):
+        """A stage has some hundred attempts, so one failure misses 99.9 % there; all of them together have the power to tell."""
+        def of(system):
+            cells = [cell for model in self.options.models if model != "alone" and (cell := self.cell(system, model))]
+            return sum(cell["succeeded"] for cell in cells), sum(cell["attempts"] for cell in cells)
+        served, attempts = of(ours)
+        if not attempts:
+            return
+        for rival in [name for name in self.options.systems if not systems.is_ours(name) and of(name)[1]] or [None]:
+            success = percent(served, attempts)
+            yield self._line(f"live all floods, {attempts} attempts: honest clients served, {ours}", "%", success,
+                             percent(*of(rival)) if rival else None, rival, f">= {SUCCESS_PERCENT} %", success >= SUCCESS_PERCENT)
+
     def lines(self):
         lines = []
         for ours in (name for name in self.options.systems if systems.is_ours(name)):
             for model in self.options.models:
                 lines += self._model_lines(ours, model)
+            lines += self._together(ours)
             lines += self._search_lines(ours)
         for name, reason in self.skipped.items():
             lines.append(self._line(f"live: {name} skipped: {reason}", "-", None, target="runs", met=False))
