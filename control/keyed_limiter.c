@@ -138,16 +138,21 @@ static void window_take(struct limiter_record *record, const struct limiter_poli
 	record->n += record->n < policy->burst;
 }
 
+/** The record of a key, heard of now. RECORD_NONE: no memory. */
+static uint32_t mention(struct keyed_limiter *limiter, uint64_t key)
+{
+	uint32_t item = find(limiter, key);
+	if (item == RECORD_NONE)
+		return make(limiter, key);
+	list_leave(limiter, item);
+	list_enter(limiter, item);
+	return item;
+}
+
 bool keyed_limiter_allow(struct keyed_limiter *limiter, const struct limiter_policy *policy, uint64_t key,
 	uint32_t count, int64_t now_ms, int64_t *ret_wait_ms)
 {
-	uint32_t item = find(limiter, key);
-	if (item != RECORD_NONE) {
-		list_leave(limiter, item);
-		list_enter(limiter, item);
-	} else {
-		item = make(limiter, key);
-	}
+	uint32_t item = mention(limiter, key);
 	if (item == RECORD_NONE)
 		return true;
 	struct limiter_record *record = record_at(limiter, item);
@@ -166,4 +171,19 @@ bool keyed_limiter_allow(struct keyed_limiter *limiter, const struct limiter_pol
 		bucket_take(record, policy, count, now_ms);
 	record->last_ms = now_ms;
 	return true;
+}
+
+void keyed_limiter_note(struct keyed_limiter *limiter, uint64_t key, uint32_t count)
+{
+	uint32_t item = mention(limiter, key);
+	if (item == RECORD_NONE)
+		return;
+	uint32_t *noted = &record_at(limiter, item)->noted;
+	*noted = count > UINT32_MAX - *noted ? UINT32_MAX : *noted + count;
+}
+
+uint32_t keyed_limiter_noted(const struct keyed_limiter *limiter, uint64_t key)
+{
+	uint32_t item = find(limiter, key);
+	return item == RECORD_NONE ? 0 : record_at(limiter, item)->noted;
 }

@@ -244,13 +244,20 @@ bool roster_admit(
 	return pool_admits(roster, open, peer, opened);
 }
 
+uint32_t roster_attempts_noted(const struct roster *roster, const struct address *address)
+{
+	return keyed_limiter_noted(&roster->attempts, key_of(roster, address));
+}
+
 void roster_connection_attempt(struct roster *roster, const struct address *address, uint32_t count, bool proven,
 	int64_t now_ms, struct roster_attempts *ret_attempts)
 {
 	struct governor_why why;
 	int64_t wait_ms;
-	(void)proven; /* an attempt opens nothing: conn.open does, and only it may move counts */
 	roster_clock(roster, now_ms);
+	/* An attempt opens nothing: conn.open does, and only it may move counts. */
+	if (!proven)
+		keyed_limiter_note(&roster->attempts, key_of(roster, address), count);
 	*ret_attempts = (struct roster_attempts){.reason = ""};
 	governor_why(roster->governor, address, roster->now_ms, &why);
 	const char *reason = why.denied ? "denied" : why.class == SOURCE_CLASS_BANNED ? "banned" : "";

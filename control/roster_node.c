@@ -304,18 +304,37 @@ bool roster_address_preferred(const struct roster *roster, const struct address 
 
 enum { LIGHT_PAGE = 64 };
 
+static const char *light_id(const struct address *address, uint16_t port, char id[GOVERNOR_ID_MAX])
+{
+	char text[PREFIX_TEXT_MAX];
+	snprintf(id, GOVERNOR_ID_MAX, "peer_%s_%u", address_format(address, text), (unsigned)port);
+	return id;
+}
+
 static bool light_add(struct roster *roster, const struct book_record *record)
 {
-	char id[GOVERNOR_ID_MAX], address[PREFIX_TEXT_MAX];
-	struct prefix prefix = prefix_of(&record->address, PREFIX_HOST_LENGTH);
+	char id[GOVERNOR_ID_MAX];
 	uint32_t peer;
-	snprintf(id, sizeof(id), "peer_%s_%u", prefix_format(&prefix, address), (unsigned)record->port);
-	if (roster_peer_obtain(roster, id, &record->address, &peer) < 0)
+	if (roster_peer_obtain(
+		    roster, light_id(&record->address, record->port, id), &record->address, &peer) < 0)
 		return false;
 	struct roster_peer *light = roster_peer_at(roster, peer);
 	light->listen_port = record->port;
 	light->last_seen_ms = record->last_seen_ms;
 	return true;
+}
+
+void roster_light_drop(struct roster *roster, uint32_t peer)
+{
+	struct book_endpoint endpoint;
+	char id[GOVERNOR_ID_MAX];
+	if (roster->config.profile.value != PROFILE_VALUE_QUALITY ||
+		!roster_peer_endpoint(roster, peer, &endpoint))
+		return;
+	uint32_t light = roster_peer_find(roster, light_id(&endpoint.address, endpoint.port, id));
+	if (light != RECORD_NONE && light != peer &&
+		roster_peer_at(roster, light)->connections == RECORD_NONE)
+		roster_peer_forget(roster, light);
 }
 
 uint32_t roster_light_peers(struct roster *roster, int64_t now_ms)

@@ -181,6 +181,8 @@ int roster_peer_bind(
 		peer->listen_port = bind->listen_port;
 		book_sighting(roster, &address, bind->listen_port);
 	}
+	if (admitted)
+		roster_light_drop(roster, index);
 	roster_peer_judge(roster, index);
 	roster_judge_due(roster);
 	*ret_bound = bound;

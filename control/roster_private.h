@@ -281,6 +281,9 @@ bool roster_admit(struct roster *roster, const struct roster_open *open, uint32_
 bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full, bool preferred,
 	struct roster_opened *opened);
 
+/** Unproven attempts of an address, as far as they are remembered; nothing is decided by them (V39). */
+uint32_t roster_attempts_noted(const struct roster *roster, const struct address *address);
+
 /* roster_close.c */
 /** Begin to close: event peer.disconnect or governor.disconnect with reason and code, after the grace RST at
  * both ends. The outcome of what Weir closes is neutral. */
@@ -351,6 +354,8 @@ int roster_root_join(
 	struct roster *roster, const char *id, const struct book_endpoint *endpoint, uint32_t group);
 /** The group of a peer, by its tag or as a configured root; TARGET_NO_GROUP. */
 uint32_t roster_root_group(const struct roster *roster, uint32_t peer);
+/** SP-12: somebody was bound at this peer's endpoint: the light peer that stood for it is forgotten. */
+void roster_light_drop(struct roster *roster, uint32_t peer);
 /** The configured root that a peer is; RECORD_NONE. */
 uint32_t roster_root_of(const struct roster *roster, uint32_t peer);
 /** After roster_reconfigure: targets are those of the configuration at once. */

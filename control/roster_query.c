@@ -123,6 +123,7 @@ static void get(
 		peer_counters_failures(&facts->counters, &roster->config.profile.counters, roster->now_ms);
 	info->blocks = facts->blocks;
 	info->due = facts->due;
+	info->unproven = roster_attempts_noted(roster, &info->governor.name.address);
 	if (peer == RECORD_NONE) {
 		fill_unknown(roster, info);
 		return;

@@ -406,6 +406,9 @@ static void test_light(void)
 	struct roster_peer_info info = roster_world_peer("#peer_20.0.0.1_9000", 1);
 	CHECK_TRUE("SP-12: known", info.known);
 	CHECK_NEAR("SP-12: with the book's quality", info.quality, 0.5, 1e-9);
+	roster_world_open("20.0.0.1", 9000, false, "real", 2);
+	CHECK_TRUE("SP-12: until somebody is bound there", roster_world_peer("#real", 2).known);
+	CHECK_FALSE("SP-12: then it is forgotten", roster_world_peer("#peer_20.0.0.1_9000", 2).known);
 	roster_world_end();
 	roster_world_begin("dugite");
 	roster_world_book("20.0.0.1", 9000, PEER_SOURCE_DNS, 0);
@@ -456,6 +459,22 @@ static void test_best(void)
 	roster_world_end();
 }
 
+static void test_unproven(void)
+{
+	struct address address = roster_world_address("198.51.100.7");
+	struct roster_attempts attempts;
+	roster_world_begin("bootstrap");
+	roster_connection_attempt(roster(), &address, 10000, false, ROSTER_MS(1), &attempts);
+	struct roster_peer_info info = roster_world_peer("198.51.100.7", 1);
+	CHECK_EQ("V39: they are seen", info.unproven, 10000);
+	CHECK_FALSE("V39: and make nobody known", info.known);
+	CHECK_EQ("V39: no failure", info.counters.fail, 0);
+	CHECK_NEAR("V39: no score", info.combined, 0, 1e-9);
+	CHECK_EQ("V39: no circuit", info.circuit, CIRCUIT_CLOSED);
+	CHECK_FALSE("V39: no ban", info.governor.has_ban);
+	roster_world_end();
+}
+
 static const struct check_test tests[] = {
 	{"DU-3: averages", test_averages},
 	{"DU-4: values of dugite", test_dugite},
@@ -473,5 +492,6 @@ static const struct check_test tests[] = {
 	{"a long list in pages", test_long_list},
 	{"SP-12: light peers", test_light},
 	{"LO-13, SP-8: the best", test_best},
+	{"V39: unproven attempts", test_unproven},
 };
 CHECK_MAIN("roster_tell", tests)
