@@ -21,6 +21,15 @@ bool roster_peer_endpoint(const struct roster *roster, uint32_t peer, struct boo
 {
 	const struct roster_peer *record = roster_peer_at(roster, peer);
 	uint16_t port = record->listen_port;
+	/* One host may be dialled at several ports: the connection that is spoken of comes first. */
+	for (uint32_t at = record->connections; at != RECORD_NONE;) {
+		const struct roster_connection *connection = roster_connection_at(roster, at);
+		if (!connection->inbound) {
+			*ret_endpoint = (struct book_endpoint){connection->address, connection->port};
+			return true;
+		}
+		at = connection->of_peer_next;
+	}
 	/* The port of an inbound connection is a passing one. */
 	if (port == 0 && record->state.n_in == 0 && record->state.direction != PEER_DIRECTION_IN)
 		port = record->port;
