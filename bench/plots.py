@@ -68,7 +68,7 @@ def flood_against_size(results, directory):
         series.setdefault(name, set()).add((int(match["log2"]), line["baseline"]))
     for (table, keys), series in found.items():
         if max(len(points) for points in series.values()) > 1:  # one size is no curve
-            paths.append(curves(f"{directory}/flood-{table}-{keys}.svg".lower().replace("_", "-"),
+            paths.append(curves(os.path.join(directory, f"flood-{table}-{keys}.svg".lower().replace("_", "-")),
                                 f"{table}, {keys}: attempts of sources that never come twice", "log2 of places",
                                 "M attempts/s", series, "set yrange [0:*]\n"))
     return paths
@@ -85,7 +85,7 @@ def lookup_against_size(results, directory):
         series.setdefault(line["baseline_name"], set()).add((int(match["entries"]), line["baseline"]))
     for (table, keys, kind), series in found.items():
         if kind == "hits" and max(len(points) for points in series.values()) > 1:
-            paths.append(curves(f"{directory}/lookup-{table}-{keys}.svg".lower().replace("_", "-"),
+            paths.append(curves(os.path.join(directory, f"lookup-{table}-{keys}.svg".lower().replace("_", "-")),
                                 f"{table}, {keys}: a lookup that hits", "entries (logarithmic)", "ns", series,
                                 "set logscale x 10\nset yrange [0:*]\n"))
     return paths
@@ -100,11 +100,11 @@ def ratio_bars(results, directory):
     rows = [(number, line["ratio"], {True: 0x2e7d32, False: 0xc62828, None: 0x616161}[line["met"]]) for number, line in enumerate(lines)]
     labels = ", ".join(f"{quoted(line['name'][len('end to end, '):])} {number}" for number, line in enumerate(lines))
     script = block("d", rows) + (
-        f"set title {quoted('two processes: ours by the baseline beside it (green: target met, red: missed, grey: none)')}\n"
+        f"set title {quoted('ours by its baseline (green: met, red: missed)')}\n"
         f"set ytics ({labels})\nset yrange [{len(lines)}:-1] \nset xrange [0:*]\nunset key\nset xlabel {quoted('ratio')}\n"
         "set style fill solid\n"
         "plot $d using ($2/2):1:($2/2):(0.35):3 with boxxyerrorbars lc rgb variable\n")
-    return [gnuplot(f"{directory}/ratios-end-to-end.svg", script, 960, 120 + 24 * len(lines))]
+    return [gnuplot(f"{directory}/ratios-end-to-end.svg", script, 1200, 120 + 24 * len(lines))]
 
 
 def latency_by_flood(details, directory):

@@ -178,7 +178,7 @@ def plots_show_what_there_is():
              for log2 in (16, 20)]
     cells = [{"system": system, "model": "spoof", "p50_ms": 40, "p90_ms": 50, "p99_ms": None} for system in ("weir-auto", "syn-cookies")]
     whole = {**result_of(*sizes, line("end to end, vhost: drop of banned sources, 64 k", False)), "details": {"live": [{"cells": cells}]}}
-    with tempfile.TemporaryDirectory(prefix="weir-test-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix="weir-Test_bench-") as directory:
         with open(os.path.join(directory, "old.svg"), "w", encoding="ascii"):
             pass
         names = sorted(os.path.basename(path) for path in plots.draw(whole, directory))

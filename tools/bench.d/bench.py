@@ -87,21 +87,22 @@ class Bench:
             began = time.monotonic()
             with subprocess.Popen(full, stdout=out, stderr=errors, stdin=subprocess.DEVNULL) as process:
                 status = self._wait(process)
-        seconds = time.monotonic() - began
-        if status != 0:
+        known = len(self.faults)
+        self._take(part, full, path if is_script else path + ".out", status, time.monotonic() - began)
+        if status != 0 and len(self.faults) == known:  # it has not said itself what is wrong
             with open(words, encoding="utf-8", errors="replace") as file:
                 last = [line for line in file.read().splitlines() if line.strip()][-3:]
             self._fault(part.name, full, f"ended with {status}: {' / '.join(last)}")
-        self._take(part, full, path if is_script else path + ".out", seconds)
 
-    def _take(self, part, command, path, seconds):
+    def _take(self, part, command, path, status, seconds):
         try:
             with open(path, encoding="utf-8") as file:
                 answer = json.load(file)
             results = [{field: line[field] for field in FIELDS} for line in answer.pop("results")]
         except (OSError, ValueError, KeyError) as error:
             results, answer = [], {}
-            self._fault(part.name, command, f"no result: {type(error).__name__} {error}")
+            if isinstance(error, KeyError) or status == 0:  # what failed has no result and says why
+                self._fault(part.name, command, f"no result: {type(error).__name__} {error}")
         for sentence in answer.get("faults", ()):
             self._fault(part.name, command, sentence)
         for line in results:
