@@ -9,8 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dataplane/flow_index.h"
+
 enum {
-	FLOW_SLOTS = 8,
 	FLOW_CANDIDATES = 2 * FLOW_SLOTS,
 	FLOW_CAPACITY_MIN = 1 << 6,
 	FLOW_CAPACITY_MAX = 1 << 26,
@@ -18,21 +19,8 @@ enum {
 	 * flows at 75 %, and then one flow is evicted. 64 B / (8 * .75) = 10.7 B a flow. */
 	FLOW_ENTRIES_PER_1000_SLOTS = 750,
 	FLOW_WALK_AHEAD = 8, /* flows: 8 lines cover a memory latency of 100 ns at 12 ns a flow */
-	/* A slot's stamp: time of birth in units of 64 ms, modulo 35 minutes, and whether the flow was seen
-	 * to be proven. Unproven flows live for seconds; one that an unanswered UDP stream keeps alive longer
-	 * may look younger than it is. */
-	FLOW_STAMP_SHIFT = 6,
-	FLOW_STAMP_MASK = 0x7fff,
-	FLOW_STAMP_PROVEN = 0x8000,
 	FLOW_WORD_PLACES = 64,
 };
-
-struct flow_bucket {
-	uint32_t places[FLOW_SLOTS]; /* place + 1; 0 = empty */
-	uint16_t tags[FLOW_SLOTS];
-	uint16_t stamps[FLOW_SLOTS];
-};
-_Static_assert(sizeof(struct flow_bucket) == 64, "one cache line a bucket");
 
 /* Beside each place of the storage. The list of free places is threaded through the free ones, last freed first. */
 union flow_side {
@@ -49,6 +37,7 @@ struct flow_table {
 	struct hash_key key;
 	uint32_t capacity, n_buckets, count;
 	uint32_t first_free; /* place + 1; 0: none */
+	uint16_t now;        /* of the last newcomer, as stamps are */
 	struct table_memory memory;
 };
 
@@ -84,8 +73,10 @@ static uint32_t place_take(struct flow_table *table)
 	table->first_free = table->sides[place].next_free;
 	table->sides[place].activity = (struct flow_activity){0, 0};
 	/* The next newcomer's: its link is what the next call waits for. */
-	if (table->first_free != 0)
+	if (table->first_free != 0) {
 		__builtin_prefetch(&table->sides[table->first_free - 1], 1);
+		__builtin_prefetch(&table->storage[table->first_free - 1], 1);
+	}
 	return place;
 }
 
@@ -232,36 +223,48 @@ uint64_t flow_table_prefetch(const struct flow_table *table, const struct flow_k
 	return hash;
 }
 
-static unsigned bucket_tag_mask(const struct flow_bucket *bucket, uint16_t tag)
+static unsigned bucket_prefetch_flows(
+	const struct flow_table *table, const struct flow_bucket *bucket, uint16_t tag)
 {
-	unsigned mask = 0;
+	unsigned mask = flow_bucket_match(bucket, tag) & ~flow_bucket_empty(bucket);
 
-	for (unsigned i = 0; i < FLOW_SLOTS; i++)
-		mask |= (unsigned)(bucket->tags[i] == tag) << i;
+	for (unsigned rest = mask; rest; rest &= rest - 1)
+		__builtin_prefetch(&table->storage[bucket->places[__builtin_ctz(rest)] - 1], 1);
 	return mask;
 }
 
-static void bucket_prefetch_flows(
-	const struct flow_table *table, const struct flow_bucket *bucket, uint16_t tag)
+/* The oldest flow not known to be proven among the candidates, by the stamps alone. False: there is none. */
+static bool slot_find_oldest(
+	const struct flow_table *table, uint64_t hash, uint16_t now, struct flow_slot *ret_slot)
 {
-	for (unsigned mask = bucket_tag_mask(bucket, tag); mask; mask &= mask - 1) {
-		uint32_t place = bucket->places[__builtin_ctz(mask)];
+	struct flow_slot first = {bucket_first(table, hash), 0}, second = {bucket_second(table, hash), 0};
+	unsigned youth_first = flow_bucket_oldest(first.bucket, now, &first.slot);
+	unsigned youth_second = flow_bucket_oldest(second.bucket, now, &second.slot);
 
-		if (place)
-			__builtin_prefetch(&table->storage[place - 1], 1);
-	}
+	*ret_slot = youth_second < youth_first ? second : first;
+	return youth_first != FLOW_OLDEST_NONE || youth_second != FLOW_OLDEST_NONE;
 }
 
 void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash)
 {
-	bucket_prefetch_flows(table, bucket_first(table, hash), hash_tag(hash));
-	bucket_prefetch_flows(table, bucket_second(table, hash), hash_tag(hash));
+	struct flow_slot oldest;
+	uint32_t place;
+
+	if (bucket_prefetch_flows(table, bucket_first(table, hash), hash_tag(hash)) |
+		bucket_prefetch_flows(table, bucket_second(table, hash), hash_tag(hash)))
+		return;
+	/* A newcomer for sure. Where the table is full it takes the place of the oldest. */
+	if (table->first_free != 0 || !slot_find_oldest(table, hash, table->now, &oldest))
+		return;
+	place = oldest.bucket->places[oldest.slot] - 1;
+	__builtin_prefetch(&table->storage[place], 1);
+	__builtin_prefetch(&table->sides[place], 1);
 }
 
 static struct flow *bucket_find(struct flow_table *table, struct flow_bucket *bucket, uint16_t tag,
 	const struct flow_key *key, struct flow_slot *ret_slot)
 {
-	for (unsigned mask = bucket_tag_mask(bucket, tag); mask; mask &= mask - 1) {
+	for (unsigned mask = flow_bucket_match(bucket, tag); mask; mask &= mask - 1) {
 		unsigned slot = (unsigned)__builtin_ctz(mask);
 		uint32_t place = bucket->places[slot];
 
@@ -288,29 +291,16 @@ struct flow *flow_table_lookup(struct flow_table *table, const struct flow_key *
 	return table_find(table, key, hash, &slot);
 }
 
-static unsigned bucket_room(const struct flow_bucket *bucket, unsigned *ret_slot)
-{
-	unsigned room = 0;
-
-	for (unsigned i = FLOW_SLOTS; i-- > 0;) {
-		if (bucket->places[i])
-			continue;
-		room++;
-		*ret_slot = i;
-	}
-	return room;
-}
-
+/* In the emptier bucket: two choices fill evenly only so. */
 static bool slot_find_empty(struct flow_table *table, uint64_t hash, struct flow_slot *ret_slot)
 {
 	struct flow_bucket *buckets[2] = {bucket_first(table, hash), bucket_second(table, hash)};
-	unsigned slots[2] = {0, 0};
-	unsigned first = bucket_room(buckets[0], &slots[0]), second = bucket_room(buckets[1], &slots[1]);
-	unsigned choice = second > first ? 1 : 0;
+	unsigned first = flow_bucket_empty(buckets[0]), second = flow_bucket_empty(buckets[1]);
+	bool choice = __builtin_popcount(second) > __builtin_popcount(first);
 
 	if (!first && !second)
 		return false;
-	*ret_slot = (struct flow_slot){buckets[choice], slots[choice]};
+	*ret_slot = (struct flow_slot){buckets[choice], (unsigned)__builtin_ctz(choice ? second : first)};
 	return true;
 }
 
@@ -325,32 +315,17 @@ static void slot_release(struct flow_table *table, const struct flow_slot *slot)
 	table->count--;
 }
 
-/* The oldest flow not known to be proven among the candidates, by the stamps alone: one line of flows is read
- * for the choice unless it has become proven meanwhile, which is noted in its stamp. So each flow costs one
- * such read in its life. */
+/* Who must go: one line of flows is read for the choice, which flow_table_prefetch_flow fetched and the newcomer needs, unless that
+ * flow has become proven meanwhile, which is noted in its stamp. So each flow costs one more read in its life. */
 static bool slot_find_victim(
 	struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot)
 {
-	struct flow_bucket *buckets[2] = {bucket_first(table, hash), bucket_second(table, hash)};
 	uint16_t now = (now_ms >> FLOW_STAMP_SHIFT) & FLOW_STAMP_MASK;
 
 	for (unsigned attempt = 0; attempt < FLOW_CANDIDATES; attempt++) {
-		struct flow_slot oldest = {NULL, 0};
-		unsigned oldest_age = 0;
+		struct flow_slot oldest;
 
-		for (unsigned i = 0; i < FLOW_CANDIDATES; i++) {
-			struct flow_slot slot = {buckets[i / FLOW_SLOTS], i % FLOW_SLOTS};
-			uint16_t stamp = slot.bucket->stamps[slot.slot];
-			unsigned age = (now - stamp) & FLOW_STAMP_MASK;
-
-			if (!slot.bucket->places[slot.slot] || (stamp & FLOW_STAMP_PROVEN))
-				continue;
-			if (oldest.bucket && age <= oldest_age)
-				continue;
-			oldest = slot;
-			oldest_age = age;
-		}
-		if (!oldest.bucket)
+		if (!slot_find_oldest(table, hash, now, &oldest))
 			return false;
 		if (!(table->storage[oldest.bucket->places[oldest.slot] - 1].flags & FLOW_FLAG_PROVEN)) {
 			*ret_slot = oldest;
@@ -359,24 +334,6 @@ static bool slot_find_victim(
 		oldest.bucket->stamps[oldest.slot] |= FLOW_STAMP_PROVEN;
 	}
 	return false;
-}
-
-/* Find a slot and a place, evicting if there is none. The place is off the list when this returns true. */
-static bool slot_take(struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot,
-	uint32_t *ret_place, struct flow *ret_evicted)
-{
-	struct flow_slot victim;
-
-	if (table->first_free == 0 || !slot_find_empty(table, hash, ret_slot)) {
-		if (!slot_find_victim(table, hash, now_ms, &victim))
-			return false;
-		*ret_evicted = table->storage[victim.bucket->places[victim.slot] - 1];
-		slot_release(table, &victim);
-		if (!slot_find_empty(table, hash, ret_slot))
-			return false; /* cannot be: the victim's slot is one of the candidates */
-	}
-	*ret_place = place_take(table);
-	return true;
 }
 
 static void slot_index(struct flow_table *table, const struct flow_slot *slot, uint64_t hash, uint32_t place,
@@ -389,16 +346,39 @@ static void slot_index(struct flow_table *table, const struct flow_slot *slot, u
 	table->count++;
 }
 
+/* A free slot and a free place, or both of a flow that must go. Returns the place, or UINT32_MAX: there is no room. */
+static uint32_t slot_take(struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow *ret_evicted)
+{
+	struct flow_slot slot;
+	uint32_t place;
+
+	if (table->first_free != 0 && slot_find_empty(table, hash, &slot)) {
+		place = place_take(table);
+		slot_index(table, &slot, hash, place, now_ms);
+		return place;
+	}
+	if (!slot_find_victim(table, hash, now_ms, &slot))
+		return UINT32_MAX;
+	place = slot.bucket->places[slot.slot] - 1;
+	*ret_evicted = table->storage[place];
+	/* The newcomer lives where it lived: no list is touched. */
+	table->sides[place].activity = (struct flow_activity){0, 0};
+	slot.bucket->tags[slot.slot] = hash_tag(hash);
+	slot.bucket->stamps[slot.slot] = (now_ms >> FLOW_STAMP_SHIFT) & FLOW_STAMP_MASK;
+	return place;
+}
+
 struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	uint32_t now_ms, bool proven, struct flow *ret_evicted)
 {
-	struct flow_slot slot;
 	struct flow *flow;
 	uint32_t place;
 
 	(void)proven; /* no newcomer evicts a proven flow, whatever it is itself */
-	memset(ret_evicted, 0, sizeof(*ret_evicted));
-	if (!slot_take(table, hash, now_ms, &slot, &place, ret_evicted))
+	ret_evicted->state = FLOW_STATE_FREE;
+	table->now = (now_ms >> FLOW_STAMP_SHIFT) & FLOW_STAMP_MASK;
+	place = slot_take(table, hash, now_ms, ret_evicted);
+	if (place == UINT32_MAX)
 		return NULL;
 	flow = &table->storage[place];
 	/* FREE stays visible while the fields are filled: a process killed here leaves a free place, not half
@@ -412,7 +392,6 @@ struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *
 	flow->protocol = key->protocol;
 	flow->born_ms = now_ms;
 	flow->last_ms = now_ms;
-	slot_index(table, &slot, hash, place, now_ms);
 	return flow;
 }
 

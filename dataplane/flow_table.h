@@ -109,13 +109,14 @@ uint32_t flow_table_adopt_all(
 struct flow_key flow_key_of(const struct flow *flow);
 /** Phase 1 for a burst: hash and prefetch. */
 uint64_t flow_table_prefetch(const struct flow_table *table, const struct flow_key *key);
-/** Between the phases, once the index lines have come: prefetch the flows that may be this one. Optional. */
+/** Between the phases, once the index lines have come: prefetch the flows that may be this one, or, if there are none and the table
+ * is full, the place of the flow that this one would displace. Optional. */
 void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash);
 /** Phase 2: the flow, or NULL. Valid until the owner's next insert or remove. */
 struct flow *flow_table_lookup(struct flow_table *table, const struct flow_key *key, uint64_t hash);
 /** A new flow, key, born_ms and last_ms filled, all else zero; state stays FREE until the caller sets it.
- * `proven`: may evict unproven ones only, in any case. ret_evicted: copy of the flow that had to go (state
- * FREE if none). NULL: no room. */
+ * `proven`: may evict unproven ones only, in any case. ret_evicted: copy of the flow that had to go (if none,
+ * its state is FREE and nothing else is written). NULL: no room. */
 struct flow *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	uint32_t now_ms, bool proven, struct flow *ret_evicted);
 void flow_table_remove(struct flow_table *table, struct flow *flow);

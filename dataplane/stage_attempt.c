@@ -292,8 +292,11 @@ void stage_attempt_look(struct stage *stage, const struct moment *moment, struct
 			work->key.client_port, host_budget(moment->rules, &work->client), moment->now_ns);
 		work->is_stranger = work->proven < PROVEN_YES;
 	}
-	if (!work->is_stranger)
-		source_prefetch(stage->shared, moment->rules, work);
+	if (work->is_stranger)
+		return;
+	source_prefetch(stage->shared, moment->rules, work);
+	if (work->flow == NULL)
+		flow_table_prefetch_flow(stage->flows, work->flow_hash);
 }
 
 /* Row 6. */
