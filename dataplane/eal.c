@@ -51,15 +51,26 @@ __attribute__((format(printf, 2, 3))) static void eal_argument(struct eal_argume
 	arguments->n++;
 }
 
-bool eal_device_is_pci(const char *device)
+bool eal_device_pci_name(const char *device, char ret_name[EAL_PCI_NAME_BYTES])
 {
 	unsigned domain, bus, slot, function;
 	int end = 0;
 
-	if (sscanf(device, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) == 4 && device[end] == '\0')
-		return true;
-	end = 0;
-	return sscanf(device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) == 3 && device[end] == '\0';
+	if (sscanf(device, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4 || device[end] != '\0') {
+		domain = 0;
+		end = 0;
+		if (sscanf(device, "%2x:%2x.%1x%n", &bus, &slot, &function, &end) != 3 || device[end] != '\0')
+			return false;
+	}
+	snprintf(ret_name, EAL_PCI_NAME_BYTES, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, slot & 0xff, function & 0xf);
+	return true;
+}
+
+bool eal_device_is_pci(const char *device)
+{
+	char name[EAL_PCI_NAME_BYTES];
+
+	return eal_device_pci_name(device, name);
 }
 
 static unsigned eal_pool_mbufs(const struct options *options)
@@ -156,11 +167,14 @@ static void eal_arguments_build(const struct options *options, struct eal_argume
 	for (unsigned i = 0; i < options->n_pairs; i++) {
 		const char *devices[2] = { options->pairs[i].outside, options->pairs[i].inside };
 
-		for (unsigned j = 0; j < 2; j++)
-			if (eal_device_is_pci(devices[j])) {
-				eal_argument(arguments, "--allow=%s", devices[j]);
+		for (unsigned j = 0; j < 2; j++) {
+			char name[EAL_PCI_NAME_BYTES];
+
+			if (eal_device_pci_name(devices[j], name)) {
+				eal_argument(arguments, "--allow=%s", name);
 				pci = true;
 			}
+		}
 	}
 	/* Without it EAL would take every NIC that is bound to vfio, also those of other programs. */
 	if (!pci)

@@ -20,5 +20,8 @@ struct rte_mempool *eal_pool_create(const struct options *options, unsigned data
 void eal_stop(const struct options *options);
 /** True when `device` is written as a PCI address (0000:01:00.0 or 01:00.0). */
 bool eal_device_is_pci(const char *device);
+enum { EAL_PCI_NAME_BYTES = 16 };
+/** The same, and the address as DPDK and sysfs write it: 0000:01:00.0. */
+bool eal_device_pci_name(const char *device, char ret_name[EAL_PCI_NAME_BYTES]);
 
 #endif
