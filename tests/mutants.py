@@ -3,7 +3,8 @@
 """Takes each protection out of the code, one at a time, and requires that its test then fails.
 
 A test that passes without its protection proves nothing. Each row names the file, the text that protects, what it is
-replaced by, and the test executable that must notice. A text that is no longer found fails too: the row must follow the code.
+replaced by, and the test executable (or the script of tests/tools) that must notice. A text that is no longer found fails too: the row
+must follow the code.
 Works on a copy of the tree below build/mutants; changes nothing else.
 """
 import fcntl
@@ -121,14 +122,15 @@ class Copy:
 
     def make(self, tests):
         """Everything in place: it must build and pass."""
-        if not os.path.exists(os.path.join(self.build, "build.ninja")):
+        programs = [name for name in tests if not name.endswith(".py")]
+        if programs and not os.path.exists(os.path.join(self.build, "build.ninja")):
             shutil.rmtree(self.build, ignore_errors=True)
             result = quiet(["meson", "setup", self.build, self.source, "-Doptimization=0", "-Ddebug=false"])
             if result.returncode != 0:
                 self.fail(result.stdout[-2000:])
                 return False
-        result = quiet(["ninja", "-j1", "-C", self.build] + ["tests/" + name for name in tests])
-        if result.returncode != 0:
+        result = self._build(programs)
+        if result and result.returncode != 0:
             self.fail(result.stdout[-2000:])
             return False
         for name in tests:
@@ -136,7 +138,13 @@ class Copy:
                 self.fail(f"{name} fails with everything in place")
         return True
 
+    def _build(self, programs):
+        """None: nothing is to be built, as for a script."""
+        return quiet(["ninja", "-j1", "-C", self.build] + ["tests/" + name for name in programs]) if programs else None
+
     def _test(self, name):
+        if name.endswith(".py"):
+            return quiet([sys.executable, "-B", os.path.join(self.source, "tests", "tools", name)]).returncode
         return quiet([os.path.join(self.build, "tests", name)]).returncode
 
     def try_without(self, what, path, text, replacement, test):
@@ -151,8 +159,8 @@ class Copy:
             return
         with open(file, "w", encoding="utf-8") as handle:
             handle.write(pattern.sub(lambda _: replacement, original))
-        built = quiet(["ninja", "-j1", "-C", self.build, "tests/" + test])
-        if built.returncode != 0:
+        built = self._build([] if test.endswith(".py") else [test])
+        if built and built.returncode != 0:
             self.fail(f"FAILED: {what}: does not compile without it\n{built.stdout[-800:]}")
         elif self._test(test) == 0:
             self.fail(f"FAILED: {what}: {test} passes without it")

@@ -26,6 +26,7 @@ import rig  # noqa: E402
 
 FIELDS = ("name", "unit", "ours", "baseline", "baseline_name", "ratio", "target", "met")
 PART_PATIENCE_S = 1800
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 END_PATIENCE_S = 60  # a part removes namespaces, gives huge pages back
 
 
@@ -60,9 +61,10 @@ class Bench:
         self.faults.append({"part": part, "command": command, "words": sentence})
         print(f"bench: {part}: {sentence}", file=sys.stderr, flush=True)
 
-    def _wait(self, process):
-        """Its exit status; whatever interrupts us ends it first, and leaves it the time to clean up."""
+    def _wait(self, process, mask):
+        """Its exit status; whatever interrupts us, from when `mask` is in force, ends it first and leaves it the time to clean up."""
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return process.wait(PART_PATIENCE_S)
         except BaseException as reason:
             process.send_signal(signal.SIGTERM)
@@ -85,8 +87,13 @@ class Bench:
                 stack.enter_context(rig.Rig(self.build, pages=part.huge_pages))
             out, errors = (stack.enter_context(open(name, "wb")) for name in (path + ".out", words))
             began = time.monotonic()
-            with subprocess.Popen(full, stdout=out, stderr=errors, stdin=subprocess.DEVNULL) as process:
-                status = self._wait(process)
+            # a signal between fork and _wait would leave a process that nobody ends
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
+            # pylint: disable-next=subprocess-popen-preexec-fn
+            with subprocess.Popen(full, stdout=out, stderr=errors, stdin=subprocess.DEVNULL,
+                                  preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask)) as process:
+                status = self._wait(process, mask)
         known = len(self.faults)
         self._take(part, full, path if is_script else path + ".out", status, time.monotonic() - began)
         if status != 0 and len(self.faults) == known:  # it has not said itself what is wrong
