@@ -76,6 +76,17 @@ static void test_deficit(void)
 	roster_world_end();
 }
 
+static void test_deficit_in_flight(void)
+{
+	roster_world_begin("dugite");
+	fill_book(70, 0);
+	roster_world_tick(10);
+	CHECK_EQ("as many as there are places", roster_world_events("governor.connect"), 40);
+	roster_world_tick(40);
+	CHECK_EQ("DU-12: whom the node is connecting to counts", roster_world_events("governor.connect"), 0);
+	roster_world_end();
+}
+
 static void test_deficit_fulfilled(void)
 {
 	roster_world_begin("dugite");
@@ -270,10 +281,14 @@ static void test_big_ledger(void)
 	endpoint.address = peers[10].address;
 	CHECK_EQ("DU-13: and of the others", address_book_find(roster_book(roster()), &endpoint)->category,
 		PEER_CATEGORY_LEDGER);
+	struct target_set set = {.normal = {85, 40, 15}, .big_ledger = {15, 8, 5}};
+	struct roster_targets targets;
+	char flaw[ROSTER_TEXT_MAX];
+	CHECK_EQ("set", roster_targets(roster(), NULL, &set, ROSTER_MS(1), &targets, flaw), 0);
 	roster_world_tick(1);
-	CHECK_EQ("DU-13: ten big ledger peers are wanted",
-		roster_world_events_with("governor.connect", "\"reason\":\"big_ledger\""), 10);
-	CHECK_EQ("DU-13: the others fill ordinary places",
+	CHECK_EQ("DU-13: eight big ledger peers are wanted",
+		roster_world_events_with("governor.connect", "\"reason\":\"big_ledger\""), 8);
+	CHECK_EQ("DU-13: the other big ones take no ordinary place",
 		roster_world_events_with("governor.connect", "\"reason\":\"established\""), 2);
 	roster_world_end();
 }
@@ -378,13 +393,23 @@ static void test_churn_free(void)
 	config.profile.times.idle_ms = config.profile.times.auth_ms = 0;
 	roster_world_begin_with(&config);
 	connect_out("f", 20, 0, false, 0);
-	struct roster_tag tag = {.which = ROSTER_TAG_PROTECTED, .values.is_protected = true};
-	roster_world_tag("#f3", &tag, 0);
 	roster_world_tick(600);
 	CHECK_EQ("5.5.12: a tenth goes",
 		roster_world_events_with("governor.disconnect", "\"reason\":\"churn\""), 2);
+	roster_world_end();
+
+	roster_world_begin_with(&config);
+	connect_out("f", 20, 0, false, 0);
+	struct roster_tag tag = {.which = ROSTER_TAG_PROTECTED, .values.is_protected = true};
+	for (unsigned i = 1; i < 20; i++) {
+		char who[32];
+		snprintf(who, sizeof(who), "#f%u", i);
+		roster_world_tag(who, &tag, 0);
+	}
+	roster_world_tick(600);
 	CHECK_EQ("churn spares the protected",
-		roster_world_events_with("governor.disconnect", "\"id\":\"f3\""), 0);
+		roster_world_events_with("governor.disconnect", "\"reason\":\"churn\""), 1);
+	CHECK_EQ("the other one goes", roster_world_events_with("governor.disconnect", "\"id\":\"f0\""), 1);
 	roster_world_end();
 }
 
@@ -404,6 +429,7 @@ static void test_maturity(void)
 
 static const struct check_test tests[] = {
 	{"V33: deficits", test_deficit},
+	{"DU-12: what is under way counts", test_deficit_in_flight},
 	{"DU-12: what fails gives way to another", test_deficit_fulfilled},
 	{"V34: surplus of hot peers", test_surplus},
 	{"DU-15: surplus of warm peers", test_surplus_established},

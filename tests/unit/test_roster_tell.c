@@ -256,6 +256,8 @@ static void test_tags(void)
 	tag = (struct roster_tag){.which = ROSTER_TAG_PROTECTED, .values.is_protected = true};
 	roster_world_tag("#b", &tag, 1);
 	name = roster_world_name("#b");
+	CHECK_TRUE("5.3 D: the governor knows whom it must not ban",
+		roster_world_peer("#b", 1).governor.trusted);
 	struct peer_report_result result;
 	CHECK_EQ("a fatal report",
 		roster_peer_report(roster(), &name, PEER_ACTION_FATAL, "", "", true, ROSTER_MS(2), &result),

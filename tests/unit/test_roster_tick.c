@@ -141,6 +141,19 @@ static void test_younger_goes(void)
 	roster_world_end();
 }
 
+static void test_outbound_floor(void)
+{
+	roster_world_begin("lighthouse");
+	roster_world_open("20.0.0.1", 9000, false, "out", 1);
+	roster_world_open("20.0.1.1", 9000, true, "in", 1);
+	report("out", PEER_ACTION_MID, 1, 1);
+	retarget(1, 2);
+	roster_world_tick(2);
+	CHECK_TRUE("LH-3: the last outbound peer stays, whatever its score", is_connected("#out", 2));
+	CHECK_FALSE("LH-3: a better inbound one goes", is_connected("#in", 2));
+	roster_world_end();
+}
+
 static void test_subnets(void)
 {
 	struct peer_duty needed[] = {{7, ROSTER_MS(100)}, {8, ROSTER_MS(100)}, {9, ROSTER_MS(0)}};
@@ -373,6 +386,7 @@ static const struct check_test tests[] = {
 	{"LH-4: discovery by both branches", test_discover},
 	{"V8: pruning", test_prune},
 	{"LH-23: of two equal peers the younger goes", test_younger_goes},
+	{"LH-3: the outbound floor", test_outbound_floor},
 	{"LH-24: subnets that the node needs", test_subnets},
 	{"5.3 F: the free floor of a bootstrap node", test_floor},
 	{"LH-26: pings, statuses and metadata come due", test_dues},
