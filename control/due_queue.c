@@ -47,15 +47,20 @@ static int places_grow(struct due_queue *queue)
 
 int due_queue_reserve(struct due_queue *queue, uint32_t item_bound)
 {
+	return due_queue_reserve_few(queue, item_bound, item_bound);
+}
+
+int due_queue_reserve_few(struct due_queue *queue, uint32_t item_bound, uint32_t entries)
+{
 	while ((uint64_t)queue->n_places << RECORD_CHUNK_LOG2 < item_bound) {
 		int r = places_grow(queue);
 		if (r < 0)
 			return r;
 	}
-	if (item_bound <= queue->size)
+	if (entries <= queue->size)
 		return 0;
 	uint64_t size = queue->size != 0 ? queue->size : HEAP_START;
-	while (size < item_bound)
+	while (size < entries)
 		size += size / 2;
 	struct due_entry *heap = realloc(queue->heap, size * sizeof(*heap));
 	if (heap == NULL)

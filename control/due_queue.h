@@ -27,6 +27,8 @@ void due_queue_init(struct due_queue *queue);
 void due_queue_fini(struct due_queue *queue);
 /** Make room for `items` more, so that due_queue_set cannot fail for an item below `item_bound`. -ENOMEM. */
 int due_queue_reserve(struct due_queue *queue, uint32_t item_bound);
+/** The same for a queue in which few of many items wait: so many at a time. */
+int due_queue_reserve_few(struct due_queue *queue, uint32_t item_bound, uint32_t entries);
 /** Set or move. INT64_MAX clears. Never fails after due_queue_reserve of a bound above `item`. */
 void due_queue_set(struct due_queue *queue, uint32_t item, int64_t due_ms);
 void due_queue_clear(struct due_queue *queue, uint32_t item);

@@ -218,8 +218,10 @@ void roster_ban_changed(void *context, const struct ban *ban)
 	else
 		peer = roster_peer_find_host(roster, &ban->prefix.address);
 	/* A wider prefix has no peer of its own; who is connected from it is judged at the next tick. */
-	if (peer != RECORD_NONE)
+	if (peer != RECORD_NONE &&
+		due_queue_reserve_few(&roster->judge_due, peer + 1, roster->judge_due.n + 1) == 0)
 		due_queue_set(&roster->judge_due, peer, roster->now_ms);
+	/* Without memory the tick judges whoever is connected. */
 }
 
 /** LH-13 with gossip: the sum bans where the application's score alone does not. */
@@ -291,7 +293,7 @@ void roster_peer_judge(struct roster *roster, uint32_t index)
 	} else if (peer->state.status == PEER_STATUS_BANNED || peer->state.to_ban) {
 		(void)roster_peer_change(roster, index, PEER_OCCASION_UNBAN);
 	} else if (peer->state.status == PEER_STATUS_CONNECTED && address_is_banned(roster, peer)) {
-		roster_close_peer(roster, index, "banned address", ROSTER_GOODBYE_ADDRESS);
+		roster_close_peer(roster, index, "banned_ip", ROSTER_GOODBYE_ADDRESS);
 	} else if (state != SCORE_STATE_HEALTHY && peer->state.status == PEER_STATUS_CONNECTED) {
 		if (told) {
 			(void)roster_peer_change(roster, index, PEER_OCCASION_DISCONNECT);

@@ -12,6 +12,9 @@
 enum { PROTOCOL_TCP = 6 };
 /* The dataplane's index of a service is never this: it says an event of no service with 255. */
 enum { EVENT_OF_NO_SERVICE = 255 };
+/* The node may hear of a connection before control reads the ring that tells of it: a turn of the loop, milliseconds;
+ * a stall of the disk or of the machine, seconds. Longer, and a stranger behind the same NAT could have the port. */
+#define BIND_AHEAD_MS INT64_C(2000)
 
 static uint32_t saturate(uint64_t value)
 {
@@ -142,6 +145,20 @@ static void book_enter(struct roster *roster, const struct roster_open *open)
 	(void)address_book_put(roster->book, &values, BOOK_PUT_CONNECTED, roster->now_ms, NULL);
 }
 
+/** The peer that the node bound at this endpoint just before the dataplane's event was read; RECORD_NONE. */
+static uint32_t bound_ahead(const struct roster *roster, const struct roster_open *open)
+{
+	const struct peer_table *table = &roster->governor->peers;
+	uint32_t bound = peer_table_find_bound(table, &open->address, open->port);
+	if (bound == RECORD_NONE)
+		return RECORD_NONE;
+	uint32_t peer = roster_peer_find(roster, governor_peer_id(roster->governor, peer_table_at(table, bound)));
+	if (peer == RECORD_NONE || roster_peer_at(roster, peer)->connections != RECORD_NONE ||
+		roster->now_ms - roster_peer_at(roster, peer)->last_seen_ms >= BIND_AHEAD_MS)
+		return RECORD_NONE;
+	return peer;
+}
+
 /** Whose connection this is, and the one of its endpoint that is known already (RECORD_NONE). */
 static int find_peer(struct roster *roster, const struct roster_open *open, uint8_t service, uint32_t *ret_peer,
 	uint32_t *ret_dialing)
@@ -158,7 +175,8 @@ static int find_peer(struct roster *roster, const struct roster_open *open, uint
 		r = roster_peer_obtain(roster, NULL, &open->address, &host);
 	}
 	*ret_dialing = known;
-	*ret_peer = known != RECORD_NONE ? roster_connection_at(roster, known)->peer : host;
+	uint32_t ahead = service != ROSTER_SERVICE_NONE ? bound_ahead(roster, open) : RECORD_NONE;
+	*ret_peer = ahead != RECORD_NONE ? ahead : known != RECORD_NONE ? roster_connection_at(roster, known)->peer : host;
 	if (r == 0 && open->id_or_null != NULL && open->id_or_null[0] != '\0')
 		r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
 	return r;

@@ -50,7 +50,7 @@ static bool address_admits(
 	governor_why(roster->governor, address, roster->now_ms, &why);
 	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.allowed || why.own || why.ban.start_ms > since_ms)
 		return true;
-	refuse(bound, "banned address", ROSTER_GOODBYE_ADDRESS, why.ban.end_ms);
+	refuse(bound, "banned_ip", ROSTER_GOODBYE_ADDRESS, why.ban.end_ms);
 	return false;
 }
 
@@ -78,7 +78,7 @@ static bool id_admits(struct roster *roster, uint32_t index, uint32_t connection
 	else if (connection != RECORD_NONE && limits.per_peer != 0 &&
 		 roster_connection_at(roster, connection)->peer != index &&
 		 (uint32_t)peer->state.n_in + peer->state.n_out >= limits.per_peer)
-		refuse(bound, "too many", ROSTER_GOODBYE_TOO_MANY, 0);
+		refuse(bound, "too_many", ROSTER_GOODBYE_TOO_MANY, 0);
 	return bound->accepted;
 }
 

@@ -60,18 +60,22 @@ struct roster_peer {
 	uint32_t agent, version, enr, metadata, sync_status; /* interned; RECORD_NONE */
 	struct address address;                              /* where it was last, or the host identity */
 	uint16_t port, listen_port;                          /* 0: unknown */
+	uint32_t connections; /* first of its connections, linked by of_peer_next; RECORD_NONE */
 	struct peer_state state;
-	uint32_t connections;  /* first of its connections, linked by of_peer_next; RECORD_NONE */
 	uint32_t newer, older; /* in the list of its standing: connected, disconnected (LH-22), banned
 				  (LH-22); by time */
 	int64_t last_seen_ms;
 	struct roster_facts *facts; /* NULL */
 	/* What is kept while there are no facts; with facts theirs counts. */
 	uint32_t ok, fail;
-	struct value_standing standing;
+	int32_t reputation;
 	uint32_t behind; /* of a host identity: connections from it, whoever they are bound to */
+	uint16_t streak; /* saturated: the blacklist asks for five */
+	bool blacklisted;
 	uint8_t list; /* enum roster_list_kind; ROSTER_LIST_COUNT: on none */
 };
+/* A million known peers, their ids and the governor's records are to take less than 400 bytes each. */
+_Static_assert(sizeof(struct roster_peer) <= 120, "a million of them are counted in these bytes");
 
 struct roster_connection {
 	uint32_t of_peer_next, of_peer_previous; /* first: a record that was given back loses this word, not its number */
@@ -142,7 +146,7 @@ struct roster {
 	struct roster_list lists[ROSTER_LIST_COUNT];
 	uint64_t next_number;
 	struct pool_counts counts; /* established and pending */
-	uint32_t n_dialing, n_outbound_only, n_hot, n_warm;
+	uint32_t n_dialing, n_outbound_only, n_hot, n_warm, n_facts;
 	struct subnet_counts subnets;
 	struct hash_index prefix_index; /* DU-6: connected peers by /24, /48 */
 	struct record_pool prefixes;

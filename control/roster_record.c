@@ -101,10 +101,6 @@ static int peer_add(struct roster *roster, const char *id_or_null, const struct 
 		peer->address = id_or_null == NULL ? host_prefix(address).address : *address;
 	int r = id_or_null != NULL ? text_pool_hold(roster->texts, id_or_null, &peer->id) : 0;
 	if (r == 0)
-		r = due_queue_reserve(&roster->peer_due, index + 1);
-	if (r == 0)
-		r = due_queue_reserve(&roster->judge_due, index + 1);
-	if (r == 0)
 		r = hash_index_insert(&roster->peer_index,
 			id_or_null != NULL ? hash_id(roster, peer->id) : hash_address(roster, &peer->address, 0),
 			index);
@@ -273,6 +269,7 @@ static void peer_give(struct roster *roster, uint32_t index)
 	const uint32_t texts[] = {peer->id, peer->agent, peer->version, peer->enr, peer->metadata, peer->sync_status};
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		text_pool_drop(roster->texts, texts[i]);
+	roster->n_facts -= peer->facts != NULL;
 	free(peer->facts);
 	peer->facts = NULL; /* a given record may be looked at by roster_records_fini */
 	due_queue_clear(&roster->peer_due, index);
@@ -302,19 +299,24 @@ static void facts_begin(struct roster_facts *facts, const struct roster_peer *pe
 		return;
 	facts->counters.ok = peer_or_null->ok;
 	facts->counters.fail = peer_or_null->fail;
-	facts->standing = peer_or_null->standing;
+	facts->standing = (struct value_standing){
+		peer_or_null->reputation, peer_or_null->streak, peer_or_null->blacklisted};
 }
 
 struct roster_facts *roster_facts_obtain(struct roster *roster, uint32_t index)
 {
 	struct roster_peer *peer = roster_peer_at(roster, index);
-	if (peer->facts == NULL) {
-		peer->facts = malloc(sizeof(*peer->facts));
-		if (peer->facts != NULL) {
-			facts_begin(peer->facts, peer);
-			peer->facts->reputation_ms = roster->now_ms;
-		}
-	}
+	if (peer->facts != NULL)
+		return peer->facts;
+	/* Only who has facts can be due. */
+	if (due_queue_reserve_few(&roster->peer_due, index + 1, roster->n_facts + 1) < 0)
+		return NULL;
+	peer->facts = malloc(sizeof(*peer->facts));
+	if (peer->facts == NULL)
+		return NULL;
+	facts_begin(peer->facts, peer);
+	peer->facts->reputation_ms = roster->now_ms;
+	roster->n_facts++;
 	return peer->facts;
 }
 
@@ -360,10 +362,15 @@ void roster_facts_settle(struct roster *roster, uint32_t index)
 		return;
 	peer->ok = peer->facts->counters.ok;
 	peer->fail = peer->facts->counters.fail;
-	peer->standing = peer->facts->standing;
+	const struct value_standing *standing = &peer->facts->standing;
+	peer->reputation = standing->reputation;
+	peer->streak = (uint16_t)(standing->streak < UINT16_MAX ? standing->streak : UINT16_MAX);
+	peer->blacklisted = standing->blacklisted;
 	roster_temperature_set(roster, index, TEMPERATURE_COLD);
+	due_queue_clear(&roster->peer_due, index);
 	free(peer->facts);
 	peer->facts = NULL;
+	roster->n_facts--;
 }
 
 void roster_temperature_set(struct roster *roster, uint32_t index, enum temperature to)
