@@ -135,6 +135,7 @@ static json_t *dataplane_json(const struct dataplane_status *status)
 	put_u64(object, "offload_bans", payload->offload_bans);
 	put_u64(object, "offload_installed", payload->offload_installed);
 	put_u64(object, "offload_refused", payload->offload_refused);
+	put_u64(object, "rx_missed", payload->rx_missed);
 	put_u64(object, "started_mono_ns", payload->started_mono_ns);
 	put_u64(object, "first_governed_mono_ns", payload->first_governed_mono_ns);
 	put_u64(object, "events", status->events);

@@ -152,15 +152,16 @@ static int port_interface_prepare(const struct options *options, struct port *po
 
 static int port_pci_attach(struct port *port, struct port_device **ret_device)
 {
-	char path[128], driver[128];
+	char name[EAL_PCI_NAME_BYTES] = "", path[128], driver[128];
 	ssize_t n;
 
 	*ret_device = &port->devices[0];
-	if (rte_eth_dev_get_port_by_name(port->device, &port->devices[0].id) == 0) {
+	eal_device_pci_name(port->device, name);
+	if (rte_eth_dev_get_port_by_name(name, &port->devices[0].id) == 0) {
 		port->n_devices = 1;
 		return 0;
 	}
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s", strlen(port->device) < 10 ? "0000:" : "", port->device);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", name);
 	if (access(path, F_OK) != 0) {
 		port_say(port->device, "there is no PCI device at this address; \"lspci -D\" lists them.");
 		return -ENODEV;
@@ -174,7 +175,7 @@ static int port_pci_attach(struct port *port, struct port_device **ret_device)
 		port_say(port->device, "the kernel's driver %s holds it; give it to DPDK with \"dpdk-devbind.py -b vfio-pci %s\", or use auto:IFACE.",
 			strrchr(driver, '/') ? strrchr(driver, '/') + 1 : driver, port->device);
 	else
-		port_say(port->device, "DPDK has no driver for this device, or its IOMMU group is not wholly bound to vfio-pci.");
+		port_say(port->device, "DPDK has no driver for this device, its IOMMU group is not wholly bound to vfio-pci, or another process drives it.");
 	return -ENODEV;
 }
 
@@ -288,6 +289,20 @@ static int port_device_start(struct port *port, struct port_device *device, unsi
 	if (rc != 0 && rc != -ENOTSUP)
 		port_say(port->device, "promiscuous mode was refused (%s): frames for other addresses may be lost.", rte_strerror(-rc));
 	return 0;
+}
+
+uint64_t port_missed(const struct port *port)
+{
+	uint64_t missed = 0;
+
+	for (unsigned i = 0; i < port->n_devices; i++) {
+		struct rte_eth_stats stats = { 0 };
+
+		if (rte_eth_stats_get(port->devices[i].id, &stats) != 0)
+			continue;
+		missed += stats.imissed + stats.rx_nombuf + stats.ierrors;
+	}
+	return missed;
 }
 
 static void port_devices_release(struct port *port)

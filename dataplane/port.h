@@ -44,6 +44,9 @@ unsigned port_data_bytes(const struct options *options);
 /** Open, configure and start. 0, or -errno after a sentence; then nothing is left open. `rss_key`: PORT_RSS_KEY_BYTES. */
 int port_open(const struct options *options, const char *device, unsigned pair, enum side side, struct rte_mempool *pool,
 	const uint8_t *rss_key, struct port *ret_port);
+/** Frames that the port's devices received since they were opened and no lcore saw: none came in time, no buffer was free, or they were
+ * damaged or larger than the MTU. net_af_packet and virtio count none. Any thread, while the port is open. */
+uint64_t port_missed(const struct port *port);
 /** Stop, detach XDP, release. Harmless on a port that was never opened but zeroed. */
 void port_close(const struct options *options, struct port *port);
 

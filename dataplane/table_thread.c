@@ -21,6 +21,7 @@
 #include "dataplane/table_commands.h"
 
 enum {
+	TABLE_MISSED_MS = 1000,	  /* the devices' own counts: dozens of registers or a system call each */
 	TABLE_BEAT_MS = 50,	  /* heartbeat, clock anchor; readers call 100 ms and more a hang */
 	TABLE_RETRY_MS = 50,	  /* between two looks for an image that is missing */
 	TABLE_REFUSED_MS = 1000,  /* after one was refused: reading ten million bans again takes a while */
@@ -64,6 +65,19 @@ static void table_counts_publish(struct table_thread *thread)
 	atomic_store_explicit(&payload->bans_v6, ban_table_count(thread->rules->bans_v6), memory_order_relaxed);
 	atomic_store_explicit(&payload->bans_exact, ban_table_count(thread->rules->bans_exact), memory_order_relaxed);
 	atomic_store_explicit(&payload->list_labels, lists_label_count(thread->rules->lists), memory_order_relaxed);
+}
+
+static void table_missed_publish(struct table_thread *thread, uint64_t now_ns)
+{
+	const struct link_relay *relay = thread->setup.relay;
+	uint64_t missed = 0;
+
+	if (now_ns < thread->next_missed_ns)
+		return;
+	thread->next_missed_ns = now_ns + TABLE_MISSED_MS * UINT64_C(1000000);
+	for (unsigned i = 0; i < relay->n_pairs * 2; i++)
+		missed += port_missed(&relay->pairs[i / 2][i % 2]);
+	atomic_store_explicit(&table_payload(thread)->rx_missed, missed, memory_order_relaxed);
 }
 
 /* Flows look at the tables again when the epoch has moved. After the stores it announces. */
@@ -341,6 +355,7 @@ static void table_beat(struct table_thread *thread, uint64_t now_ns)
 	thread->next_beat_ns = now_ns + TABLE_BEAT_MS * UINT64_C(1000000);
 	atomic_store_explicit(&thread->setup.segment->segment.header->heartbeat_ns, now_ns, memory_order_release);
 	table_counts_publish(thread);
+	table_missed_publish(thread, now_ns);
 	/* The slots that lcores left at the last beat are written now. */
 	synchronize_rcu();
 	monotonic_clock_anchor(&thread->setup.shared->clock);

@@ -40,7 +40,7 @@ struct table_thread {
 	struct table_thread_setup setup;
 	pthread_t thread;
 	int signal_fd;
-	uint64_t started_ns, next_beat_ns, next_try_ns;
+	uint64_t started_ns, next_beat_ns, next_try_ns, next_missed_ns;
 	struct cookie_keys cookie_keys;
 	struct link_server link;
 	struct table_control control;

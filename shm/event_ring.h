@@ -44,7 +44,10 @@ struct dataplane_payload {
 	_Atomic uint64_t last_image_error;                          /* enum image_error */
 	uint64_t n_lcores;
 	_Atomic uint64_t offload_bans, offload_installed, offload_refused; /* in devices now; put there, refused since start */
-	uint64_t reserved[16];
+	/* Of all ports since start, by the devices' own count: frames that no lcore saw, because none came in time, no buffer was free,
+	 * or the device refused them */
+	_Atomic uint64_t rx_missed;
+	uint64_t reserved[15];
 	struct dataplane_lcore lcores[]; /* n_lcores (segment parameter 0) */
 };
 

@@ -17,6 +17,7 @@ int weirctl_status(struct weirctl *weirctl)
 		{"dataplane.heartbeat_age_ms", "  last heartbeat", OUTPUT_SPAN_MS},
 		{"dataplane.deaths", "  deaths seen", OUTPUT_COUNT},
 		{"dataplane.events_lost", "  events lost", OUTPUT_COUNT},
+		{"dataplane.rx_missed", "  frames missed by devices", OUTPUT_COUNT},
 		{"counters.flows_proven", "connections", OUTPUT_COUNT},
 		{"counters.flows_half_open", "half-open", OUTPUT_COUNT},
 		{"counters.under_pressure", "services under pressure", OUTPUT_COUNT},
