@@ -194,8 +194,9 @@ class GuestWeir(Weir):
     def start_dataplane(self):
         self.guest_start("dataplane", *self.dataplane_command())
 
-    def restart(self, *options):
-        """The dataplane with other options, until it governs."""
+    def restart(self, *options, how="TERM"):
+        """The dataplane, ended with that signal, with other options, until it governs."""
+        self.guest(f"kill -{how} $(cat /tmp/dataplane.pid)")
         self.guest_end("dataplane")
         self.options = list(options)
         self.start_dataplane()

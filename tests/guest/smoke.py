@@ -257,6 +257,32 @@ def segments(suite, weir, lcores):
     mtu_set(weir, 1500)
 
 
+def killed(suite, weir):
+    """A dataplane that is killed leaves its devices as they are; the next one takes them and the flows over, ordinary memory and short
+    addresses included."""
+    held = {}
+    for family, port in ((4, TCP_PORT), (6, TCP_PORT), (4, PROXIED_PORT), (6, PROXIED_PORT)):
+        connection = held[family, port] = weir.open_socket("client", KIND[family])
+        connection.settimeout(20)
+        connection.bind((weir.source(family), 0))
+        connection.connect((NODE[family], port))
+        transfer.exchange(connection, 5000, 5000)
+    whole, weir.ports = weir.ports, [weir.ports[0].removeprefix("0000:"), weir.ports[1]]
+    for how, options in (("KILL", []), ("KILL", ["--memory", "no-huge"]), ("TERM", [])):
+        weir.restart("--lcores", "0", *options, how=how)
+        failed = []
+        for connection in held.values():
+            try:
+                transfer.exchange(connection, 5000, 5000)
+            except OSError as error:
+                failed.append(str(error))
+        suite.check(f"4 connections, 2 of them translated, live through SIG{how} and a start {' '.join(options) or 'with huge pages'}", not failed,
+                    "; ".join(failed))
+    weir.ports = whole
+    for connection in held.values():
+        connection.close()
+
+
 def two_lcores(suite, weir):
     """The devices cannot bring a client to its lcore by his address: lcores must hand frames over."""
     weir.restart("--lcores", "0,1")
@@ -289,6 +315,17 @@ def refusals(suite, weir, most):
         suite.check(f"{' '.join(options)} is refused with what the device can do", sentence in said and said.count("weir-dataplane:") == 1, said.strip())
 
 
+def unbound(suite, weir):
+    weir.guest_end("dataplane")
+    weir.guest(f"echo {weir.ports[1]} > /sys/bus/pci/drivers/vfio-pci/unbind")
+    said = weir.refused("--lcores", "0")
+    suite.check("a device without a driver is refused with how to bind it", f'"dpdk-devbind.py -b vfio-pci {weir.ports[1]}"' in said, said.strip())
+    weir.guest(f"echo {weir.ports[1]} > /sys/bus/pci/drivers_probe")
+    weir.start_dataplane()
+    weir.wait_governing()
+    suite.check("bound again, it is driven again", weir.exchange(weir.source(4)) is None)
+
+
 def run_parts(suite, weir, parts):
     for part, *arguments in parts:
         began = time.monotonic()
@@ -302,8 +339,8 @@ def cards(suite):
         suite.say(f"a guest with two e1000e booted in {weir.begin():.1f} s")
         weir.options = ["--lcores", "0"]
         weir.start()
-        run_parts(suite, weir, ((forwards,), (bans,), (checksums,), (flood,), (links,), (segments, "0"), (two_lcores,),
-                                (refusals, ("46 to 9216", 2))))
+        run_parts(suite, weir, ((forwards,), (bans,), (checksums,), (flood,), (links,), (segments, "0"), (killed,), (two_lcores,),
+                                (refusals, ("46 to 9216", 2)), (unbound,)))
 
 
 def virtual_cards(suite):
