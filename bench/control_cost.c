@@ -26,9 +26,11 @@ static const struct {
 	enum { GROWTH, TICK, STATED } judged;
 } rows[CONTROL_COST_COUNT] = {
 	[CONTROL_COST_REPORT] = {"report of misbehaviour", "us", GROWTH},
+	[CONTROL_COST_GET] = {"all that is known of a peer", "us", GROWTH},
 	[CONTROL_COST_IDLE] = {"tick when nothing is due", "us", GROWTH},
-	[CONTROL_COST_TICK] = {"governor tick with all that it asks of the book", "ms", TICK},
+	[CONTROL_COST_TICK] = {"governor tick, 1000 connected", "ms", TICK},
 	[CONTROL_COST_CROSSING] = {"a score that crosses a threshold", "us", GROWTH},
+	[CONTROL_COST_BOOK_ASK] = {"addresses to dial, to share and to forget", "us", GROWTH},
 	[CONTROL_COST_BOOK_ADD] = {"an address into the full book", "us", GROWTH},
 	[CONTROL_COST_BOOK_OUTCOME] = {"a dial's outcome", "us", GROWTH},
 	[CONTROL_COST_ENFORCE] = {"a ban into the log and the set", "us", GROWTH},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The governor, book and publisher that bench/control_cost.c measures (control_cost.h). */
+/* The roster, book and publisher that bench/control_cost.c measures (control_cost.h). */
 #include "bench/control_cost.h"
 
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/address_book.h"
-#include "control/governor.h"
 #include "control/publisher.h"
+#include "control/roster.h"
 
 enum {
+	CONNECTED = 1000,
 	OPERATIONS = 4096, /* of a trial: at least a hundred microseconds, thousands of clock's resolution */
 	IDLES = 65536,
 	/* Scores of -30 are at -20, where the state changes, after 600 s * log2(1.5) = 351 s. */
@@ -28,11 +28,11 @@ enum {
 #define FIRST_V4 UINT32_C(0x14000000)
 
 struct control_cost_world {
-	struct governor *governor;
-	struct address_book *book;
+	struct roster *roster;
+	struct address_book *book; /* its own, which is full: the roster's has room */
 	struct publisher *publisher;
 	char directory[64], segment_path[96], image_path[96];
-	uint32_t known, strangers;
+	uint32_t known, strangers, connected; /* numbers of those that came last */
 	uint64_t random;
 	struct snapshot_clock now;
 };
@@ -74,34 +74,63 @@ static int fail(char sentence[CONTROL_COST_SENTENCE], const char *what, int erro
 	return error;
 }
 
-/* The bootstrap profile's constants, and bounds that nothing reaches. */
-static int governor_make(struct control_cost_world *world, uint64_t seed)
+/* The bootstrap profile without its bounds: nothing known may give way while it is measured. */
+static int roster_make(struct control_cost_world *world, uint64_t seed)
 {
-	struct governor_config config = {.penalty_half_life_s = 600,
-		.ban_freeze_s = 3600,
-		.threshold_disconnect = -20,
-		.threshold_ban = -50,
-		.auto_bans = true,
-		.throttle_ms = 60000,
-		.temporary_ban_ms = 600000,
-		.temporary_bans_max = 3,
-		.strike_life_ms = INT64_C(30) * 86400000,
-		.peers_max = 2 * world->known + 100000,
-		.bans_max = 2 * world->known + 100000,
-		.seed = seed,
-		.auth_timeout_ms = 5000};
-	struct governor_effects none = {0};
+	struct roster_effects none = {0};
+	struct roster_config config;
+	int error = roster_config_from_profile("bootstrap", &config);
 
-	return governor_create(&config, &none, world->now.wall_ms, &world->governor);
+	if (error != 0)
+		return error;
+	config.profile.limits = (struct profile_limits){0};
+	config.opens.burst = 0;
+	config.profile.book.capacity = 2 * world->known + 100000;
+	config.profile.book.subnet.limit = config.profile.book.group.limit = UINT32_MAX;
+	config.connections_max = 4 * CONNECTED;
+	config.peers_max = config.governor.peers_max = 2 * world->known + 100000;
+	config.governor.bans_max = 2 * world->known + 100000;
+	config.seed = config.governor.seed = seed;
+	return roster_create(&config, &none, world->now.wall_ms, &world->roster);
 }
 
-static int report(struct control_cost_world *world, struct address address, enum peer_action action)
+static const char *id_nth(uint32_t i, char text[GOVERNOR_ID_MAX])
 {
-	struct peer_name name = name_of(address);
+	snprintf(text, GOVERNOR_ID_MAX, "16Uiu2HAmKnownPeer%010u", i);
+	return text;
+}
+
+static int report(struct control_cost_world *world, const struct peer_name *name, enum peer_action action)
+{
 	struct peer_report_result result;
 
-	return governor_report(
-		world->governor, &name, action, "bench", "", true, world->now.wall_ms, &result);
+	return roster_peer_report(
+		world->roster, name, action, "bench", "", true, world->now.wall_ms, &result);
+}
+
+static int connect_nth(struct control_cost_world *world, uint32_t i)
+{
+	struct roster_open open = {.address = address_nth(i, false),
+		.port = 30303,
+		.inbound = true,
+		.proven = true,
+		.rtt_ms = -1};
+	char id[GOVERNOR_ID_MAX];
+	struct roster_bind bind = {
+		.id = id_nth(i, id), .agent = "", .version = "", .enr = "", .metadata = ""};
+	struct roster_opened opened;
+	struct roster_bound bound;
+	enum outcome outcome;
+	int error = roster_connection_open(world->roster, &open, world->now.wall_ms, &opened);
+
+	if (error != 0 || opened.connection == 0)
+		return error != 0 ? error : -EPERM;
+	bind.connection = opened.connection;
+	error = roster_peer_bind(world->roster, &bind, world->now.wall_ms, &bound);
+	if (error != 0 || !bound.accepted)
+		return error != 0 ? error : -EPERM;
+	return roster_connection_auth(
+		world->roster, opened.connection, true, "", world->now.wall_ms, &outcome, &opened);
 }
 
 static int book_make(struct control_cost_world *world, uint64_t seed)
@@ -137,25 +166,48 @@ static int publisher_make(struct control_cost_world *world, char sentence[CONTRO
 	return publisher_open(&options, &policy, &world->publisher, sentence, CONTROL_COST_SENTENCE);
 }
 
-/* Every known address has a penalty, which it owes to the same moment or so, and is in the book. */
-static int addresses_learn(struct control_cost_world *world, char sentence[CONTROL_COST_SENTENCE])
+/* A thousand of the known ones, others each time: the last ones fell silent while scores decayed, and their
+ * connections ended. */
+static int peers_connect(struct control_cost_world *world)
 {
-	struct governor_stats stats;
+	struct roster_status status;
+	int error = 0;
+
+	for (uint32_t i = 0; i < CONNECTED && error == 0; i++)
+		error = connect_nth(world, world->connected++ % world->known);
+	roster_status(world->roster, &status);
+	return error == 0 && status.connected < CONNECTED ? -EBADMSG : error;
+}
+
+static int peers_learn(struct control_cost_world *world, char sentence[CONTROL_COST_SENTENCE])
+{
+	struct roster_status status;
 
 	for (uint32_t i = 0; i < world->known; i++) {
-		struct address address = address_nth(i, false);
-		struct book_entry entry = entry_of(address);
+		char id[GOVERNOR_ID_MAX];
+		struct roster_bind bind = {.id = id_nth(i, id),
+			.address = address_nth(i, false),
+			.port = 30303,
+			.agent = "Lighthouse/v5.3.0-abc/x86_64-linux",
+			.version = "",
+			.enr = "",
+			.metadata = "",
+			.listen_port = 30303};
+		struct book_entry entry = entry_of(bind.address);
+		struct roster_bound bound;
 
-		if (report(world, address, PEER_ACTION_MID) != 0)
-			return fail(sentence, "a report", -EINVAL);
-		if (address_book_add(world->book, &entry, world->now.wall_ms) > BOOK_REFRESHED)
+		if (roster_peer_bind(world->roster, &bind, world->now.wall_ms, &bound) != 0 ||
+			!bound.accepted)
+			return fail(sentence, "a peer's id", -EINVAL);
+		if (roster_book_add(world->roster, &entry, world->now.wall_ms) > BOOK_REFRESHED ||
+			address_book_add(world->book, &entry, world->now.wall_ms) > BOOK_REFRESHED)
 			return fail(sentence, "an address for the book", -EINVAL);
 		if (i % 1000 == 999)
 			pass(world, 1);
 	}
-	governor_stats(world->governor, &stats);
-	if (stats.peers < world->known || address_book_count(world->book) < world->known)
-		return fail(sentence, "some addresses were forgotten", -ENOSPC);
+	roster_status(world->roster, &status);
+	if (status.known < world->known || address_book_count(world->book) < world->known)
+		return fail(sentence, "some peers were forgotten", -ENOSPC);
 	return 0;
 }
 
@@ -171,14 +223,14 @@ int control_cost_world_create(uint32_t known, uint64_t seed, struct control_cost
 	world->known = known;
 	world->random = seed;
 	world->now = (struct snapshot_clock){WALL_MS, UINT64_C(5000000000000)};
-	error = governor_make(world, seed);
+	error = roster_make(world, seed);
 	if (error == 0)
 		error = book_make(world, seed);
 	if (error != 0)
-		return fail(sentence, "a governor and a book", error);
+		return fail(sentence, "a roster and a book", error);
 	error = publisher_make(world, sentence);
 	if (error == 0)
-		error = addresses_learn(world, sentence);
+		error = peers_learn(world, sentence);
 	if (error != 0)
 		return error;
 	for (uint32_t i = 0; i < known; i++) {
@@ -195,8 +247,8 @@ void control_cost_world_destroy(struct control_cost_world *world)
 {
 	if (!world)
 		return;
-	if (world->governor)
-		governor_destroy(world->governor);
+	if (world->roster)
+		roster_destroy(world->roster);
 	if (world->book)
 		address_book_destroy(world->book);
 	publisher_close(world->publisher);
@@ -211,46 +263,50 @@ void control_cost_world_destroy(struct control_cost_world *world)
 /* What is due up to now is done, so that what is measured next is that alone. */
 static void settle(struct control_cost_world *world)
 {
-	while (governor_advance(world->governor, world->now.wall_ms, ADVANCE_BUDGET))
+	while (roster_advance(world->roster, world->now.wall_ms, ADVANCE_BUDGET, true))
 		;
 	while (address_book_advance(world->book, world->now.wall_ms, ADVANCE_BUDGET))
 		;
 }
 
-static int reports_measure(struct control_cost_world *world, double *ret_us)
+static int peers_measure(struct control_cost_world *world, double *ret_report_us, double *ret_get_us)
 {
+	static struct peer_name names[OPERATIONS];
 	double start;
 	int error = 0;
 
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		names[i] = (struct peer_name){0};
+		id_nth((uint32_t)(draw(world) % world->known), names[i].id);
+	}
 	start = control_cost_clock_us();
 	for (unsigned i = 0; i < OPERATIONS && error == 0; i++)
-		error = report(
-			world, address_nth((uint32_t)(draw(world) % world->known), false), PEER_ACTION_HIGH);
-	*ret_us = (control_cost_clock_us() - start) / OPERATIONS;
+		error = report(world, &names[i], PEER_ACTION_HIGH);
+	*ret_report_us = (control_cost_clock_us() - start) / OPERATIONS;
+	start = control_cost_clock_us();
+	for (unsigned i = 0; i < OPERATIONS && error == 0; i++) {
+		struct roster_peer_info info;
+
+		roster_peer_get(world->roster, &names[i], world->now.wall_ms, &info);
+		if (!info.known || info.governor.app_score >= 0)
+			error = -EBADMSG;
+	}
+	*ret_get_us = (control_cost_clock_us() - start) / OPERATIONS;
 	return error;
 }
 
 static void ticks_measure(struct control_cost_world *world, double *ret_idle_us, double *ret_tick_ms)
 {
-	static struct book_endpoint endpoints[BOOK_ANSWER_MAX];
-	static struct book_target targets[100];
 	double start = control_cost_clock_us();
 
 	for (unsigned i = 0; i < IDLES; i++) {
-		(void)governor_next_due_ms(world->governor);
-		(void)address_book_next_due_ms(world->book);
-		(void)governor_advance(world->governor, world->now.wall_ms, ADVANCE_BUDGET);
-		(void)address_book_advance(world->book, world->now.wall_ms, ADVANCE_BUDGET);
+		(void)roster_next_due_ms(world->roster);
+		(void)roster_advance(world->roster, world->now.wall_ms, ADVANCE_BUDGET, true);
 	}
 	*ret_idle_us = (control_cost_clock_us() - start) / IDLES;
 	pass(world, 1000);
 	start = control_cost_clock_us();
-	(void)governor_advance(world->governor, world->now.wall_ms, ADVANCE_BUDGET);
-	(void)address_book_advance(world->book, world->now.wall_ms, ADVANCE_BUDGET);
-	(void)address_book_to_connect(world->book, 100, world->now.wall_ms, targets);
-	(void)address_book_coldest(world->book, 100, world->now.wall_ms, endpoints);
-	(void)address_book_best(world->book, 8, NULL, world->now.wall_ms, endpoints);
-	(void)address_book_random(world->book, 100, BOOK_FILTER_ANY, true, 10, world->now.wall_ms, endpoints);
+	roster_tick(world->roster, world->now.wall_ms);
 	*ret_tick_ms = (control_cost_clock_us() - start) / 1e3;
 }
 
@@ -262,10 +318,10 @@ static int crossings_measure(struct control_cost_world *world, double *ret_us)
 	double start;
 
 	for (unsigned i = 0; i < CROSSINGS; i++) {
-		struct address address = address_nth(world->strangers++, true);
+		struct peer_name name = name_of(address_nth(world->strangers++, true));
 
 		for (unsigned k = 0; k < 3; k++) {
-			if (report(world, address, PEER_ACTION_LOW) != 0)
+			if (report(world, &name, PEER_ACTION_LOW) != 0)
 				return -EINVAL;
 		}
 	}
@@ -273,18 +329,31 @@ static int crossings_measure(struct control_cost_world *world, double *ret_us)
 	settle(world);
 	pass(world, 2000);
 	start = control_cost_clock_us();
-	while (governor_advance(world->governor, world->now.wall_ms, 1))
+	while (roster_advance(world->roster, world->now.wall_ms, 1, false))
 		steps++;
 	*ret_us = (control_cost_clock_us() - start) / steps;
 	for (unsigned i = 0; i < CROSSINGS; i++) {
 		struct peer_name name = name_of(address_nth(first + i, true));
 		struct peer_info info;
 
-		governor_peer_get(world->governor, &name, world->now.wall_ms, &info);
+		governor_peer_get(roster_governor(world->roster), &name, world->now.wall_ms, &info);
 		if (info.state != SCORE_STATE_HEALTHY || info.app_score > -19 || steps < CROSSINGS)
 			return -EBADMSG;
 	}
 	return 0;
+}
+
+static void book_ask(struct control_cost_world *world, double *ret_us)
+{
+	static struct book_endpoint endpoints[BOOK_ANSWER_MAX];
+	static struct book_target targets[100];
+	double start = control_cost_clock_us();
+
+	(void)address_book_to_connect(world->book, 100, world->now.wall_ms, targets);
+	(void)address_book_coldest(world->book, 100, world->now.wall_ms, endpoints);
+	(void)address_book_best(world->book, 8, NULL, world->now.wall_ms, endpoints);
+	(void)address_book_random(world->book, 100, BOOK_FILTER_ANY, true, 10, world->now.wall_ms, endpoints);
+	*ret_us = control_cost_clock_us() - start;
 }
 
 static int book_measure(struct control_cost_world *world, double *ret_add_us, double *ret_outcome_us)
@@ -365,25 +434,30 @@ static int publisher_measure(struct control_cost_world *world, double costs[CONT
 int control_cost_measure(struct control_cost_world *world, double costs[CONTROL_COST_COUNT],
 	char sentence[CONTROL_COST_SENTENCE])
 {
-	struct governor_stats stats;
+	struct roster_status status;
 	int error;
 
 	pass(world, 1000);
 	settle(world);
-	error = reports_measure(world, &costs[CONTROL_COST_REPORT]);
+	error = peers_connect(world);
+	if (error != 0)
+		return fail(sentence, "a connection", error);
+	error = peers_measure(world, &costs[CONTROL_COST_REPORT], &costs[CONTROL_COST_GET]);
 	if (error != 0)
 		return fail(sentence, "a report", error);
 	settle(world);
 	ticks_measure(world, &costs[CONTROL_COST_IDLE], &costs[CONTROL_COST_TICK]);
+	book_ask(world, &costs[CONTROL_COST_BOOK_ASK]);
 	error = book_measure(world, &costs[CONTROL_COST_BOOK_ADD], &costs[CONTROL_COST_BOOK_OUTCOME]);
 	if (error != 0)
 		return fail(sentence, "the book", error);
 	error = publisher_measure(world, costs);
 	if (error != 0)
 		return fail(sentence, "a snapshot", error);
-	governor_stats(world->governor, &stats);
-	if (stats.peers < world->known || address_book_count(world->book) < world->known)
-		return fail(sentence, "some addresses were forgotten", -ENOSPC);
+	roster_status(world->roster, &status);
+	if (status.known < world->known || status.connected < CONNECTED ||
+		address_book_count(world->book) < world->known)
+		return fail(sentence, "some peers were forgotten", -ENOSPC);
 	error = crossings_measure(world, &costs[CONTROL_COST_CROSSING]);
 	return error == 0 ? 0 : fail(sentence, "a score that crosses its threshold", error);
 }

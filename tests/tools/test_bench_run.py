@@ -131,7 +131,7 @@ def every_target_has_a_verdict():
              "live subnets (a flood): honest clients inside the attacked prefix served, weir-auto",
              "bans: answer to last packet, 1000 bans beside 1000000, idle, p99",
              "bans: restart with 10000000 bans, aged database, cold cache, to the first governed packet",
-             "flow_table flow: memory, 838860 entries", "control: governor tick with all that it asks of the book, 1000000 known"]
+             "flow_table flow: memory, 838860 entries", "control: governor tick, 1000 connected, 1000000 known"]
     equal(len(names), len(TARGETS), "one for each")
     for target, name in zip(TARGETS, names):
         entry = line(name, baseline_name=target.baseline.strip("^$") or "a peer")
