@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/roster_private.h"
 #include "tests/check.h"
 
 struct roster_world roster_world;
@@ -275,4 +276,33 @@ struct roster_metrics roster_world_metrics(void)
 		.throughput = NAN,
 		.signal_dbm = NAN,
 		.compliance = NAN};
+}
+
+void roster_world_check_counts(const char *name)
+{
+	const struct roster *roster = roster_world.roster;
+	uint32_t in = 0, out = 0, pending_in = 0, pending_out = 0, closing = 0, courtesy = 0, n = 0;
+	for (uint32_t i = 0; i < roster->connections.high_water; i++) {
+		const struct roster_connection *connection = roster_connection_at(roster, i);
+		if (connection->number == 0)
+			continue;
+		n++;
+		if (connection->courtesy)
+			courtesy++;
+		else if (connection->closing)
+			closing++;
+		else if (connection->dialing || connection->pending)
+			(*(connection->inbound ? &pending_in : &pending_out))++;
+		else
+			(*(connection->inbound ? &in : &out))++;
+	}
+	CHECK_EQ(name, roster->counts.in, in);
+	CHECK_EQ(name, roster->counts.out, out);
+	CHECK_EQ(name, roster->counts.pending_in, pending_in);
+	CHECK_EQ(name, roster->counts.pending_out, pending_out);
+	CHECK_EQ(name, roster->n_closing, closing);
+	CHECK_EQ(name, roster->n_courtesy, courtesy);
+	CHECK_EQ(name, roster->connections.n_used, n);
+	CHECK_EQ(name, roster->connection_index.n_items, n);
+	CHECK_EQ(name, roster->number_index.n_items, n);
 }

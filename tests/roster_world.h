@@ -55,6 +55,8 @@ void roster_world_subnets(const char *who, const char *subnets, double at_s); /*
 void roster_world_temperature(const char *id, enum temperature to, double at_s);
 void roster_world_book(const char *ip, uint16_t port, enum peer_source source, double at_s);
 struct roster_status roster_world_status(void);
+/** The numbers of connections equal the table's, in every place: checks of `name`. */
+void roster_world_check_counts(const char *name);
 /** Metrics of which nothing is given. */
 struct roster_metrics roster_world_metrics(void);
 

@@ -46,36 +46,6 @@ static const char *identity(unsigned n)
 	return text;
 }
 
-/** What holds for the numbers at any time: counts are the table, lists are the statuses. */
-static void check_counts(const char *name)
-{
-	const struct roster *roster = roster_world.roster;
-	uint32_t in = 0, out = 0, pending_in = 0, pending_out = 0, closing = 0, courtesy = 0, n = 0;
-	for (uint32_t i = 0; i < roster->connections.high_water; i++) {
-		const struct roster_connection *connection = roster_connection_at(roster, i);
-		if (connection->number == 0)
-			continue;
-		n++;
-		if (connection->courtesy)
-			courtesy++;
-		else if (connection->closing)
-			closing++;
-		else if (connection->dialing || connection->pending)
-			(*(connection->inbound ? &pending_in : &pending_out))++;
-		else
-			(*(connection->inbound ? &in : &out))++;
-	}
-	CHECK_EQ(name, roster->counts.in, in);
-	CHECK_EQ(name, roster->counts.out, out);
-	CHECK_EQ(name, roster->counts.pending_in, pending_in);
-	CHECK_EQ(name, roster->counts.pending_out, pending_out);
-	CHECK_EQ(name, roster->n_closing, closing);
-	CHECK_EQ(name, roster->n_courtesy, courtesy);
-	CHECK_EQ(name, roster->connections.n_used, n);
-	CHECK_EQ(name, roster->connection_index.n_items, n);
-	CHECK_EQ(name, roster->number_index.n_items, n);
-}
-
 /** `n` peers of the lighthouse profile, ten of them outbound, each with an id and an address. */
 static void crowd(unsigned n, double at_s)
 {
@@ -103,7 +73,7 @@ static void test_throttle(void)
 	CHECK_EQ("its address too, since nobody else is there", verdict_of(host(20), 9001, true, NULL, 699),
 		"refuse throttled");
 	CHECK_EQ("600 s later it is let in", verdict_of(host(20), 9001, true, "peer20", 700), "forward");
-	check_counts("V9");
+	roster_world_check_counts("V9");
 	roster_world_end();
 
 	roster_world_begin("lighthouse");
@@ -144,7 +114,7 @@ static void test_throttle_newcomer(void)
 	CHECK_EQ("it waits 600 s though there is room", verdict_of("203.0.113.1", 9000, true, "late", 609.9),
 		"refuse throttled");
 	CHECK_EQ("and no longer", verdict_of("203.0.113.1", 9000, true, "late", 610), "forward");
-	check_counts("V9");
+	roster_world_check_counts("V9");
 	roster_world_end();
 }
 
@@ -193,11 +163,11 @@ static void test_stellar_pending(void)
 	CHECK_EQ("a preferred one is not, at 444", verdict_of(host(600), 11625, true, NULL, 0), "forward");
 	CHECK_EQ("nor at 445", verdict_of(host(601), 11625, true, NULL, 0), "forward");
 	CHECK_EQ("but at 446", verdict_of(host(602), 11625, true, NULL, 0), "refuse pending");
-	check_counts("V32");
+	roster_world_check_counts("V32");
 	roster_world_wait(2);
 	CHECK_EQ("HE-13: who says nothing for 2 s is gone", roster_world.roster->connections.n_used, 0u);
 	CHECK_EQ("each with its event", roster_world_events("peer.disconnected"), 446u);
-	check_counts("V32");
+	roster_world_check_counts("V32");
 	roster_world_end();
 }
 
@@ -214,7 +184,7 @@ static void test_stellar_full(void)
 	CHECK_EQ("a newcomer gets PEERS", roster_verdict_name(late.verdict), "courtesy");
 	CHECK_TRUE("and a connection", late.connection != 0);
 	CHECK_EQ("that takes no place", roster_world.roster->counts.in, 64u);
-	check_counts("courtesy");
+	roster_world_check_counts("courtesy");
 	roster_world_wait(1.9);
 	CHECK_EQ("for a while", roster_world.roster->n_courtesy, 1u);
 	roster_world_wait(2);
@@ -224,7 +194,7 @@ static void test_stellar_full(void)
 	CHECK_EQ("a preferred newcomer displaces exactly one", opened.n_evicted, 1u);
 	CHECK_EQ("and 64 stay", roster_world.roster->counts.in, 64u);
 	CHECK_EQ("it is among them", (int)roster_world_peer("#friend", 3).state.status, (int)PEER_STATUS_CONNECTED);
-	check_counts("HE-13");
+	roster_world_check_counts("HE-13");
 	roster_world_end();
 }
 
@@ -258,7 +228,7 @@ static void test_margin(void)
 	CHECK_EQ("for one", opened.n_evicted, 1u);
 	CHECK_EQ("the lowest", (int)roster_world_peer("#peer0", 0).state.status, (int)PEER_STATUS_DISCONNECTED);
 	CHECK_EQ("three are there", roster_world.roster->counts.in, 3u);
-	check_counts("V13");
+	roster_world_check_counts("V13");
 	roster_world_end();
 
 	roster_world_begin("spacetime");
@@ -334,7 +304,7 @@ static void test_circuit(void)
 	roster_world_begin("dugite");
 	roster_world_book("203.0.113.5", 3001, PEER_SOURCE_LEDGER, 0);
 	circuit_sequence("203.0.113.5");
-	check_counts("V22");
+	roster_world_check_counts("V22");
 	roster_world_end();
 
 	roster_world_begin("dugite");
@@ -353,7 +323,7 @@ static void test_dial_given_up(void)
 	roster_world_wait(15);
 	CHECK_EQ("LH-1: then it is cleaned up", roster_world.roster->n_dialing, 0u);
 	CHECK_EQ("and held against nobody", roster_world_peer("203.0.113.5", 16).counters.fail, 0u);
-	check_counts("LH-1");
+	roster_world_check_counts("LH-1");
 	roster_world_end();
 }
 
@@ -397,7 +367,7 @@ static void test_silence(void)
 	roster_world_wait(60);
 	CHECK_EQ("idle it is closed", roster_world.roster->connections.n_used, 0u);
 	CHECK_EQ("the failure was booked", roster_world_peer("203.0.113.1", 60).counters.fail, 1u);
-	check_counts("silent");
+	roster_world_check_counts("silent");
 	roster_world_end();
 
 	roster_world_begin("bootstrap");
@@ -458,136 +428,9 @@ static void test_outcomes(void)
 		CHECK_EQ(cases[i].name, info.counters.fail, (uint32_t)(cases[i].outcome == OUTCOME_FAILURE));
 		CHECK_EQ(cases[i].name, roster_connection_close(roster_world.roster, &close, ROSTER_MS(2), &outcome, &why),
 			-2);
-		check_counts(cases[i].name);
+		roster_world_check_counts(cases[i].name);
 		roster_world_end();
 	}
-}
-
-/* Live */
-
-static struct event_record flow_event(const char *ip, uint16_t port, enum event_kind kind)
-{
-	struct event_record event = {.kind = (uint8_t)kind,
-		.client_port = port,
-		.flags = EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE,
-		.protocol = 6,
-		.time_ns = 1000000000};
-	struct address address = roster_world_address(ip);
-	memcpy(event.client, address.bytes, sizeof(event.client));
-	return event;
-}
-
-static void tell(const struct event_record *event, double at_s)
-{
-	roster_world_wait(at_s);
-	roster_dataplane_event(roster_world.roster, event, ROSTER_MS(at_s));
-}
-
-static void test_dataplane(void)
-{
-	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
-	roster_world_begin("bootstrap");
-	event.rtt_us = 20000;
-	tell(&event, 0);
-	CHECK_EQ("a proven flow is a connection", roster_world.roster->counts.in, 1u);
-	CHECK_EQ("told once", roster_world_events("peer.connected"), 1u);
-	event.kind = EVENT_FLOW_SILENT;
-	tell(&event, 5);
-	struct roster_peer_info info = roster_world_peer("203.0.113.1", 5);
-	CHECK_NEAR("silence costs Mid once", info.governor.app_score, -5, 1e-9);
-	CHECK_EQ("a failure here", info.counters.fail, 1u);
-	CHECK_EQ("and there", info.governor.fail, 1u);
-	roster_world_wait(70);
-	CHECK_EQ("the dataplane cuts idle flows, not we", roster_world.roster->counts.in, 1u);
-	event.kind = EVENT_FLOW_CLOSED;
-	event.closed_by = CLOSED_BY_CLIENT;
-	event.closed_how = CLOSED_HOW_FIN;
-	event.bytes_in = 100;
-	tell(&event, 71);
-	CHECK_EQ("it is gone", roster_world.roster->connections.n_used, 0u);
-	CHECK_EQ("told once", roster_world_events("peer.disconnected"), 1u);
-	info = roster_world_peer("203.0.113.1", 71);
-	CHECK_EQ("one failure it stays", info.counters.fail, 1u);
-	tell(&event, 72);
-	CHECK_EQ("a close that nobody opened changes nothing", roster_world_events("peer.disconnected"), 1u);
-	check_counts("live");
-
-	event = flow_event("203.0.113.9", 9, EVENT_FLOW_OUT_RESULT);
-	event.flags |= EVENT_FLAG_OUTBOUND;
-	event.closed_how = CLOSED_HOW_TIMEOUT;
-	tell(&event, 73);
-	CHECK_EQ("a dial that fails is told once", roster_world_events("conn.failed"), 1u);
-	CHECK_EQ("and booked once", roster_world_peer("203.0.113.9", 73).counters.fail, 1u);
-	event.closed_how = CLOSED_HOW_ESTABLISHED;
-	tell(&event, 74);
-	CHECK_EQ("one that succeeds is a connection", roster_world.roster->counts.out, 1u);
-	CHECK_EQ("an answer is a success", roster_world_peer("203.0.113.9", 74).counters.ok, 1u);
-	check_counts("dials");
-	roster_world_end();
-}
-
-static void test_no_evidence(void)
-{
-	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
-	roster_world_begin("bootstrap");
-	event.flags = EVENT_FLAG_PROVEN;
-	tell(&event, 0);
-	event.kind = EVENT_FLOW_SILENT;
-	tell(&event, 5);
-	event.kind = EVENT_FLOW_CLOSED;
-	event.closed_by = CLOSED_BY_CLIENT;
-	event.closed_how = CLOSED_HOW_RST;
-	tell(&event, 6);
-	struct roster_peer_info info = roster_world_peer("203.0.113.1", 6);
-	CHECK_NEAR("a proof that may have been guessed costs no score", info.governor.app_score, 0, 0);
-	CHECK_EQ("and is no failure", info.counters.fail, 0u);
-	roster_world_end();
-}
-
-static void test_dump(void)
-{
-	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
-	struct roster_flow flow = {.client = roster_world_address("203.0.113.2"), .client_port = 8, .born_ms = 500};
-	roster_world_begin("bootstrap");
-	tell(&event, 0);
-	event.client_port = 6;
-	tell(&event, 0);
-	uint64_t trace = roster_world_open("203.0.113.3", 1, true, "", 0);
-	roster_flows_begin(roster_world.roster, 2000000000, ROSTER_MS(1));
-	roster_flow_seen(roster_world.roster, &flow, ROSTER_MS(1));
-	flow.client = roster_world_address("203.0.113.1");
-	flow.client_port = 6;
-	roster_flow_seen(roster_world.roster, &flow, ROSTER_MS(1));
-	event = flow_event("203.0.113.4", 4, EVENT_FLOW_PROVEN);
-	tell(&event, 1.5);
-	roster_flows_end(roster_world.roster, ROSTER_MS(2));
-	CHECK_EQ("what the dump did not name is gone", roster_world.roster->counts.in, 4u);
-	CHECK_EQ("the one whose end was lost", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.1"), 7}), (uint64_t)0);
-	CHECK_TRUE("what only the dump knew is there", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.2"), 8}) != 0);
-	CHECK_TRUE("what began during the dump is", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.4"), 4}) != 0);
-	CHECK_TRUE("and what no dataplane reports", trace != 0 && roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.3"), 1}) == trace);
-	CHECK_EQ("it is held against nobody", roster_world_peer("203.0.113.1", 2).counters.fail, 0u);
-	check_counts("dump");
-	roster_world_end();
-}
-
-static void test_live_limit(void)
-{
-	roster_world_begin("lighthouse");
-	crowd(55, 0);
-	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
-	tell(&event, 1);
-	CHECK_EQ("a limit that only control knows closes what the dataplane let in",
-		roster_world_events_with("governor.disconnect", "203.0.113.1"), 1u);
-	roster_world_wait(2);
-	CHECK_EQ("it is cut", roster_world.cuts, 1u);
-	CHECK_EQ("and has to wait", (int)governor_ban_count(roster_governor(roster_world.roster)), 1);
-	check_counts("live limit");
-	roster_world_end();
 }
 
 static void test_no_room(void)
@@ -600,7 +443,7 @@ static void test_no_room(void)
 	CHECK_EQ("the oldest of those that wait gave way", roster_world.roster->connections.n_used, 3u);
 	CHECK_EQ("it is known which", roster_connection_at_endpoint(roster_world.roster,
 		&(struct book_endpoint){roster_world_address(host(0)), 1}), (uint64_t)0);
-	check_counts("no room");
+	roster_world_check_counts("no room");
 	roster_world_end();
 }
 
@@ -617,10 +460,6 @@ static const struct check_test tests[] = {
 	{"V39: unproven changes nothing", test_unproven},
 	{"2.3: silence costs once, idleness closes", test_silence},
 	{"2.1: what an end means", test_outcomes},
-	{"events of the dataplane mean the same, once", test_dataplane},
-	{"without evidence nothing is held against anybody", test_no_evidence},
-	{"a connection whose end was lost does not stay for ever", test_dump},
-	{"a limit that the dataplane does not know closes", test_live_limit},
 	{"the records of connections are bounded", test_no_room},
 };
 CHECK_MAIN("roster_connection", tests)
