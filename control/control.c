@@ -25,11 +25,11 @@ enum {
  * long by the step. */
 static void clock_step_check(struct control *control)
 {
-	if (control->governor != NULL && control->clock.wall_ms < control->latest_wall_ms - CLOCK_STEP_MS) {
+	if (control->roster != NULL && control->clock.wall_ms < control->latest_wall_ms - CLOCK_STEP_MS) {
 		log_warning("the wall clock was set back by %.1f s: bans end at the same wall time as "
 			    "before, so later",
 			(double)(control->latest_wall_ms - control->clock.wall_ms) / 1000.0);
-		governor_clock_step_back(control->governor, control->clock.wall_ms);
+		roster_clock_step_back(control->roster, control->clock.wall_ms);
 		control->latest_wall_ms = control->clock.wall_ms;
 	}
 	if (control->clock.wall_ms > control->latest_wall_ms)
@@ -96,7 +96,15 @@ static bool load_list(void *context, const struct prefix *prefix, bool allow, co
 	return true;
 }
 
-static int store_start(struct control *control, char *error_text, size_t error_bytes)
+/* SP-5: by the rules of today; what they refuse is forgotten. */
+static bool load_book(void *context, const struct book_record *record)
+{
+	struct control *control = context;
+	return address_book_load(roster_book(control->roster), record, control->clock.wall_ms) <=
+	       BOOK_REFRESHED;
+}
+
+int control_store_start(struct control *control, char *error_text, size_t error_bytes)
 {
 	char path[192];
 	struct store_config store_config = {
@@ -104,7 +112,7 @@ static int store_start(struct control *control, char *error_text, size_t error_b
 		.map_max_bytes = control->config.store_map_bytes_max,
 		.backup_interval_s = (unsigned)(control->config.store_backup_interval_ms / 1000),
 	};
-	struct store_visitor visitor = {control, load_ban, load_strike, load_strike_id, load_list};
+	struct store_visitor visitor = {control, load_ban, load_strike, load_strike_id, load_list, load_book};
 	int error =
 		store_open(&store_config, control->clock.wall_ms, &control->store_report, &control->store);
 	if (error != 0) {
@@ -123,9 +131,12 @@ static int store_start(struct control *control, char *error_text, size_t error_b
 		snprintf(error_text, error_bytes, "%s: cannot be read: %s", path, strerror(-error));
 		return error;
 	}
-	log_info("loaded %llu bans, %llu strikes and %llu list entries; %llu damaged records skipped",
+	(void)roster_light_peers(control->roster, control->clock.wall_ms);
+	log_info("loaded %llu bans, %llu strikes, %llu list entries and %llu addresses; %llu damaged records "
+		 "skipped",
 		(unsigned long long)control->loaded.bans, (unsigned long long)control->loaded.strikes,
-		(unsigned long long)control->loaded.lists, (unsigned long long)control->loaded.damaged);
+		(unsigned long long)control->loaded.lists, (unsigned long long)control->loaded.book,
+		(unsigned long long)control->loaded.damaged);
 	return 0;
 }
 
@@ -165,6 +176,19 @@ static bool enforced_load(void *context, const struct prefix *prefix, enum sourc
 	return true;
 }
 
+/* What both starts have in common once the directories are there. */
+static int governor_start(struct control *control, char *error_text, size_t error_bytes)
+{
+	int error = control_governor_create(control, error_text, error_bytes);
+	if (error == 0)
+		error = control_config_lists_add(control, &control->config, error_text, error_bytes);
+	if (error == 0)
+		error = control_store_start(control, error_text, error_bytes);
+	if (error == 0)
+		error = control_roots_add(control, &control->config, error_text, error_bytes);
+	return error;
+}
+
 static int parts_open(struct control *control, char *error_text, size_t error_bytes)
 {
 	struct config *config = &control->config;
@@ -177,11 +201,7 @@ static int parts_open(struct control *control, char *error_text, size_t error_by
 	if (error == 0)
 		error = publisher_start(control, error_text, error_bytes);
 	if (error == 0)
-		error = control_governor_create(control, error_text, error_bytes);
-	if (error == 0)
-		error = control_config_lists_add(control, config, error_text, error_bytes);
-	if (error == 0)
-		error = store_start(control, error_text, error_bytes);
+		error = governor_start(control, error_text, error_bytes);
 	if (error != 0)
 		return error;
 	/* From here on effects reach the store; before, what it holds was being read from it. */
@@ -202,6 +222,7 @@ int control_open(struct control *control, struct config *config, char *error_tex
 {
 	memset(control, 0, sizeof(*control));
 	control->config = *config;
+	control->seed = random_u64();
 	control_clock(control);
 	int error = parts_open(control, error_text, error_bytes);
 	if (error != 0)
@@ -209,10 +230,43 @@ int control_open(struct control *control, struct config *config, char *error_tex
 	return error;
 }
 
+int control_open_simulated(
+	struct control *control, struct config *config, uint64_t seed, char *error_text, size_t error_bytes)
+{
+	memset(control, 0, sizeof(*control));
+	control->config = *config;
+	control->simulated = true;
+	control->seed = seed;
+	int error = governor_start(control, error_text, error_bytes);
+	if (error != 0)
+		(void)control_close(control);
+	else
+		control->started_ms = 1; /* 0 is no start: nothing would be stored */
+	return error;
+}
+
+int control_restart_simulated(struct control *control, char *error_text, size_t error_bytes)
+{
+	int error = store_close(control->store);
+	control->store = NULL;
+	control->started_ms = 0;
+	if (error != 0) {
+		snprintf(error_text, error_bytes, "what was queued cannot be written: %s", strerror(-error));
+		return error;
+	}
+	roster_destroy(control->roster);
+	control->roster = NULL;
+	control->governor = NULL;
+	error = governor_start(control, error_text, error_bytes);
+	control->started_ms = 1;
+	return error;
+}
+
 int control_close(struct control *control)
 {
 	int error = 0, store_error = 0;
-	control_clock(control);
+	if (!control->simulated)
+		control_clock(control);
 	/* the last image covers the log, so it must hold the lists of the log's last commands */
 	if (control->publisher != NULL && control->lists_changed && control_lists_publish(control) != 0)
 		log_error("the last image is without the latest changes of the lists");
@@ -221,8 +275,8 @@ int control_close(struct control *control)
 	store_error = control->store == NULL ? 0 : store_close(control->store);
 	dataplane_link_destroy(control->link);
 	publisher_close(control->publisher);
-	if (control->governor != NULL)
-		governor_destroy(control->governor);
+	if (control->roster != NULL)
+		roster_destroy(control->roster);
 	config_free(&control->config);
 	return error != 0 ? error : store_error;
 }
@@ -263,6 +317,22 @@ static void resync_strike(void *context, const struct prefix *prefix_or_null, co
 		(void)store_put_strike_id(control->store, id_or_null, strikes, last_ms);
 }
 
+static void resync_book(struct control *control)
+{
+	const struct book_record *records[256];
+	struct book_endpoint after;
+	size_t n, most = sizeof(records) / sizeof(records[0]);
+	const struct book_endpoint *from = NULL;
+	do {
+		n = address_book_list(roster_book(control->roster), most, from, records);
+		for (size_t i = 0; i < n; i++) {
+			(void)store_put_book(control->store, records[i]);
+			after = (struct book_endpoint){records[i]->address, records[i]->port};
+		}
+		from = &after;
+	} while (n == most);
+}
+
 static void store_resync(struct control *control, const struct store_status *status)
 {
 	if (!status->resync || status->error != 0)
@@ -272,6 +342,7 @@ static void store_resync(struct control *control, const struct store_status *sta
 		return;
 	governor_ban_each(control->governor, NULL, resync_ban, control);
 	governor_strikes_each(control->governor, resync_strike, control);
+	resync_book(control);
 	governor_list_each(control->governor, GOVERNOR_LIST_ALLOW, resync_allow, control);
 	governor_list_each(control->governor, GOVERNOR_LIST_DENY, resync_deny, control);
 }
@@ -336,7 +407,7 @@ bool control_tick(struct control *control)
 
 bool control_advance(struct control *control)
 {
-	return governor_advance(control->governor, control->clock.wall_ms, ADVANCE_BUDGET);
+	return roster_advance(control->roster, control->clock.wall_ms, ADVANCE_BUDGET, true);
 }
 
 void control_turn_end(struct control *control)

@@ -10,6 +10,7 @@
 #include "control/dataplane_link.h"
 #include "control/governor.h"
 #include "control/publisher.h"
+#include "control/roster.h"
 #include "control/store.h"
 
 /** Who wants to hear: the RPC side. Any may be NULL. */
@@ -24,13 +25,16 @@ struct control {
 	struct config config;
 	struct snapshot_clock clock; /* of this turn */
 	int64_t latest_wall_ms;      /* that the governor was given since the clock was last set back */
-	struct governor *governor;
+	struct roster *roster;
+	struct governor *governor; /* the roster's */
 	struct store *store;
-	struct publisher *publisher;
-	struct dataplane_link *link;
+	struct publisher *publisher; /* NULL: there is no dataplane to govern (control_open_simulated) */
+	struct dataplane_link *link; /* NULL with it */
+	bool simulated;              /* the clock is what the trace says */
 	struct control_listener listener;
 	struct store_open_report store_report;
 	struct store_load_stats loaded;
+	uint64_t seed; /* of every random choice */
 	/* who watches the link's socket, which changes at each reconnect */
 	void (*watch)(void *context, int fd);
 	void *watch_context;
@@ -38,7 +42,7 @@ struct control {
 	uint64_t flows_dumped, flows_proven_dumped; /* of the running or last flow dump */
 	uint64_t next_second_ns;
 	uint64_t disconnect_full_ns; /* when all of limits.disconnects_per_s is free again */
-	bool lists_changed; /* the publisher's copy is old */
+	bool lists_changed;          /* the publisher's copy is old */
 	bool resyncing;
 	bool places_lost; /* said already */
 };
@@ -49,6 +53,13 @@ void control_clock(struct control *control);
 /** Takes the configuration over (also on failure: the caller must not free it). Opens the store, loads it,
  * publishes the first image. -errno with a sentence. `control` must stay where it is. */
 int control_open(struct control *control, struct config *config, char *error_text, size_t error_bytes);
+/** For simulate: governor, book and a store under `state_dir` of the configuration, but no segment, image or
+ * link; the clock begins at 0. `seed` decides every random choice. As control_open. */
+int control_open_simulated(
+	struct control *control, struct config *config, uint64_t seed, char *error_text, size_t error_bytes);
+/** simulate's sim.restart: what is runtime is dropped, the store committed and read again. -errno with a
+ * sentence. */
+int control_restart_simulated(struct control *control, char *error_text, size_t error_bytes);
 /** Commits the store, publishes a last image. 0, or the first error. */
 int control_close(struct control *control);
 

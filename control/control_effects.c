@@ -14,13 +14,15 @@ static void effect_enforce(
 	void *context, const struct prefix *prefix, enum source_class class, int64_t end_ms)
 {
 	struct control *control = context;
-	publisher_enforce(control->publisher, prefix, class, end_ms, &control->clock);
+	if (control->publisher != NULL)
+		publisher_enforce(control->publisher, prefix, class, end_ms, &control->clock);
 }
 
 static void effect_cut(void *context, const struct address *address, uint16_t port)
 {
 	struct control *control = context;
-	publisher_cut(control->publisher, address, port, &control->clock);
+	if (control->publisher != NULL)
+		publisher_cut(control->publisher, address, port, &control->clock);
 }
 
 /* A full queue is not an error here: the store then asks for everything anew (store.h, resync). While the
@@ -66,6 +68,36 @@ static void effect_store_list(
 		(void)store_put_list(control->store, prefix, allow, present, reason);
 }
 
+static void effect_book_changed(void *context, const struct book_record *record)
+{
+	struct control *control = context;
+	if (store_is_ready(control))
+		(void)store_put_book(control->store, record);
+}
+
+static void effect_book_removed(void *context, const struct book_record *record, const char *why)
+{
+	struct control *control = context;
+	char address[PREFIX_TEXT_MAX], json[256];
+	if (store_is_ready(control))
+		(void)store_delete_book(control->store, &record->address, record->port);
+	if (control->listener.event == NULL ||
+		!control->listener.event_wanted(control->listener.context, "book.evicted"))
+		return;
+	snprintf(json, sizeof(json),
+		"{\"t\":%.3f,\"event\":\"book.evicted\",\"ip\":\"%s\",\"port\":%u,\"reason\":\"%s\"}",
+		(double)control->clock.wall_ms / 1000.0, address_format(&record->address, address),
+		record->port, why);
+	control->listener.event(control->listener.context, "book.evicted", json);
+}
+
+static void effect_book_cleared(void *context)
+{
+	struct control *control = context;
+	if (store_is_ready(control))
+		(void)store_clear_book(control->store);
+}
+
 static void effect_event(void *context, const char *name, const char *json)
 {
 	struct control *control = context;
@@ -80,51 +112,52 @@ static bool effect_event_wanted(void *context, const char *name)
 	       control->listener.event_wanted(control->listener.context, name);
 }
 
-void control_governor_config(const struct config *config, struct governor_config *ret_config)
+void control_roster_config(
+	const struct control *control, const struct config *config, struct roster_config *ret_config)
 {
-	*ret_config = (struct governor_config){
-		.penalty_half_life_s = config->score_half_life_s,
-		.ban_freeze_s = config->score_freeze_s,
-		.threshold_disconnect = config->score_disconnect,
-		.threshold_ban = config->score_ban,
-		.auto_bans = config->ban_auto != 0,
-		.throttle_ms = (int64_t)config->throttle_ms,
-		.temporary_ban_ms = (int64_t)config->ban_temporary_ms,
-		.temporary_bans_max = (unsigned)config->ban_temporary_max,
-		.strike_life_ms = (int64_t)config->ban_strike_life_ms,
-		.peers_max = (unsigned)config->peers_max,
-		.bans_max = (unsigned)config->bans_max,
-		.seed = random_u64(),
-		.auth_timeout_ms = (int64_t)config->auth_ms,
-	};
+	config_to_roster(config, ret_config);
+	ret_config->seed = control->seed;
+	ret_config->governor.seed = control->seed;
 }
 
 int control_governor_create(struct control *control, char *error_text, size_t error_bytes)
 {
-	struct governor_config config;
-	struct governor_effects effects = {
-		.context = control,
-		.enforce = effect_enforce,
-		.cut = effect_cut,
-		.store_ban = effect_store_ban,
-		.store_ban_delete = effect_store_ban_delete,
-		.store_strike = effect_store_strike,
-		.store_list = effect_store_list,
-		.event = effect_event,
-		.store_strike_id = effect_store_strike_id,
-		.event_wanted = effect_event_wanted,
+	struct roster_config config;
+	struct roster_effects effects = {
+		.governor =
+			{
+				.context = control,
+				.enforce = effect_enforce,
+				.cut = effect_cut,
+				.store_ban = effect_store_ban,
+				.store_ban_delete = effect_store_ban_delete,
+				.store_strike = effect_store_strike,
+				.store_list = effect_store_list,
+				.event = effect_event,
+				.store_strike_id = effect_store_strike_id,
+				.event_wanted = effect_event_wanted,
+			},
+		.book =
+			{
+				.context = control,
+				.changed = effect_book_changed,
+				.removed = effect_book_removed,
+				.cleared = effect_book_cleared,
+			},
 	};
-	control_governor_config(&control->config, &config);
-	int error = governor_create(&config, &effects, control->clock.wall_ms, &control->governor);
+	control_roster_config(control, &control->config, &config);
+	int error = roster_create(&config, &effects, control->clock.wall_ms, &control->roster);
 	if (error != 0)
 		snprintf(error_text, error_bytes, "the governor cannot start: %s", strerror(-error));
+	else
+		control->governor = roster_governor(control->roster);
 	return error;
 }
 
 static void link_event(void *context, const struct event_record *event)
 {
 	struct control *control = context;
-	governor_dataplane_event(control->governor, event, control->clock.wall_ms);
+	roster_dataplane_event(control->roster, event, control->clock.wall_ms);
 }
 
 static void link_probe_answered(void *context, const struct link_probe_answer *answer)
@@ -138,24 +171,28 @@ static void link_flow(void *context, const struct link_flow *flow)
 {
 	struct control *control = context;
 	static const char done[] = "flow dump taken";
-	struct address client;
 	if (flow == NULL) {
 		log_debug("%s: %llu flows, %llu proven", done, (unsigned long long)control->flows_dumped,
 			(unsigned long long)control->flows_proven_dumped);
 		control->flows_dumped = 0;
 		control->flows_proven_dumped = 0;
-		governor_flows_end(control->governor, control->clock.wall_ms);
+		roster_flows_end(control->roster, control->clock.wall_ms);
 		return;
 	}
 	control->flows_dumped++;
 	if ((flow->flags & EVENT_FLAG_PROVEN) == 0)
 		return;
 	control->flows_proven_dumped++;
-	/* as the events: of UDP and of what the node opened there is no end to hear of */
-	if ((flow->flags & EVENT_FLAG_OUTBOUND) || flow->protocol != IPPROTO_TCP)
+	/* as the events: of UDP there is no end to hear of */
+	if (flow->protocol != IPPROTO_TCP)
 		return;
-	memcpy(client.bytes, flow->client, sizeof(client.bytes));
-	governor_flow_seen(control->governor, &client, flow->born_ms, flow->rtt_us, control->clock.wall_ms);
+	struct roster_flow seen = {.client_port = flow->client_port,
+		.service = flow->service,
+		.outbound = (flow->flags & EVENT_FLAG_OUTBOUND) != 0,
+		.born_ms = flow->born_ms,
+		.rtt_us = flow->rtt_us};
+	memcpy(seen.client.bytes, flow->client, sizeof(seen.client.bytes));
+	roster_flow_seen(control->roster, &seen, control->clock.wall_ms);
 }
 
 static void link_flows_asked(void *context, uint64_t mono_ns)
@@ -163,7 +200,7 @@ static void link_flows_asked(void *context, uint64_t mono_ns)
 	struct control *control = context;
 	control->flows_dumped = 0;
 	control->flows_proven_dumped = 0;
-	governor_flows_begin(control->governor, mono_ns, control->clock.wall_ms);
+	roster_flows_begin(control->roster, mono_ns, control->clock.wall_ms);
 }
 
 static void link_watch(void *context, int fd)

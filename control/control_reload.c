@@ -49,6 +49,27 @@ int control_config_lists_add(
 	return error;
 }
 
+int control_roots_add(
+	struct control *control, const struct config *config, char *error_text, size_t error_bytes)
+{
+	const struct config_governor *governor = &config->governor;
+	int error = 0;
+	for (size_t i = 0; i < governor->n_local_roots + governor->n_preferred && error == 0; i++) {
+		bool root = i < governor->n_local_roots;
+		const struct config_peer *peer =
+			root ? &governor->local_roots[i] : &governor->preferred[i - governor->n_local_roots];
+		struct book_endpoint endpoint = {.port = (uint16_t)peer->port};
+		(void)address_parse(peer->ip, &endpoint.address); /* config_check has */
+		error = root ? roster_root_add(control->roster, peer->group, (uint32_t)peer->hot,
+				       (uint32_t)peer->warm, &endpoint, control->clock.wall_ms)
+			     : roster_preferred_add(control->roster, &endpoint, control->clock.wall_ms);
+		if (error != 0)
+			snprintf(error_text, error_bytes, "%s: %s cannot be kept: %s",
+				root ? "local_roots" : "preferred", peer->ip, strerror(-error));
+	}
+	return error;
+}
+
 struct gathered {
 	struct prefix *items;
 	size_t n, capacity;
@@ -92,7 +113,7 @@ int control_list_add(struct control *control, bool allow, const struct prefix *p
 {
 	int error = governor_list_add(control->governor, allow ? GOVERNOR_LIST_ALLOW : GOVERNOR_LIST_DENY,
 		GOVERNOR_LIST_FROM_OPERATOR, prefix, reason, control->clock.wall_ms, ret_conflict);
-	if (error == 0) {
+	if (error == 0 && control->publisher != NULL) {
 		publisher_list(control->publisher, allow, prefix, true, &control->clock);
 		control->lists_changed = true;
 	}
@@ -124,7 +145,7 @@ int control_list_remove(struct control *control, bool allow, const struct prefix
 		return error;
 	/* the configuration may list it as well: then it stays in force */
 	governor_list_each(control->governor, list, find_listed, &still);
-	if (!still.found)
+	if (!still.found && control->publisher != NULL)
 		publisher_list(control->publisher, allow, prefix, false, &control->clock);
 	control->lists_changed = true;
 	return 0;
@@ -140,8 +161,8 @@ static const struct {
 	{"socket.output_bytes", true}, {"store.map_bytes", true}, {"store.backup_interval", true},
 	{"ban.peers", true}, {"ban.bans", true}, {"start.fail", false}, {"dataplane.queues", false},
 	{"dataplane.flows_log2", false}, {"dataplane.pressure_keys_log2", false},
-	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false}, {"dataplane.offload_bans", false},
-	{"challenge.secret_file", false}, {"dataplane.memory", false}};
+	{"dataplane.proven_log2", false}, {"dataplane.idle_sleep_us", false},
+	{"dataplane.offload_bans", false}, {"challenge.secret_file", false}, {"dataplane.memory", false}};
 
 static void keep_fixed(const struct config *old, struct config *new, char *text, size_t bytes)
 {
@@ -185,9 +206,11 @@ int control_reload(struct control *control, struct config *config, char *error_t
 	config_free(&control->config);
 	control->config = *config;
 
-	struct governor_config governor_config;
-	control_governor_config(config, &governor_config);
-	governor_reconfigure(control->governor, &governor_config, control->clock.wall_ms);
+	struct roster_config roster_config;
+	control_roster_config(control, config, &roster_config);
+	roster_reconfigure(control->roster, &roster_config, control->clock.wall_ms);
+	if (control_roots_add(control, config, ignored, sizeof(ignored)) != 0)
+		log_warning("%s", ignored);
 	snapshot_policy_from_config(config, policy);
 	publisher_set_policy(control->publisher, policy);
 	publisher_set_pace(control->publisher, config->snapshot_interval_ms, config->snapshot_commands);

@@ -3,13 +3,28 @@
  */
 #include "control/error_rule.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <string.h>
+#include <stddef.h>
+
+/* The names of Lighthouse's types (SSZDecode, MetaData) and those of its wire (ssz_decode, metadata) are the same
+ * words. */
+static bool is_word(const char *text, const char *word)
+{
+	for (;; text++, word++) {
+		text += *text == '_';
+		word += *word == '_';
+		if (tolower((unsigned char)*text) != *word)
+			return false;
+		if (*word == '\0')
+			return true;
+	}
+}
 
 static bool is_one_of(const char *text, const char *const *words)
 {
 	for (; *words != NULL; words++)
-		if (strcmp(*words, text) == 0)
+		if (is_word(text, *words))
 			return true;
 	return false;
 }
@@ -24,7 +39,7 @@ static enum peer_action timeout_action(const char *protocol, bool by_us)
 {
 	if (!by_us)
 		return PEER_ACTION_COUNT;
-	if (strcmp(protocol, "ping") == 0)
+	if (is_word(protocol, "ping"))
 		return PEER_ACTION_LOW;
 	return is_one_of(protocol, blocks) ? PEER_ACTION_MID : PEER_ACTION_COUNT;
 }
@@ -46,17 +61,17 @@ int error_rule_action(const char *error, const char *protocol, bool by_us, enum 
 		{"disconnected", PEER_ACTION_COUNT},
 	};
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		if (strcmp(plain[i].error, error) == 0) {
+		if (is_word(error, plain[i].error)) {
 			*ret_action = plain[i].action;
 			return 0;
 		}
-	if (strcmp(error, "resource_unavailable") == 0)
+	if (is_word(error, "resource_unavailable"))
 		*ret_action = by_us ? PEER_ACTION_FATAL : PEER_ACTION_COUNT;
-	else if (strcmp(error, "rate_limited") == 0)
+	else if (is_word(error, "rate_limited"))
 		*ret_action = is_one_of(protocol, cheap) ? PEER_ACTION_LOW : PEER_ACTION_MID;
-	else if (strcmp(error, "unsupported_protocol") == 0)
+	else if (is_word(error, "unsupported_protocol"))
 		*ret_action = is_one_of(protocol, essential) ? PEER_ACTION_FATAL : PEER_ACTION_COUNT;
-	else if (strcmp(error, "stream_timeout") == 0)
+	else if (is_word(error, "stream_timeout"))
 		*ret_action = timeout_action(protocol, by_us);
 	else
 		return -ENOENT;

@@ -15,6 +15,7 @@
 #include "control/log.h"
 #include "control/rpc.h"
 #include "control/rpc_server.h"
+#include "control/simulate.h"
 
 #define TICK_NS      UINT64_C(20000000) /* events and heartbeat; the reader of the heartbeat allows a second */
 #define NOTIFY_TICKS 50                 /* systemd hears of us once a second */
@@ -42,7 +43,7 @@ static void turn_begin(void *context)
 static void due_arm(struct process *process)
 {
 	struct control *control = &process->control;
-	int64_t next_ms = governor_next_due_ms(control->governor);
+	int64_t next_ms = roster_next_due_ms(control->roster);
 	int64_t wait_ms = next_ms <= control->clock.wall_ms ? 0 : next_ms - control->clock.wall_ms;
 	if (wait_ms > 60000)
 		wait_ms = 60000;
@@ -56,7 +57,7 @@ static void turn_end(void *context)
 	rpc_tick(process->rpc);
 	control_turn_end(&process->control);
 	rpc_server_turn_end(process->server);
-	int64_t next_ms = governor_next_due_ms(process->control.governor);
+	int64_t next_ms = roster_next_due_ms(process->control.roster);
 	if (next_ms != process->due_armed_ms) {
 		process->due_armed_ms = next_ms;
 		due_arm(process);
@@ -68,7 +69,7 @@ static void on_due(void *context, unsigned ready)
 	struct process *process = context;
 	(void)ready;
 	(void)control_advance(&process->control);
-	process->due_armed_ms = governor_next_due_ms(process->control.governor);
+	process->due_armed_ms = roster_next_due_ms(process->control.roster);
 	due_arm(process);
 }
 
@@ -252,6 +253,7 @@ static int serve(struct process *process, struct config *config)
 static void usage(FILE *file)
 {
 	fprintf(file, "usage: weir-control --config FILE [--check]\n"
+		      "       weir-control --simulate [OPTION]...   (see --simulate --help)\n"
 		      "       weir-control --rpc-reference | --version | --help\n"
 		      "  --config FILE     the configuration\n"
 		      "  --check           only check it: exit 0 when it is right, 1 when not\n"
@@ -268,6 +270,9 @@ int main(int argc, char **argv)
 	char error_text[CONFIG_ERROR_MAX];
 	bool check = false;
 	int option;
+
+	if (argc > 1 && strcmp(argv[1], "--simulate") == 0)
+		return simulate_main(argc - 1, argv + 1);
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {

@@ -184,7 +184,7 @@ struct roster_bind {
 };
 struct roster_bound {
 	bool accepted;
-	char reason[48];  /* "banned", "banned address", "too many", "blacklisted" */
+	char reason[48];  /* "banned", "banned", "banned_ip", "bad_score", "too_many", "blacklisted" */
 	int code;         /* LH-25's goodbye: 129, 250, 251, 252; 0 */
 	int64_t until_ms; /* of the ban; 0 */
 	struct client client;

@@ -185,6 +185,11 @@ static void envelope_check(struct rpc_request *request, json_t *message)
 
 static void request_run(struct rpc_request *request)
 {
+	if (request->method->simulated && !request->control->simulated) {
+		rpc_fail(request, PROTOCOL_ERROR_METHOD, NULL,
+			"%s: only in simulate; here the dataplane says it", request->method->name);
+		return;
+	}
 	if (request->method->writes && !request->client->may_write) {
 		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "permission",
 			"%s changes something, which only root and members of socket.admin_group may",

@@ -39,6 +39,9 @@ int rpc_client_add(
 /** Its pending requests are forgotten; what they asked for happens nevertheless. */
 void rpc_client_remove(struct rpc *rpc, struct rpc_client *client);
 
+/** As events.subscribe without names, but without an answer (in simulate all are on). */
+void rpc_client_subscribe_all(struct rpc *rpc, struct rpc_client *client);
+
 /** One line without its newline, any bytes. Answers with a result, an error, nothing (a notification), or
  * later. */
 void rpc_line(struct rpc *rpc, struct rpc_client *client, const char *line, size_t bytes);

@@ -27,7 +27,7 @@ bool rpc_event_wanted(void *context, const char *name)
 {
 	struct rpc *rpc = context;
 	int index = rpc_event_index(name);
-	return index >= 0 && rpc->wanted[index] > 0;
+	return index >= 0 && (rpc->wanted[index] > 0 || rpc->captured != NULL);
 }
 
 void rpc_event(void *context, const char *name, const char *json)
@@ -37,6 +37,8 @@ void rpc_event(void *context, const char *name, const char *json)
 	struct rpc *rpc = context;
 	int index = rpc_event_index(name);
 	size_t bytes = strlen(json);
+	if (index >= 0 && rpc->captured != NULL)
+		json_array_append_new(rpc->captured, json_loadb(json, bytes, 0, NULL));
 	if (index < 0 || rpc->wanted[index] == 0)
 		return;
 	char *line = malloc(sizeof(head) + bytes + 2);
@@ -63,6 +65,12 @@ void rpc_client_forget_events(struct rpc *rpc, struct rpc_client *client)
 	for (int i = 0; i < RPC_EVENT_NAMES; i++)
 		rpc->wanted[i] -= client->wants[i];
 	memset(client->wants, 0, sizeof(client->wants));
+}
+
+void rpc_client_subscribe_all(struct rpc *rpc, struct rpc_client *client)
+{
+	for (int index = 0; index < RPC_EVENT_NAMES; index++)
+		want(rpc, client, index);
 }
 
 void rpc_events_subscribe(struct rpc_request *request)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * peer.bind, peer.report, peer.get, peer.disconnect, peer.tag.
+ * peer.bind, peer.state, peer.report, peer.record, peer.rpc_error, peer.disconnect, peer.remove, peer.best:
+ * what happens to a peer. rpc_peer_tell.c has what the node knows of it, rpc_peer_json.c what is known. Event
+ * loop only.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/rpc_private.h"
@@ -10,203 +13,159 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 static const char *const states[] = {"healthy", "disconnect", "banned"};
+static const char *const actions[PEER_ACTION_COUNT] = {"fatal", "low", "mid", "high", "invalid_message",
+	"connection_failure", "spam", "protocol_violation", "malicious_content"};
 
-enum { GOODBYE_BAD_SCORE = 250, GOODBYE_BANNED = 251, GOODBYE_BANNED_IP = 252 }; /* LH-25 */
-
-/* LH-11: the first token of the agent, case-sensitive. */
-static const char *client_kind(const char *agent)
+void rpc_peer_unknown(struct rpc_request *request)
 {
-	static const struct {
-		const char *token, *kind;
-	} kinds[] = {{"Lighthouse", "Lighthouse"}, {"teku", "Teku"}, {"Prysm", "Prysm"},
-		{"github.com", "Prysm"}, {"nimbus", "Nimbus"}, {"nim-libp2p", "Nimbus"},
-		{"js-libp2p", "Lodestar"}, {"lodestar", "Lodestar"}, {"Grandine", "Grandine"},
-		{"erigon", "Caplin"}, {"caplin", "Caplin"}};
-	size_t length = strcspn(agent, "/");
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strlen(kinds[i].token) == length && strncmp(kinds[i].token, agent, length) == 0)
-			return kinds[i].kind;
-	}
-	return "Unknown";
+	rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
 }
 
-/* The second token is the version; the last of three or more the system. */
-static json_t *client_json(const char *agent)
+json_t *rpc_client_json(const struct client *client)
 {
-	char version[64] = "", os[64] = "";
-	const char *slash = strchr(agent, '/'), *last = strrchr(agent, '/');
-	if (slash != NULL)
-		snprintf(version, sizeof(version), "%.*s", (int)strcspn(slash + 1, "/"), slash + 1);
-	if (last != slash && last != NULL)
-		snprintf(os, sizeof(os), "%s", last + 1);
-	return json_pack("{s:s, s:o, s:o}", "kind", client_kind(agent), "version", rpc_string(version), "os",
-		rpc_string(os));
+	return json_pack("{s:s, s:o, s:o}", "kind", client_kind_name(client->kind), "version",
+		rpc_string(client->version), "os", rpc_string(client->os));
 }
+
+/* Any JSON value of the node as one text: texts as they are, the rest written out. The caller frees. */
+static char *text_of(const json_t *value)
+{
+	if (json_is_string(value))
+		return strdup(json_string_value(value));
+	return value == NULL || json_is_null(value) ? strdup("")
+						    : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+enum { TOLD_MAX = 2048 }; /* an ENR is at most 300 bytes (EIP-778), metadata some hundred */
 
 void rpc_peer_bind(struct rpc_request *request)
 {
-	struct control *control = request->control;
-	struct address address;
-	struct peer_info info;
-	struct governor_why why;
-	struct peer_name name = {0};
-	const char *id = rpc_text(request, "id"), *agent = rpc_text(request, "agent");
-	int64_t port = 0, now_ms = control->clock.wall_ms, until_ms = 0;
-	int code = 0;
-
-	if (!rpc_address(request, "ip", &address))
+	struct roster_bound bound = {0};
+	struct book_endpoint endpoint = {0};
+	const char *agent = rpc_text(request, "agent"), *version = rpc_text(request, "version");
+	char *enr = text_of(json_object_get(request->params, "enr"));
+	char *metadata = text_of(json_object_get(request->params, "metadata"));
+	int64_t number = 0, listen = 0;
+	int error = -EINVAL;
+	rpc_integer(request, "listen_port", &listen);
+	bool by_number = rpc_integer(request, "conn", &number);
+	if (!by_number && rpc_text(request, "ip") == NULL)
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+			"conn: must be given (allowed: conn, or ip and port)");
+	if (enr == NULL || metadata == NULL)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "not enough memory");
+	else if (strlen(enr) > TOLD_MAX || strlen(metadata) > TOLD_MAX)
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: too long (allowed: at most %d bytes)",
+			strlen(enr) > TOLD_MAX ? "enr" : "metadata", TOLD_MAX);
+	if (request->error_code == 0 &&
+		(by_number || rpc_endpoint(request, request->params, "", true, &endpoint))) {
+		struct roster_bind bind = {rpc_text(request, "id"), (uint64_t)number, endpoint.address,
+			endpoint.port, agent != NULL ? agent : "", version != NULL ? version : "", enr,
+			metadata, (uint16_t)listen};
+		error = roster_peer_bind(
+			request->control->roster, &bind, request->control->clock.wall_ms, &bound);
+	}
+	free(enr);
+	free(metadata);
+	if (request->error_code != 0)
 		return;
-	rpc_integer(request, "port", &port);
-	agent = agent != NULL ? agent : "";
-	int error = governor_bind(control->governor, id, &address, (uint16_t)port, agent, now_ms);
-	if (error != 0) {
+	if (error == -ENOENT)
+		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "conn", "there is no such connection");
+	else if (error != 0)
 		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the peer cannot be bound: %s",
 			strerror(-error));
-		return;
-	}
-	snprintf(name.id, sizeof(name.id), "%s", id);
-	governor_peer_get(control->governor, &name, now_ms, &info);
-	governor_why(control->governor, &address, now_ms, &why);
-	if (info.state == SCORE_STATE_BANNED || info.state == SCORE_STATE_DISCONNECT) {
-		code = info.state == SCORE_STATE_BANNED ? GOODBYE_BANNED : GOODBYE_BAD_SCORE;
-		until_ms = info.state == SCORE_STATE_BANNED ? info.unban_at_ms : info.healthy_at_ms;
-	} else if (info.has_ban) {
-		code = GOODBYE_BANNED;
-		until_ms = info.ban.end_ms;
-	} else if (why.class == SOURCE_CLASS_BANNED && !why.allowed && !why.own) {
-		code = GOODBYE_BANNED_IP;
-		until_ms = why.ban.end_ms;
-	}
-	request->result = json_pack("{s:b, s:s, s:o, s:o, s:o}", "accepted", code == 0, "reason",
-		code == 0                   ? ""
-		: code == GOODBYE_BANNED    ? "banned"
-		: code == GOODBYE_BAD_SCORE ? "bad_score"
-					    : "banned_ip",
-		"code", code == 0 ? json_null() : json_integer(code), "until",
-		until_ms == 0 ? json_null() : rpc_time(until_ms), "client", client_json(agent));
+	else
+		request->result = json_pack("{s:b, s:s, s:o, s:o, s:o}", "accepted", (int)bound.accepted,
+			"reason", bound.reason, "code",
+			bound.code == 0 ? json_null() : json_integer(bound.code), "until",
+			bound.until_ms == 0 ? json_null() : rpc_time(bound.until_ms), "client",
+			rpc_client_json(&bound.client));
+}
+
+void rpc_peer_state(struct rpc_request *request)
+{
+	enum temperature from, to;
+	int error = roster_peer_temperature(request->control->roster, rpc_text(request, "id"),
+		(enum temperature)rpc_choice(request, "to"), request->control->clock.wall_ms, &from, &to);
+	if (error == -ENOENT)
+		rpc_peer_unknown(request);
+	else if (error != 0)
+		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "transition",
+			"there is no such step (allowed: cold to warm, warm to hot, hot to warm, warm and "
+			"hot to cold)");
+	else
+		request->result =
+			json_pack("{s:s, s:s}", "from", temperature_name(from), "to", temperature_name(to));
+}
+
+static json_t *report_json(const struct peer_report_result *result)
+{
+	json_t *ban = !result->banned
+			      ? json_null()
+			      : json_pack("{s:i, s:o, s:i}", "tier", (int)result->ban.tier, "until",
+					rpc_time(result->ban.end_ms), "strikes", (int)result->strikes);
+	return json_pack("{s:o, s:s, s:o, s:b}", "score",
+		result->trusted ? json_null() : json_real(result->score), "state", states[result->state],
+		"ban", ban, "trusted", (int)result->trusted);
 }
 
 void rpc_peer_report(struct rpc_request *request)
 {
-	static const char *const actions[PEER_ACTION_COUNT] = {"fatal", "low", "mid", "high",
-		"invalid_message", "connection_failure", "spam", "protocol_violation", "malicious_content"};
+	const char *evidence = rpc_text(request, "evidence");
+	json_t *proven = json_object_get(request->params, "proven");
 	struct peer_report_result result;
 	struct peer_name name;
-	const char *word = rpc_text(request, "action"), *evidence = rpc_text(request, "evidence");
-	json_t *proven = json_object_get(request->params, "proven");
-	int action = 0;
-
 	if (!rpc_peer(request, &name))
 		return;
-	while (action < PEER_ACTION_COUNT - 1 && strcmp(actions[action], word) != 0)
-		action++;
-	int error = governor_report(request->control->governor, &name, (enum peer_action)action,
-		rpc_text(request, "reason"), evidence != NULL ? evidence : "",
-		proven == NULL || json_is_true(proven), request->control->clock.wall_ms, &result);
+	int error = roster_peer_report(request->control->roster, &name,
+		(enum peer_action)rpc_choice(request, "action"), rpc_text(request, "reason"),
+		evidence != NULL ? evidence : "", proven == NULL || json_is_true(proven),
+		request->control->clock.wall_ms, &result);
 	if (error == -ENOENT)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
-			"no such peer: bind it, or name it by its address");
+		rpc_peer_unknown(request);
 	else if (error == -EPERM)
 		rpc_fail(request, PROTOCOL_ERROR_REFUSED, "unproven",
 			"the source is not proven: nothing was changed");
 	else if (error != 0)
 		rpc_fail(request, PROTOCOL_ERROR_BUSY, "limit", "the report cannot be taken: %s",
 			strerror(-error));
-	if (error != 0)
-		return;
-	json_t *ban = !result.banned ? json_null()
-				     : json_pack("{s:i, s:o, s:i}", "tier", (int)result.ban.tier, "until",
-					       rpc_time(result.ban.end_ms), "strikes", (int)result.strikes);
-	request->result = json_pack("{s:o, s:s, s:o, s:b}", "score",
-		result.trusted ? json_null() : json_real(result.score), "state", states[result.state], "ban",
-		ban, "trusted", (int)result.trusted);
+	else
+		request->result = report_json(&result);
 }
 
-struct bans_of {
-	json_t *bans;
-	const char *id;
-	const struct prefix *prefix;
-};
-
-static bool ban_of_prefix(void *context, const struct ban *ban)
+void rpc_peer_rpc_error(struct rpc_request *request)
 {
-	struct bans_of *of = context;
-	if (ban->scope != BAN_SCOPE_PREFIX || prefix_compare(&ban->prefix, of->prefix) != 0)
-		return false;
-	json_array_append_new(of->bans, rpc_ban_json(ban));
-	return true;
+	enum peer_action action = PEER_ACTION_COUNT;
+	struct peer_report_result result;
+	int error = roster_peer_rpc_error(request->control->roster, rpc_text(request, "id"),
+		rpc_text(request, "error"), rpc_text(request, "protocol"), rpc_choice(request, "by") == 0,
+		request->control->clock.wall_ms, &action, &result);
+	if (error == -EDOM)
+		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
+			"error: no such error (allowed: incomplete_stream, handler_rejected, invalid_data, "
+			"ssz_decode, io_error, "
+			"resource_unavailable, server_error, invalid_request, rate_limited, "
+			"unsupported_protocol, "
+			"stream_timeout, negotiation_timeout, disconnected)");
+	else if (error != 0)
+		rpc_peer_unknown(request);
+	else
+		request->result = json_pack("{s:o, s:o, s:s}", "action",
+			action == PEER_ACTION_COUNT ? json_null() : json_string(actions[action]), "score",
+			result.trusted ? json_null() : json_real(result.score), "state",
+			states[result.state]);
 }
 
-static bool ban_of_id(void *context, const struct ban *ban)
+void rpc_peer_record(struct rpc_request *request)
 {
-	struct bans_of *of = context;
-	if (ban->scope == BAN_SCOPE_PEER && strcmp(ban->id, of->id) == 0)
-		json_array_append_new(of->bans, rpc_ban_json(ban));
-	return true;
-}
-
-static json_t *bans_json(struct rpc_request *request, const struct peer_name *name)
-{
-	struct bans_of of = {.bans = json_array(), .id = name->id};
-	struct prefix before, own = prefix_of(&name->address, PREFIX_HOST_LENGTH);
-	struct prefix site = prefix_of(&name->address, PREFIX_V6_SITE_LENGTH);
-	if (name->id[0] != '\0') {
-		/* ids stand behind every prefix */
-		memset(&before, 0xff, sizeof(before));
-		before.length = PREFIX_HOST_LENGTH;
-		governor_ban_each(request->control->governor, &before, ban_of_id, &of);
-		return of.bans;
-	}
-	/* Weir itself bans an IPv6 source by its /64, an operator perhaps the address */
-	const struct prefix *keys[] = {address_is_v4(&name->address) ? &own : &site, &own};
-	for (size_t i = address_is_v4(&name->address) ? 1 : 0; i < 2; i++) {
-		of.prefix = keys[i];
-		before = *of.prefix;
-		before.length--;
-		governor_ban_each(request->control->governor, &before, ban_of_prefix, &of);
-	}
-	return of.bans;
-}
-
-static json_t *time_or_null(int64_t ms)
-{
-	return ms == 0 ? json_null() : rpc_time(ms);
-}
-
-void rpc_peer_get(struct rpc_request *request)
-{
-	struct peer_name name;
-	struct peer_info info;
-	char ip[PREFIX_TEXT_MAX];
-	if (!rpc_peer(request, &name))
-		return;
-	governor_peer_get(request->control->governor, &name, request->control->clock.wall_ms, &info);
-	if (!info.known) {
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "nothing is known of this peer");
-		return;
-	}
-	json_t *history = json_array();
-	for (unsigned i = 0; i < info.n_history && i < GOVERNOR_HISTORY; i++)
-		json_array_append_new(
-			history, json_pack("{s:o, s:f, s:o}", "t", rpc_time(info.history[i].t_ms), "score",
-					 info.history[i].score, "why", rpc_string(info.history[i].why)));
-	json_t *score = json_pack("{s:o, s:s, s:o, s:o, s:o}", "app",
-		info.trusted ? json_null() : json_real(info.app_score), "state", states[info.state],
-		"freeze_until", time_or_null(info.freeze_until_ms), "unban_at",
-		time_or_null(info.unban_at_ms), "healthy_at", time_or_null(info.healthy_at_ms));
-	json_t *counters = json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)info.ok, "fail",
-		(json_int_t)info.fail, "streak", (json_int_t)info.streak);
-	request->result = json_pack("{s:o, s:o, s:b, s:o, s:b, s:i, s:o, s:I, s:o, s:o, s:o}", "id",
-		info.name.id[0] != '\0' ? rpc_string(info.name.id) : json_null(), "ip",
-		json_string(address_format(&info.name.address, ip)), "known", (int)info.known, "score", score,
-		"trusted", (int)info.trusted, "strikes", (int)info.strikes, "counters", counters, "n_in",
-		(json_int_t)info.connections_now, "rtt_ms",
-		info.rtt_ms < 0 ? json_null() : json_real(info.rtt_ms), "bans", bans_json(request, &name),
-		"history", history);
-	if (request->result != NULL && info.agent[0] != '\0')
-		json_object_set_new(request->result, "client", client_json(info.agent));
-	if (request->result != NULL && info.name.port != 0)
-		json_object_set_new(request->result, "port", json_integer(info.name.port));
+	struct roster_record record;
+	if (roster_peer_record(request->control->roster, rpc_text(request, "id"), rpc_flag(request, "ok"),
+		    request->control->clock.wall_ms, &record) != 0)
+		rpc_peer_unknown(request);
+	else
+		request->result = json_pack("{s:f, s:I, s:I, s:I, s:b}", "reputation", record.reputation,
+			"ok", (json_int_t)record.ok, "fail", (json_int_t)record.fail, "streak",
+			(json_int_t)record.streak, "blacklisted", (int)record.blacklisted);
 }
 
 /* One of limits.disconnects_per_s, which all may be used at once. */
@@ -229,6 +188,7 @@ void rpc_peer_disconnect(struct rpc_request *request)
 	const char *reason = rpc_text(request, "reason");
 	struct peer_name name;
 	uint32_t closed = 0;
+	int64_t code = 0;
 	if (!rpc_peer(request, &name))
 		return;
 	if (!disconnect_take(control)) {
@@ -237,29 +197,35 @@ void rpc_peer_disconnect(struct rpc_request *request)
 			(unsigned long long)control->config.disconnects_per_s);
 		return;
 	}
-	int error = governor_disconnect(
-		control->governor, &name, reason != NULL ? reason : "", control->clock.wall_ms, &closed);
-	if (error != 0)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
-			"no such peer: bind it, or name it by its address");
+	rpc_integer(request, "code", &code);
+	if (roster_peer_disconnect(control->roster, &name, reason != NULL ? reason : "", (int)code,
+		    control->clock.wall_ms, &closed) != 0)
+		rpc_peer_unknown(request);
 	else
 		request->result = json_pack("{s:I}", "closed", (json_int_t)closed);
 }
 
-void rpc_peer_tag(struct rpc_request *request)
+void rpc_peer_remove(struct rpc_request *request)
 {
-	struct peer_name name;
-	bool trusted = rpc_flag(request, "trusted");
-	if (!rpc_peer(request, &name))
-		return;
-	int error = governor_tag_trusted(
-		request->control->governor, &name, trusted, request->control->clock.wall_ms);
-	if (error == -ENOENT)
-		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer",
-			"no such peer: bind it, or name it by its address");
-	else if (error != 0)
-		rpc_fail(
-			request, PROTOCOL_ERROR_BUSY, "limit", "the tag cannot be set: %s", strerror(-error));
+	int error = roster_peer_remove(
+		request->control->roster, rpc_text(request, "id"), request->control->clock.wall_ms);
+	if (error != 0)
+		rpc_peer_unknown(request);
 	else
-		request->result = json_pack("{s:{s:b}}", "tags", "trusted", (int)trusted);
+		request->result = json_pack("{s:b}", "removed", 1);
+}
+
+void rpc_peer_best(struct rpc_request *request)
+{
+	const char *exclude[RPC_ITEMS_MAX], *found[ROSTER_ANSWER_MAX];
+	json_t *array = json_object_get(request->params, "exclude"), *item, *ids = json_array();
+	int64_t n = 1;
+	size_t i;
+	json_array_foreach(array, i, item) exclude[i] = json_string_value(item);
+	rpc_integer(request, "n", &n);
+	size_t answered = roster_peer_best(request->control->roster, (size_t)n, exclude,
+		json_array_size(array), request->control->clock.wall_ms, found);
+	for (i = 0; i < answered; i++)
+		json_array_append_new(ids, rpc_string(found[i]));
+	request->result = json_pack("{s:o}", "ids", ids);
 }

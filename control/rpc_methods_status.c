@@ -57,19 +57,46 @@ static json_t *flood_json(const struct dataplane_status *dataplane, const struct
 	return flood;
 }
 
+/* The connections that the dataplane holds now are its own gauges; the rest is what the roster knows. */
 void rpc_governor_status(struct rpc_request *request)
 {
+	static const char *const syncs[] = {"caught_up", "syncing", "pre_syncing"};
+	static const char *const phases[] = {"whole", "active", "established", "known"};
 	struct control *control = request->control;
-	struct dataplane_status dataplane;
+	struct dataplane_status dataplane = {0};
 	struct governor_stats stats;
-	dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
+	struct roster_status roster;
+	if (control->link != NULL)
+		dataplane_link_status(control->link, control->clock.mono_ns, &dataplane);
 	governor_stats(control->governor, &stats);
-	request->result = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "profile",
-		control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap", "mode",
-		control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "connected",
-		json_u64(counter_of(&dataplane, COUNTER_FLOWS_PROVEN)), "pending",
-		json_u64(counter_of(&dataplane, COUNTER_FLOWS_HALF_OPEN)), "known", json_u64(stats.peers),
-		"bans", bans_json(control), "flood", flood_json(&dataplane, &stats));
+	roster_status(control->roster, &roster);
+	json_t *result = json_object();
+	json_object_set_new(result, "profile",
+		json_string(config_profile_name((enum config_profile)control->config.profile)));
+	json_object_set_new(result, "mode",
+		json_string(control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce"));
+	json_object_set_new(result, "sync_state", json_string(syncs[roster.sync]));
+	put_u64(result, "connected",
+		control->link != NULL ? counter_of(&dataplane, COUNTER_FLOWS_PROVEN) : roster.connected);
+	put_u64(result, "in", roster.in);
+	put_u64(result, "out", roster.out);
+	put_u64(result, "pending",
+		control->link != NULL ? counter_of(&dataplane, COUNTER_FLOWS_HALF_OPEN) : roster.pending);
+	put_u64(result, "hot", roster.hot);
+	put_u64(result, "warm", roster.warm);
+	put_u64(result, "cold", roster.cold);
+	put_u64(result, "known", roster.known);
+	put_u64(result, "sources", stats.peers);
+	json_object_set_new(result, "bans", bans_json(control));
+	json_object_set_new(result, "churn",
+		json_pack("{s:s, s:o}", "phase", phases[roster.churn_phase], "next",
+			roster.churn_next_ms == INT64_MAX ? json_null() : rpc_time(roster.churn_next_ms)));
+	json_object_set_new(result, "short",
+		json_pack("{s:I, s:I, s:I, s:I}", "prune", (json_int_t)roster.prune_short, "refused",
+			(json_int_t)roster.refused, "evicted", (json_int_t)roster.evicted, "peers",
+			(json_int_t)roster.peers_evicted));
+	json_object_set_new(result, "flood", flood_json(&dataplane, &stats));
+	request->result = result;
 }
 
 static json_t *control_json(struct rpc_request *request)
@@ -81,8 +108,7 @@ static json_t *control_json(struct rpc_request *request)
 	json_object_set_new(object, "instance", json_string(control->config.instance));
 	json_object_set_new(object, "config", rpc_string(control->config.file));
 	json_object_set_new(object, "profile",
-		json_string(
-			control->config.profile == CONFIG_PROFILE_LIGHTHOUSE ? "lighthouse" : "bootstrap"));
+		json_string(config_profile_name((enum config_profile)control->config.profile)));
 	json_object_set_new(object, "mode",
 		json_string(control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce"));
 	put_u64(object, "pid", (uint64_t)getpid());

@@ -23,6 +23,19 @@ void rpc_parameter_range(const struct rpc_parameter *parameter, char *text, size
 	case RPC_TYPE_SECONDS:
 		snprintf(text, bytes, "seconds %" PRId64 "..%" PRId64, parameter->min, parameter->max);
 		break;
+	case RPC_TYPE_NUMBER:
+		snprintf(text, bytes, "number %" PRId64 "..%" PRId64, parameter->min, parameter->max);
+		break;
+	case RPC_TYPE_INTEGERS:
+		snprintf(text, bytes, "array of integers %" PRId64 "..%" PRId64, parameter->min,
+			parameter->max);
+		break;
+	case RPC_TYPE_OBJECTS:
+		snprintf(text, bytes, "array of at most %" PRId64 " objects", parameter->max);
+		break;
+	case RPC_TYPE_OBJECT:
+		snprintf(text, bytes, "object");
+		break;
 	case RPC_TYPE_FLAG:
 		snprintf(text, bytes, "true or false");
 		break;
@@ -63,6 +76,23 @@ static bool texts_are_valid(const json_t *value, const struct rpc_parameter *par
 	return true;
 }
 
+static bool items_are_valid(const json_t *value, const struct rpc_parameter *parameter)
+{
+	bool objects = parameter->type == RPC_TYPE_OBJECTS;
+	size_t i, most = objects ? (size_t)parameter->max : RPC_ITEMS_MAX;
+	json_t *item;
+	if (!json_is_array(value) || json_array_size(value) > most)
+		return false;
+	json_array_foreach(value, i, item)
+	{
+		if (objects ? !json_is_object(item)
+			    : !json_is_integer(item) || json_integer_value(item) < parameter->min ||
+					json_integer_value(item) > parameter->max)
+			return false;
+	}
+	return true;
+}
+
 static bool value_is_valid(const json_t *value, const struct rpc_parameter *parameter)
 {
 	double number;
@@ -74,9 +104,15 @@ static bool value_is_valid(const json_t *value, const struct rpc_parameter *para
 		return json_is_integer(value) && json_integer_value(value) >= parameter->min &&
 		       json_integer_value(value) <= parameter->max;
 	case RPC_TYPE_SECONDS:
+	case RPC_TYPE_NUMBER:
 		number = json_number_value(value);
 		return json_is_number(value) && isfinite(number) && number >= (double)parameter->min &&
 		       number <= (double)parameter->max;
+	case RPC_TYPE_INTEGERS:
+	case RPC_TYPE_OBJECTS:
+		return items_are_valid(value, parameter);
+	case RPC_TYPE_OBJECT:
+		return json_is_object(value);
 	case RPC_TYPE_FLAG:
 		return json_is_boolean(value);
 	case RPC_TYPE_TEXTS:
@@ -125,7 +161,7 @@ bool rpc_parameters_check(struct rpc_request *request)
 			unknown_fail(request, name);
 			return false;
 		}
-		if (json_is_null(value) && !parameter->required) {
+		if (json_is_null(value) && !parameter->required && parameter->type != RPC_TYPE_ANY) {
 			json_object_del(request->params, name); /* null is the same as not given */
 			continue;
 		}

@@ -11,16 +11,21 @@
 enum {
 	RPC_PENDING_MAX = 1024, /* requests that wait, over all clients; 1 KiB each */
 	RPC_EVENT_NAMES = 28,
+	RPC_ITEMS_MAX = 1000, /* SP-13: an exchange has at most so many peers */
 };
 
 enum rpc_type {
 	RPC_TYPE_TEXT,    /* min..max bytes */
 	RPC_TYPE_INTEGER, /* min..max */
 	RPC_TYPE_SECONDS, /* a number, 0 or more; fractions allowed; min..max */
+	RPC_TYPE_NUMBER,  /* a finite number; min..max */
 	RPC_TYPE_FLAG,
-	RPC_TYPE_TEXTS,  /* array of texts, at most max */
-	RPC_TYPE_CHOICE, /* a word of `words`, separated by '|' */
-	RPC_TYPE_ANY,    /* taken as it is; for fields of the node that this release does not use */
+	RPC_TYPE_TEXTS,    /* array of texts, at most max */
+	RPC_TYPE_CHOICE,   /* a word of `words`, separated by '|' */
+	RPC_TYPE_INTEGERS, /* array of integers min..max, at most RPC_ITEMS_MAX */
+	RPC_TYPE_OBJECTS,  /* array of objects, at most max; what is in them the method checks */
+	RPC_TYPE_OBJECT,
+	RPC_TYPE_ANY, /* taken as it is; for fields of the node that Weir only keeps */
 };
 
 struct rpc_parameter {
@@ -39,6 +44,7 @@ struct rpc_method {
 	const struct rpc_parameter *parameters; /* ends with name NULL; NULL: none */
 	const char *results, *help;
 	void (*handle)(struct rpc_request *request);
+	bool simulated; /* live, the dataplane says it: only in simulate */
 };
 extern const struct rpc_method rpc_methods[];
 extern const size_t rpc_n_methods;
@@ -59,6 +65,7 @@ struct rpc {
 	unsigned n_pending;
 	uint64_t next_cookie;
 	unsigned wanted[RPC_EVENT_NAMES]; /* subscribers per name */
+	json_t *captured; /* an array that takes every event while it is not NULL (governor.tick) */
 };
 
 /** One request, on the heap: it may outlive its line. */
@@ -98,6 +105,24 @@ const char *rpc_text(const struct rpc_request *request, const char *name); /* NU
 bool rpc_integer(const struct rpc_request *request, const char *name, int64_t *ret_value);
 bool rpc_seconds(const struct rpc_request *request, const char *name, double *ret_value);
 bool rpc_flag(const struct rpc_request *request, const char *name);
+/** A finite number; NAN when it is not given. */
+double rpc_number(const struct rpc_request *request, const char *name);
+/** Wall seconds, fractions allowed, as milliseconds. */
+bool rpc_moment(const struct rpc_request *request, const char *name, int64_t *ret_ms);
+/** The index of a choice among its words, or -1 when it is not given. */
+int rpc_choice(const struct rpc_request *request, const char *name);
+/** ip and port of an object: a parameter's element, or the parameters themselves. `where` names it in the
+ * error. */
+bool rpc_endpoint(struct rpc_request *request, const json_t *object, const char *where, bool port_required,
+	struct book_endpoint *ret_endpoint);
+/** An array of {ip, port} into memory that the caller frees; *ret_n 0 and NULL when it is not given. */
+bool rpc_endpoints(
+	struct rpc_request *request, const char *name, struct book_endpoint **ret_endpoints, size_t *ret_n);
+/** Fields of an object inside a parameter: absent leaves *ret_value and returns true; a wrong one fails. */
+bool rpc_field_number(struct rpc_request *request, const json_t *object, const char *where, const char *name,
+	double min, double max, double *ret_value);
+bool rpc_field_word(struct rpc_request *request, const json_t *object, const char *where, const char *name,
+	const char *words, int *ret_index);
 /** id, or ip (+ port), into a name. False after rpc_fail: none or both given, not an address. */
 bool rpc_peer(struct rpc_request *request, struct peer_name *ret_name);
 /** As above, or `prefix`, into the key of a ban. */
@@ -112,6 +137,15 @@ json_t *rpc_time(int64_t ms);
 json_t *rpc_ban_json(const struct ban *ban);
 /** A text that is not UTF-8 is never put into an answer as it is. */
 json_t *rpc_string(const char *text);
+
+/* rpc_methods_peer.c, rpc_peer_tell.c */
+void rpc_peer_unknown(struct rpc_request *request);
+json_t *rpc_client_json(const struct client *client);
+json_t *rpc_tags_json(const struct peer_tags *tags, bool discouraged);
+
+json_t *rpc_endpoint_json(const struct book_endpoint *endpoint);
+/** NAN and negative infinity stand for nothing: null. */
+json_t *rpc_real(double value);
 
 /* rpc_events.c */
 void rpc_event(void *context, const char *name, const char *json);
@@ -133,10 +167,48 @@ void rpc_list_remove(struct rpc_request *request);
 void rpc_list_show(struct rpc_request *request);
 void rpc_why(struct rpc_request *request);
 void rpc_peer_bind(struct rpc_request *request);
+void rpc_peer_state(struct rpc_request *request);
 void rpc_peer_report(struct rpc_request *request);
-void rpc_peer_get(struct rpc_request *request);
-void rpc_peer_disconnect(struct rpc_request *request);
+void rpc_peer_record(struct rpc_request *request);
+void rpc_peer_rpc_error(struct rpc_request *request);
+void rpc_peer_gossip(struct rpc_request *request);
+void rpc_peer_metrics(struct rpc_request *request);
+void rpc_peer_seen(struct rpc_request *request);
+void rpc_peer_request(struct rpc_request *request);
 void rpc_peer_tag(struct rpc_request *request);
+void rpc_peer_get(struct rpc_request *request);
+void rpc_peer_list(struct rpc_request *request);
+void rpc_peer_best(struct rpc_request *request);
+void rpc_peer_disconnect(struct rpc_request *request);
+void rpc_peer_remove(struct rpc_request *request);
+void rpc_conn_open(struct rpc_request *request);
+void rpc_conn_attempt(struct rpc_request *request);
+void rpc_conn_data(struct rpc_request *request);
+void rpc_conn_close(struct rpc_request *request);
+void rpc_conn_auth(struct rpc_request *request);
+void rpc_conn_list(struct rpc_request *request);
+void rpc_conn_dial(struct rpc_request *request);
+void rpc_book_add(struct rpc_request *request);
+void rpc_book_put(struct rpc_request *request);
+void rpc_book_update(struct rpc_request *request);
+void rpc_book_record(struct rpc_request *request);
+void rpc_book_get(struct rpc_request *request);
+void rpc_book_list(struct rpc_request *request);
+void rpc_book_best(struct rpc_request *request);
+void rpc_book_random(struct rpc_request *request);
+void rpc_book_to_send(struct rpc_request *request);
+void rpc_book_to_connect(struct rpc_request *request);
+void rpc_book_remove_failed(struct rpc_request *request);
+void rpc_book_clear(struct rpc_request *request);
+void rpc_book_count(struct rpc_request *request);
+void rpc_node_sync_state(struct rpc_request *request);
+void rpc_node_ledger_peers(struct rpc_request *request);
+void rpc_node_subnets(struct rpc_request *request);
+void rpc_node_up(struct rpc_request *request);
+void rpc_governor_targets(struct rpc_request *request);
+void rpc_governor_tick(struct rpc_request *request);
+void rpc_sim_restart(struct rpc_request *request);
+void rpc_sim_eval(struct rpc_request *request);
 void rpc_governor_status(struct rpc_request *request);
 void rpc_status(struct rpc_request *request);
 void rpc_events_subscribe(struct rpc_request *request);

@@ -155,8 +155,9 @@ void rpc_why(struct rpc_request *request)
 		return;
 	rpc_integer(request, "port", &port);
 	request->cookie = ++request->rpc->next_cookie;
-	if (dataplane_link_probe(request->control->link, &request->address, (uint16_t)port,
-		    protocol != NULL && strcmp(protocol, "udp") == 0 ? 17 : 6, request->cookie) == 0)
+	if (request->control->link != NULL &&
+		dataplane_link_probe(request->control->link, &request->address, (uint16_t)port,
+			protocol != NULL && strcmp(protocol, "udp") == 0 ? 17 : 6, request->cookie) == 0)
 		rpc_wait(request, why_poll, PROBE_TIMEOUT_MS);
 	else
 		answer_make(request, NULL);

@@ -274,7 +274,7 @@ static void test_peers(void)
 			"\"accepted\":true,\"reason\":\"\",\"code\":null,\"until\":null,\"client\":{\"kind\":"
 			"\"Lighthouse\",\"version\":\"v5\",\"os\":\"x86_64-linux\"}"},
 		{"bind without port", CALL("peer.bind", "{\"id\":\"p1\",\"ip\":\"203.0.113.5\"}"),
-			"\"message\":\"port: must be given"},
+			"\"message\":\"port: not a port (allowed: integer 1..65535)"},
 		{"low costs ten", CALL("peer.report", "{\"id\":\"p1\",\"action\":\"low\",\"reason\":\"r\"}"),
 			"\"score\":-10.0,\"state\":\"healthy\",\"ban\":null"},
 		{"unproven changes nothing",
@@ -294,14 +294,23 @@ static void test_peers(void)
 		{"and bind refuses", CALL("peer.bind", "{\"id\":\"p2\",\"ip\":\"203.0.113.9\",\"port\":1}"),
 			"\"accepted\":false,\"reason\":\"banned_ip\",\"code\":252"},
 		{"get", CALL("peer.get", "{\"ip\":\"203.0.113.9\"}"),
-			"\"known\":true,\"score\":{\"app\":-100.0,\"state\":\"banned\""},
+			"\"score\":{\"app\":-100.0,\"gossip\":null,\"combined\":-100.0,\"state\":\"banned\""},
 		{"trust", CALL("peer.tag", "{\"id\":\"p1\",\"trusted\":true}"),
-			"\"tags\":{\"trusted\":true}"},
+			"\"tags\":{\"trusted\":true,\"protected\":false"},
 		{"a trusted peer has no score",
 			CALL("peer.report", "{\"id\":\"p1\",\"action\":\"fatal\",\"reason\":\"r\"}"),
 			"\"score\":null,\"state\":\"healthy\""},
-		{"tag without trusted", CALL("peer.tag", "{\"id\":\"p1\"}"),
-			"\"message\":\"trusted: must be given"},
+		{"a tag that says nothing changes nothing", CALL("peer.tag", "{\"id\":\"p1\"}"),
+			"\"tags\":{\"trusted\":true,\"protected\":false"},
+		{"a subnet beyond the last", CALL("peer.tag", "{\"id\":\"p1\",\"subnets\":[256]}"),
+			"\"message\":\"subnets: wrong type or out of range (allowed: array of integers "
+			"0..255)"},
+		{"more hot than warm",
+			CALL("peer.tag", "{\"id\":\"p1\",\"group\":{\"name\":\"g\",\"hot\":2,\"warm\":1}}"),
+			"\"message\":\"group.hot: above warm"},
+		{"only simulate opens connections by request",
+			CALL("conn.open", "{\"ip\":\"203.0.113.9\",\"port\":1,\"direction\":\"in\"}"),
+			"\"code\":-32601"},
 	};
 	if (!world_open())
 		return;

@@ -32,7 +32,7 @@ static void test_banned_ids(void)
 		{"an id is banned", CALL("ban.add", "{\"id\":\"peer-1\"}"), "\"tier\":5"},
 		{"it is not accepted when it comes",
 			CALL("peer.bind", "{\"id\":\"peer-1\",\"ip\":\"203.0.113.9\",\"port\":4000,\"agent\":"
-					  "\"teku/v1/linux\"}"),
+					  "\"teku/teku/v1/linux\"}"),
 			"\"accepted\":false,\"reason\":\"banned\",\"code\":251,\"until\":null"},
 		{"why says so too", CALL("why", "{\"ip\":\"203.0.113.9\",\"id\":\"peer-1\"}"),
 			"\"verdict\":\"refuse\",\"reason\":\"banned\",\"rule\":\"T5\""},
@@ -227,7 +227,8 @@ static void test_disconnect(void)
 	call(admin, &admin_lines,
 		CALL("peer.bind", "{\"id\":\"peer-3\",\"ip\":\"203.0.113.9\",\"port\":4002}"));
 	CHECK_CONTAINS("nor behind one whose address and port another one has now",
-		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\"}")), "no such peer");
+		call(admin, &admin_lines, CALL("peer.disconnect", "{\"id\":\"peer-1\"}")), "\"closed\":0}");
+	CHECK_TRUE("who is not cut", cuts(last_command(), "203.0.113.9", 4002));
 	CHECK_CONTAINS("a reader may not",
 		call(reader, &reader_lines, CALL("peer.disconnect", "{\"ip\":\"203.0.113.9\"}")), "error");
 	world_close();

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * sim.eval: one formula of the policy at a time, by the same functions that the governor calls. Only in
+ * simulate. Each evaluator takes `in`, an object, and answers with `out`.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/rpc_private.h"
+#include "control/target.h"
+
+enum { CANDIDATES_MAX = 4096, SAMPLES_MAX = 4096 };
+
+/* A number of `in`, or the fallback; null is the same as absent. */
+static double number(const json_t *in, const char *name, double fallback)
+{
+	const json_t *value = json_object_get(in, name);
+	return json_is_number(value) ? json_number_value(value) : fallback;
+}
+
+static uint32_t count(const json_t *in, const char *name, uint32_t fallback)
+{
+	double value = number(in, name, fallback);
+	return value <= 0 ? 0 : value >= UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static bool flag(const json_t *in, const char *name)
+{
+	return json_is_true(json_object_get(in, name));
+}
+
+static const char *word(const json_t *in, const char *name, const char *fallback)
+{
+	const char *value = json_string_value(json_object_get(in, name));
+	return value != NULL ? value : fallback;
+}
+
+static json_t *bad(struct rpc_request *request, const char *sentence)
+{
+	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "in: %s", sentence);
+	return NULL;
+}
+
+static json_t *eval_combine(struct rpc_request *request, const json_t *in)
+{
+	static const char *const states[] = {"healthy", "disconnect", "banned"};
+	const struct roster_config *config = roster_config(request->control->roster);
+	struct gossip_policy policy = config->profile.penalty.gossip;
+	double app = number(in, "app", 0), combined;
+	if (gossip_score_combine(&policy, app, number(in, "gossip", 0), flag(in, "ignore"), &combined) != 0)
+		return bad(request, "not finite (allowed: numbers app and gossip)");
+	return json_pack("{s:f, s:s}", "score", combined, "state",
+		states[gossip_score_state(&policy, &config->governor, app, combined)]);
+}
+
+static json_t *eval_limits(struct rpc_request *request, const json_t *in)
+{
+	struct target_limits limits;
+	(void)request;
+	target_limits(count(in, "target", 50), &target_lighthouse, &limits);
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "max", (int)limits.max, "priority",
+		(int)limits.priority, "dial_out", (int)limits.dial_out, "min_out", (int)limits.min_out,
+		"target_out", (int)limits.target_out, "max_in", (int)limits.max_in, "ignore_neg",
+		(int)limits.ignore_negative);
+}
+
+static json_t *eval_agent(struct rpc_request *request, const json_t *in)
+{
+	struct client client;
+	(void)request;
+	client_parse(json_is_string(in) ? json_string_value(in) : word(in, "agent", ""), &client);
+	return rpc_client_json(&client);
+}
+
+static json_t *eval_lorachain(struct rpc_request *request, const json_t *in)
+{
+	struct value_lorachain_input input = {
+		.uptime = number(in, "uptime", 1),
+		.conn_success = number(in, "conn_success", 1),
+		.delivery = number(in, "delivery", 0.95),
+		.latency_ms = number(in, "latency_ms", number(in, "rtt_ms", 0)),
+		.throughput = number(in, "throughput", 0.8),
+		.compliance = number(in, "compliance", 0.95),
+		.signal_dbm = number(in, "signal_dbm", (double)NAN),
+		.messages = (uint64_t)number(in, "msgs", 0),
+		.invalid = (uint64_t)number(in, "invalid", 0),
+		.relayed = (uint64_t)number(in, "relayed", 0),
+		.light = strcmp(word(in, "class", "full"), "light") == 0,
+	};
+	double days = number(in, "days", 0);
+	struct value_lorachain value = value_lorachain(&input);
+	(void)request;
+	return json_pack("{s:f, s:f, s:f, s:f}", "rel", value_lorachain_decay(value.reliability, days),
+		"perf", value_lorachain_decay(value.performance, days), "beh",
+		value_lorachain_decay(value.behaviour, days), "overall",
+		value_lorachain_decay(value.overall, days));
+}
+
+static json_t *eval_replace(struct rpc_request *request, const json_t *in)
+{
+	(void)request;
+	return json_boolean(value_replaces(number(in, "lowest", 0), number(in, "newcomer", 0)));
+}
+
+/* ok and fail; or a history, "SSSF", whose successes clear the failures where the configuration says so. */
+static json_t *eval_quality(struct rpc_request *request, const json_t *in)
+{
+	const struct address_book_config *book = &roster_config(request->control->roster)->profile.book;
+	uint64_t ok = count(in, "ok", 0), fail = count(in, "fail", 0);
+	for (const char *at = word(in, "history", ""); *at != '\0'; at++) {
+		ok += *at == 'S';
+		fail += *at == 'F';
+		if (*at == 'S' && book->reset_on_success)
+			fail = 0;
+	}
+	return json_real(value_quality(ok, fail));
+}
+
+static json_t *eval_ewma(struct rpc_request *request, const json_t *in)
+{
+	json_t *samples = json_is_array(in) ? (json_t *)in : json_object_get(in, "samples"), *sample, *out;
+	double average = number(in, "average", -1);
+	size_t i;
+	if (!json_is_array(samples) || json_array_size(samples) > SAMPLES_MAX)
+		return bad(request, "samples must be given (allowed: array of at most 4096 numbers)");
+	out = json_array();
+	json_array_foreach(samples, i, sample)
+	{
+		average = ewma_add(average, json_number_value(sample));
+		json_array_append_new(out, json_real(average));
+	}
+	return out;
+}
+
+static json_t *eval_dugite(struct rpc_request *request, const json_t *in)
+{
+	struct value_dugite_input input = {number(in, "rtt_ms", -1), number(in, "fetch_ms", -1),
+		(uint64_t)number(in, "blocks", 0), count(in, "ok", 0), count(in, "fail", 0),
+		number(in, "fetch_age_min", -1)};
+	(void)request;
+	return json_real(value_dugite(&input));
+}
+
+static int index_of(const char *text, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (strcmp(names[i], text) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static json_t *eval_selection(struct rpc_request *request, const json_t *in)
+{
+	static const char *const categories[] = {
+		"none", "local_root", "public_root", "big_ledger", "ledger", "shared", "bootstrap"};
+	static const char *const sources[] = {
+		"node", "config", "gossip", "ledger", "inbound", "dns", "mdns", "mesh"};
+	int category = index_of(word(in, "category", "none"), categories, PEER_CATEGORY_COUNT);
+	int source = index_of(word(in, "source", "node"), sources, PEER_SOURCE_COUNT);
+	if (category < 0 || source < 0)
+		return bad(request, "no such category or source (allowed: those of peer.tag)");
+	struct value_selection_input input = {number(in, "reputation", 0.5), (enum peer_category)category,
+		(enum peer_source)source, count(in, "failures", 0), flag(in, "tip_known")};
+	/* V18 says "trustable config" of a peer without naming a category */
+	if (flag(in, "trustable") && category == PEER_CATEGORY_NONE)
+		input.category = PEER_CATEGORY_LOCAL_ROOT;
+	return json_real(value_selection(&input));
+}
+
+static json_t *eval_rank(struct rpc_request *request, const json_t *in)
+{
+	(void)request;
+	return json_real(value_rank(
+		number(in, "reputation", 0.5), number(in, "fetch_ms", -1), count(in, "failures", 0)));
+}
+
+static json_t *eval_subnet_penalty(struct rpc_request *request, const json_t *in)
+{
+	(void)request;
+	return json_real(value_subnet_penalty(
+		json_is_integer(in) ? (uint32_t)json_integer_value(in) : count(in, "count", 0)));
+}
+
+static json_t *eval_halving(struct rpc_request *request, const json_t *in)
+{
+	struct decayed_count failures = {count(in, "count", 0), 0};
+	(void)request;
+	return json_integer((json_int_t)decayed_count_at(
+		&failures, counters_dugite.halving_ms, llround(number(in, "elapsed", 0) * 1000)));
+}
+
+static json_t *eval_soft_delay(struct rpc_request *request, const json_t *in)
+{
+	static const char *const modes[] = {"none", "linear", "fixed"};
+	struct target_soft soft = roster_config(request->control->roster)->profile.limits.soft;
+	int mode = index_of(word(in, "mode", modes[soft.mode]), modes, 3);
+	double delay_s = 0;
+	if (mode < 0)
+		return bad(request, "no such mode (allowed: none, linear, fixed)");
+	soft = (struct target_soft){(enum target_soft_mode)mode, count(in, "soft", soft.soft),
+		count(in, "hard", soft.hard),
+		number(in, "max_s", soft.delay_max_s == 0 ? 5 : soft.delay_max_s)};
+	bool admitted = target_soft_delay(&soft, count(in, "n", 0), &delay_s);
+	return json_pack("{s:b, s:o}", "reject", (int)!admitted, "delay_s",
+		admitted ? json_real(delay_s) : json_null());
+}
+
+static struct target_level level(const json_t *in)
+{
+	return (struct target_level){
+		count(in, "known", 0), count(in, "established", 0), count(in, "active", 0)};
+}
+
+static json_t *level_json(const struct target_level *level)
+{
+	return json_pack("{s:i, s:i, s:i}", "known", (int)level->known, "established",
+		(int)level->established, "active", (int)level->active);
+}
+
+/* u and v: decreaseWithMin. Else targets, and each phase of a churn of them. */
+static json_t *eval_churn(struct rpc_request *request, const json_t *in)
+{
+	static const char *const phases[] = {"active", "established", "known"};
+	const struct churn_policy *policy =
+		strcmp(word(in, "mode", "simple"), "simple") == 0 ? &churn_dugite : &churn_ouroboros;
+	struct target_set base = {count(in, "root", 0), level(in), level(json_object_get(in, "blp"))};
+	json_t *out = json_object();
+	(void)request;
+	if (json_object_get(in, "v") != NULL) {
+		json_decref(out);
+		return json_integer((json_int_t)churn_decrease(count(in, "u", 1), count(in, "v", 0)));
+	}
+	for (int i = 0; i < (policy->mode == CHURN_SIMPLE ? 1 : 3); i++) {
+		struct churn churn = {.phase = (enum churn_phase)(CHURN_PHASE_ACTIVE + i)};
+		struct target_set targets = churn_targets(&churn, policy, &base);
+		json_t *phase = level_json(&targets.normal);
+		json_object_set_new(phase, "root", json_integer((json_int_t)targets.root));
+		json_object_set_new(phase, "blp", level_json(&targets.big_ledger));
+		json_object_set_new(out, phases[i], phase);
+	}
+	return out;
+}
+
+static json_t *eval_backoff(struct rpc_request *request, const json_t *in)
+{
+	static const char *const names[] = {"stellar", "ouroboros", "dugite", "lorachain"};
+	static const struct backoff_policy *const policies[] = {
+		&backoff_stellar, &backoff_ouroboros, &backoff_dugite, &backoff_lorachain};
+	int which = index_of(word(in, "policy", "stellar"), names, 4);
+	if (which < 0)
+		return bad(request, "no such policy (allowed: stellar, ouroboros, dugite, lorachain)");
+	uint32_t failures = count(in, "failures", 0);
+	int64_t wait_ms = backoff_delay_ms(policies[which], failures, (uint64_t)number(in, "rand", 0));
+	return json_pack("{s:o, s:o}", "max", json_real((double)backoff_max_s(policies[which], failures)),
+		"wait", wait_ms == INT64_MAX ? json_null() : json_real((double)wait_ms / 1000.0));
+}
+
+static json_t *eval_type_update(struct rpc_request *request, const json_t *in)
+{
+	static const char *const types[] = {"inbound", "outbound", "preferred"};
+	int stored = index_of(word(in, "stored", ""), types, 3),
+	    observed = index_of(word(in, "observed", ""), types, 3);
+	if (stored < 0 || observed < 0)
+		return bad(request,
+			"no such type (allowed: stored and observed of inbound, outbound, preferred)");
+	return json_string(
+		types[book_type_update((enum book_type)stored, (enum book_type)observed, flag(in, "known"))]);
+}
+
+static void candidate_read(const json_t *item, struct eviction_candidate *candidate)
+{
+	*candidate = (struct eviction_candidate){
+		.id = (uint64_t)number(item, "id", 0),
+		.inbound = strcmp(word(item, "direction", "in"), "in") == 0,
+		.trusted = flag(item, "trusted"),
+		.is_protected = flag(item, "protected"),
+		.preferred = flag(item, "preferred"),
+		.discouraged = flag(item, "discouraged"),
+		.relay_txs = json_object_get(item, "relay_txs") == NULL || flag(item, "relay_txs"),
+		.score = number(item, "score", 0),
+		.value = number(item, "value", 0),
+		.rtt_min_ms = number(item, "ping", number(item, "rtt_ms", -1)),
+		.connected_ms = llround(number(item, "connected", 0) * 1000),
+		.tx_ms = llround(number(item, "tx", number(item, "tx_at", 0)) * 1000),
+		.block_ms = llround(number(item, "block", number(item, "block_at", 0)) * 1000),
+		.group = (uint64_t)number(item, "group", 0),
+	};
+}
+
+/* V31: bitcoin's rule over given keys; `wanted` victims, one by default. */
+static json_t *eval_evict(struct rpc_request *request, const json_t *in)
+{
+	json_t *items = json_is_array(in) ? (json_t *)in : json_object_get(in, "candidates"), *item, *out;
+	size_t i, n = json_array_size(items);
+	uint32_t wanted = count(in, "wanted", 1), n_victims = 0;
+	if (!json_is_array(items) || n > CANDIDATES_MAX || wanted == 0 || wanted > CANDIDATES_MAX)
+		return bad(request, "candidates must be given (allowed: array of at most 4096 objects)");
+	struct eviction_candidate *candidates = calloc(n + 1, sizeof(*candidates));
+	struct eviction_victim *victims = calloc(wanted, sizeof(*victims));
+	int error = candidates == NULL || victims == NULL ? -ENOMEM : 0;
+	if (error == 0) {
+		json_array_foreach(items, i, item) candidate_read(item, &candidates[i]);
+		error = eviction_select(&eviction_bitcoin, candidates, (uint32_t)n, wanted,
+			llround(number(in, "now", 1e9) * 1000), victims, &n_victims);
+	}
+	out = json_array();
+	for (i = 0; i < n_victims && error == 0; i++)
+		json_array_append_new(out, json_integer((json_int_t)candidates[victims[i].candidate].id));
+	free(candidates);
+	free(victims);
+	if (error != 0)
+		rpc_fail(request, PROTOCOL_ERROR_BUSY, "memory", "not enough memory");
+	return json_pack("{s:o}", "victims", out);
+}
+
+static json_t *eval_slots(struct rpc_request *request, const json_t *in)
+{
+	struct target_slots slots;
+	uint32_t target = count(in, "target", 8);
+	(void)request;
+	target_slots(target, count(in, "pending", 500), &slots);
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "inbound_max", (int)slots.inbound_max, "pending_out",
+		(int)slots.pending_out, "pending_in", (int)slots.pending_in, "preferred_extra",
+		(int)slots.preferred_extra, "outbound",
+		(int)target_slots_outbound(target, count(in, "inbound_authenticated", slots.inbound_max)));
+}
+
+void rpc_sim_eval(struct rpc_request *request)
+{
+	/* in the order of the words of the parameter `what` */
+	static json_t *(*const evaluators[])(struct rpc_request * request, const json_t *in) = {eval_combine,
+		eval_limits, eval_agent, eval_lorachain, eval_replace, eval_quality, eval_ewma, eval_dugite,
+		eval_selection, eval_rank, eval_subnet_penalty, eval_halving, eval_soft_delay, eval_churn,
+		eval_backoff, eval_type_update, eval_evict, eval_slots};
+	json_t *out =
+		evaluators[rpc_choice(request, "what")](request, json_object_get(request->params, "in"));
+	if (request->error_code == 0)
+		request->result = json_pack("{s:o}", "out", out);
+	else
+		json_decref(out);
+}
