@@ -9,11 +9,9 @@
 
 enum {
 	ETHERTYPE_LENGTH_BELOW = 0x0600, /* smaller values are an 802.3 length, with LLC behind it */
-	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_ARP = 0x0806,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_QINQ_OLD = 0x9100,
-	ETHERTYPE_IPV6 = 0x86dd,
 	ETHERTYPE_QINQ = 0x88a8,
 	VLANS_MAX = 2,
 	VLAN_TAG_BYTES = 4,
@@ -23,12 +21,6 @@ enum {
 static inline bool is_vlan(uint16_t ethertype)
 {
 	return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ || ethertype == ETHERTYPE_QINQ_OLD;
-}
-
-/* Of the addresses: a group address cannot send, and nobody owns the zero address. */
-static inline bool source_mac_is_bad(const uint8_t *mac)
-{
-	return (mac[0] & 1) || (load_u32(mac) | load_u16(mac + 4)) == 0;
 }
 
 /* ARP announces the lengths of its own addresses; they must be in the frame. */
@@ -56,19 +48,7 @@ static enum reason parse_not_ip(const struct packet_parser *parser)
 	return REASON_COUNT;
 }
 
-/* In pieces of a cache line, which become vector stores: the whole at once becomes `rep stos`, whose start
- * alone takes longer than the rest of the parser. */
-static inline void packet_clear(struct packet *packet)
-{
-	uint8_t *bytes = (uint8_t *)packet;
-
-	_Static_assert(sizeof(*packet) > 128 && sizeof(*packet) <= 192, "three pieces");
-	memset(bytes, 0, 64);
-	memset(bytes + 64, 0, 64);
-	memset(bytes + 128, 0, sizeof(*packet) - 128);
-}
-
-enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments,
+enum reason packet_parse_general(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments,
 	unsigned n_segments, uint32_t total_bytes, unsigned checks, struct packet *packet)
 {
 	struct packet_segment whole = {.data = head, .bytes = head_bytes};
@@ -115,4 +95,12 @@ enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct 
 	if (ethertype == ETHERTYPE_ARP)
 		return parse_arp(&parser);
 	return parse_not_ip(&parser);
+}
+
+enum reason packet_parse(const uint8_t *head, uint32_t head_bytes, const struct packet_segment *segments,
+	unsigned n_segments, uint32_t total_bytes, unsigned checks, struct packet *packet)
+{
+	if (head_bytes >= total_bytes && packet_parse_plain(head, total_bytes, checks, packet))
+		return REASON_COUNT;
+	return packet_parse_general(head, head_bytes, segments, n_segments, total_bytes, checks, packet);
 }

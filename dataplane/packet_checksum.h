@@ -34,7 +34,7 @@ static inline uint64_t packet_checksum_add_scalar(uint64_t sum, const uint8_t *d
 	uint64_t word = 0;
 
 	if (bytes < sizeof(word)) {
-		memcpy(&word, data, bytes);
+		memcpy(&word, data, bytes % sizeof(word)); /* so that compilers see the bound */
 		wide += word;
 	} else {
 		for (uint32_t n = bytes / sizeof(word); n != 0; n--, data += sizeof(word)) {

@@ -8,7 +8,6 @@
 #include "dataplane/packet_checksum.h"
 
 #define IPV6_NAT64_HIGH   UINT64_C(0x0064ff9b00000000) /* 64:ff9b::/96 */
-#define IPV4_DNS64_PROBES 0xc00000aau                   /* 192.0.0.170 and .171 */
 
 enum {
 	IPV4_OPTION_END = 0,
@@ -91,17 +90,6 @@ static enum reason check_ipv4_options(const uint8_t *option, uint32_t bytes)
 		bytes -= length;
 	}
 	return REASON_COUNT;
-}
-
-/* What no network has as a source, so that an answer would go where it must not: multicast and above (240/4,
- * broadcast), loopback, 0/8, which means "this host" (RFC 1122 3.2.1.3), and the two addresses that exist only
- * inside DNS answers (RFC 8880). Private, shared, link-local, benchmarking and documentation ranges are sources
- * in somebody's network: keeping them out is the operator's deny list's part. */
-static inline bool ipv4_is_never_source(uint32_t address)
-{
-	uint32_t top = address >> 24;
-
-	return top >= 224 || top == 127 || top == 0 || (address & ~1u) == IPV4_DNS64_PROBES;
 }
 
 /* Of 0/8 only 0.0.0.0 has a use, before a host knows its address: the transport decides. */

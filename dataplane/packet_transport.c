@@ -39,18 +39,6 @@ bool packet_transport_checksum_ok(const struct packet_parser *parser, uint32_t b
 	       packet_checksum_fold(sum) == UINT16_MAX;
 }
 
-/* Sets of flags that some stack sends, PSH, ECE and CWR aside: SYN, SYN+ACK, SYN+URG, RST, RST+ACK, and ACK
- * with any of FIN and URG. Bit i of the mask: the set with value i is legal. */
-static inline bool tcp_flags_are_legal(unsigned flags)
-{
-	enum { F = TCP_FLAG_FIN, S = TCP_FLAG_SYN, R = TCP_FLAG_RST, A = TCP_FLAG_ACK, U = TCP_FLAG_URG };
-	const uint64_t legal = UINT64_C(1) << S | UINT64_C(1) << (S | A) | UINT64_C(1) << (S | U) |
-			       UINT64_C(1) << R | UINT64_C(1) << (R | A) | UINT64_C(1) << A |
-			       UINT64_C(1) << (A | F) | UINT64_C(1) << (A | U) | UINT64_C(1) << (A | F | U);
-
-	return legal >> (flags & (F | S | R | A | U)) & 1;
-}
-
 /* One option with a right frame around it. A known kind with a length that is not its own is skipped, as
  * Linux does. */
 static void parse_tcp_option(struct packet *packet, const uint8_t *option, bool syn)
@@ -114,12 +102,23 @@ static uint8_t tcp_fingerprint_make(const struct packet *packet)
 	return cookie_fingerprint(cookie_options_pack(&options), packet->ttl);
 }
 
+bool packet_parse_tcp_options(struct packet *packet, const uint8_t *tcp, uint32_t header_bytes)
+{
+	bool syn = packet->tcp_flags & TCP_FLAG_SYN;
+
+	if (header_bytes > TCP_HEADER_BYTES &&
+		!parse_tcp_options(packet, tcp + TCP_HEADER_BYTES, header_bytes - TCP_HEADER_BYTES, syn))
+		return false;
+	if (syn)
+		packet->tcp_fingerprint = tcp_fingerprint_make(packet);
+	return true;
+}
+
 static enum reason parse_tcp(struct packet_parser *parser)
 {
 	struct packet *packet = parser->packet;
 	uint32_t offset = packet->l4_offset, header_bytes;
 	const uint8_t *tcp = parser->head + offset;
-	bool syn;
 
 	if (!parser_has(parser, offset, TCP_HEADER_BYTES))
 		return packet_short_reason(parser, offset, TCP_HEADER_BYTES, REASON_TRUNCATED);
@@ -146,12 +145,8 @@ static enum reason parse_tcp(struct packet_parser *parser)
 		return REASON_BAD_PORT;
 	if (!tcp_flags_are_legal(packet->tcp_flags))
 		return REASON_BAD_TCP_FLAGS;
-	syn = packet->tcp_flags & TCP_FLAG_SYN;
-	if (header_bytes > TCP_HEADER_BYTES && !parse_tcp_options(packet, tcp + TCP_HEADER_BYTES,
-						       header_bytes - TCP_HEADER_BYTES, syn))
+	if (!packet_parse_tcp_options(packet, tcp, header_bytes))
 		return REASON_BAD_TCP_HEADER;
-	if (syn)
-		packet->tcp_fingerprint = tcp_fingerprint_make(packet);
 	if ((parser->checks & PACKET_CHECK_TRANSPORT) && !packet->is_fragment &&
 		!packet_transport_checksum_ok(parser, parser->end - offset, true))
 		return REASON_BAD_TCP_CHECKSUM;

@@ -63,6 +63,17 @@ static void find_quoted(const struct ruleset *rules, const struct arrival *arriv
 	work->has_key = true;
 }
 
+/* What is not of the source alone. In two pieces, which become vector stores: at once they would be `rep stos`, whose start takes
+ * longer than all the stores. */
+static inline void work_clear(struct work *work)
+{
+	enum { BYTES = offsetof(struct work, ban_hash) };
+
+	_Static_assert(BYTES > 64 && BYTES <= 128, "two pieces");
+	memset(work, 0, 64);
+	memset((uint8_t *)work + 64, 0, BYTES - 64);
+}
+
 /* Phase 1 of 4: classify, hash the flow and prefetch its index. */
 static void phase_classify(struct stage *stage, const struct moment *moment, struct arrival *const arrivals[],
 	unsigned n, struct work works[])
@@ -71,7 +82,7 @@ static void phase_classify(struct stage *stage, const struct moment *moment, str
 		struct work *work = &works[i];
 		struct arrival *arrival = arrivals[i];
 
-		memset(work, 0, offsetof(struct work, ban_hash));
+		work_clear(work);
 		work->arrival = arrival;
 		work->service = SERVICE_NONE;
 		work->settled = REASON_COUNT;

@@ -15,8 +15,6 @@ enum {
 	 * takes, so in between either is right. */
 	SHED_BEGIN_DIVISOR = 4,
 	SHED_END_DIVISOR = 8,
-	ETHERTYPE_IPV4 = 0x0800,
-	ETHERTYPE_IPV6 = 0x86dd,
 	IPV4_PLAIN = 0x45,	/* version 4, a header without options */
 	IPV4_FRAGMENT = 0x3fff, /* more fragments, or an offset */
 	IPV4_L4_OFFSET = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES,

@@ -1,7 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Protections of the shed and of ban lookups by the burst: what would drop the wrong frames or count them wrongly; see tests/mutants.py."""
 SHED, BURST = "dataplane/stage_shed.c", "dataplane/ban_table_burst.c"
+PLAIN = "dataplane/packet_plain.c"
 MUTANTS = [
+    ("the short way verifies the IP checksum", PLAIN, "(checks & PACKET_CHECK_IP) &&", "0 &&", "test_packet_plain"),
+    ("the short way verifies the TCP checksum", PLAIN, "return !(checks & PACKET_CHECK_TRANSPORT) ||", "return 1 ||", "test_packet_plain"),
+    ("the short way takes no fragments", PLAIN, "(load_u16(head + 20) & PLAIN_FRAGMENT) == 0 &&", "", "test_packet_plain"),
+    ("the short way takes no IP options", PLAIN, "head[14] == PLAIN_IPV4 &&", "", "test_packet_plain"),
+    ("the short way takes no TCP to groups", PLAIN, "!(head[0] & 1) &&", "", "test_packet_plain"),
+    ("the short way takes no bad Ethernet source", PLAIN, "!source_mac_is_bad(head + 6) &&", "", "test_packet_plain"),
+    ("the short way takes no sources that nobody has", PLAIN, "!ipv4_is_never_source(source) &&", "", "test_packet_plain"),
+    ("the short way takes nothing from its own destination", PLAIN, " && source != load_u32(head + 30)", "", "test_packet_plain"),
+    ("the short way takes nothing that is longer than its frame", PLAIN,
+     " &&\n	       load_u16(head + 16) + (uint32_t)ETHERNET_HEADER_BYTES <= bytes", "", "test_packet_plain"),
+    ("the short way takes no TCP header beyond its segment", PLAIN, "header_bytes > segment_bytes ||", "", "test_packet_plain"),
+    ("the short way takes no port 0", PLAIN, "load_u16(tcp) == 0 || load_u16(tcp + 2) == 0 ||", "", "test_packet_plain"),
+    ("the short way takes no impossible flags", PLAIN, "!tcp_flags_are_legal(tcp[13]) ||", "", "test_packet_plain"),
+    ("half a frame goes the long way", "dataplane/packet.c", "head_bytes >= total_bytes && ", "", "test_packet_plain"),
+
     ("the shed obeys monitor mode", SHED, "rules->policy.mode != IMAGE_MODE_MONITOR &&", "", "test_stage_shed"),
     ("a closed node's answer is not shed", SHED, " && rules->policy.accept_inbound", "", "test_stage_shed"),
     ("only attempts are shed", SHED, "== TCP_FLAG_SYN;", "!= 0;", "test_stage_shed"),
