@@ -342,6 +342,8 @@ static void test_unproven(void)
 	(void)roster_connection_open(roster_world.roster, &open, ROSTER_MS(2), &opened);
 	CHECK_EQ("an unproven one is no connection", opened.connection, (uint64_t)0);
 	roster_dataplane_event(roster_world.roster, &event, ROSTER_MS(3));
+	event.kind = EVENT_FLOW_PROVEN; /* whatever it says of itself */
+	roster_dataplane_event(roster_world.roster, &event, ROSTER_MS(3));
 	struct roster_peer_info info = roster_world_peer("198.51.100.7", 4);
 	CHECK_FALSE("V39: nobody is known", info.known || info.governor.known);
 	CHECK_EQ("no failure", info.counters.fail, 0u);

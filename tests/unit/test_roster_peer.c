@@ -145,6 +145,7 @@ static void test_address_ban(void)
 	roster_world_begin("lighthouse");
 	CHECK_TRUE("a good one is there", come("good", "203.0.113.9", 99, 0).accepted);
 	CHECK_TRUE("another was", come("was", "203.0.113.9", 98, 0).accepted);
+	(void)roster_world_open("203.0.113.9", 97, true, "", 0);
 	struct peer_name name = roster_world_name("#was");
 	uint32_t closed;
 	CHECK_EQ("was", roster_peer_disconnect(roster_world.roster, &name, "", 1, ROSTER_MS(0), &closed), 0);
@@ -158,6 +159,7 @@ static void test_address_ban(void)
 	struct roster_bound bound = come("new", "203.0.113.9", 50, 20);
 	CHECK_EQ("V7: the sixth does", (const char *)bound.reason, "banned");
 	CHECK_EQ("LH-21: who behaves there stays", status_of("#good", 20), (int)PEER_STATUS_CONNECTED);
+	CHECK_TRUE("and may still say who it is", bind_at("shy", "203.0.113.9", 97, 20).accepted);
 	bound = come("was", "203.0.113.77", 1, 21);
 	CHECK_EQ("who was there is not welcome elsewhere", (const char *)bound.reason, "banned_ip");
 	CHECK_EQ("252", bound.code, 252);
