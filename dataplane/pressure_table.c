@@ -338,33 +338,31 @@ struct pressure_place {
 	_Atomic uint32_t *word;
 	uint32_t value, elapsed_ms;
 	bool found;
-	bool twin; /* it, or a foreign key with its id, is in the other line as well */
+	bool twin; /* it, or a foreign key with its id, is there a second time */
 };
 
-static struct pressure_place place_make(
-	struct pressure_key_line *line, unsigned index, uint32_t elapsed_ms, bool found, bool twin)
-{
-	_Atomic uint32_t *word = &line->keys[index];
-
-	return (struct pressure_place){
-		word, atomic_load_explicit(word, memory_order_relaxed), elapsed_ms, found, twin};
-}
-
+/* In which of the two lines it is, or which is weaker, is a coin's toss: no branch depends on that. */
 static struct pressure_place place_find(
 	struct pressure_key_line *const lines[2], const uint32_t elapsed_ms[2], uint16_t id)
 {
-	unsigned first = pressure_line_match(lines[0], id), second = pressure_line_match(lines[1], id);
-	uint32_t loads[2];
+	unsigned match = pressure_line_match(lines[0], id) | pressure_line_match(lines[1], id) << 16;
+	bool found = match != 0;
+	unsigned choice, key;
+	_Atomic uint32_t *word;
 
-	if (first)
-		return place_make(lines[0], (unsigned)__builtin_ctz(first), elapsed_ms[0], true, second != 0);
-	if (second)
-		return place_make(lines[1], (unsigned)__builtin_ctz(second), elapsed_ms[1], true, false);
-	/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a load. */
-	first = pressure_line_weakest(lines[0], &loads[0]);
-	second = pressure_line_weakest(lines[1], &loads[1]);
-	return loads[1] < loads[0] ? place_make(lines[1], second, elapsed_ms[1], false, false)
-				   : place_make(lines[0], first, elapsed_ms[0], false, false);
+	if (found) {
+		choice = (unsigned)__builtin_ctz(match) >> 4;
+		key = (unsigned)__builtin_ctz(match) & 15;
+	} else {
+		/* Both lines were refreshed: their stamps differ by less than a quantum, 2 % of a load. */
+		uint32_t weakest[2] = {pressure_line_weakest(lines[0]), pressure_line_weakest(lines[1])};
+
+		choice = weakest[1] >> 16 < weakest[0] >> 16;
+		key = weakest[choice] & 15;
+	}
+	word = &lines[choice]->keys[key];
+	return (struct pressure_place){word, atomic_load_explicit(word, memory_order_relaxed), elapsed_ms[choice],
+		found, (match & (match - 1)) != 0};
 }
 
 /* What goes through the levels of one charge. */

@@ -115,21 +115,17 @@ unsigned pressure_line_match_portable(const struct pressure_key_line *line, uint
 	return mask;
 }
 
-unsigned pressure_line_weakest_portable(const struct pressure_key_line *line, uint32_t *ret_load)
+uint32_t pressure_line_weakest_portable(const struct pressure_key_line *line)
 {
 	uint32_t weakest = UINT32_MAX;
-	unsigned index = 0;
 
 	for (unsigned i = 0; i < PRESSURE_KEYS; i++) {
 		uint32_t load = atomic_load_explicit(&line->keys[i], memory_order_relaxed) & 0xffff;
 
-		if (load < weakest) {
-			weakest = load;
-			index = i;
-		}
+		if ((load << 16 | i) < weakest)
+			weakest = load << 16 | i;
 	}
-	*ret_load = weakest;
-	return index;
+	return weakest;
 }
 
 #if defined(PRESSURE_LINE_SIMD)

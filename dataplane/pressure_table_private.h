@@ -88,8 +88,8 @@ void pressure_key_line_decay_portable(struct pressure_key_line *line, uint16_t m
 void pressure_coarse_line_decay_portable(struct pressure_coarse_line *line, uint16_t multiplier, uint16_t seed);
 /** Bit i: key i has this id, which is not 0. */
 unsigned pressure_line_match_portable(const struct pressure_key_line *line, uint16_t id);
-/** The first of the keys with the lowest load, and that load. */
-unsigned pressure_line_weakest_portable(const struct pressure_key_line *line, uint32_t *ret_load);
+/** The lowest load << 16 | the first key that has it. */
+uint32_t pressure_line_weakest_portable(const struct pressure_key_line *line);
 
 #if defined(PRESSURE_LINE_SIMD)
 void pressure_key_line_decay(struct pressure_key_line *line, uint16_t multiplier, uint16_t seed);
@@ -108,24 +108,28 @@ static inline unsigned pressure_line_match(const struct pressure_key_line *line,
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high)) >> 1;
 }
 
-static inline unsigned pressure_line_weakest(const struct pressure_key_line *line, uint32_t *ret_load)
+/* Load << 16 | word, of a minimum and its position among eight. */
+static inline uint32_t pressure_minimum(__m128i minimum)
+{
+	uint32_t position_load = (uint32_t)_mm_cvtsi128_si32(minimum);
+
+	return position_load << 16 | position_load >> 16;
+}
+
+/* Without a branch: which of random loads is the lowest nobody can predict. */
+static inline uint32_t pressure_line_weakest(const struct pressure_key_line *line)
 {
 	const __m128i *words = (const __m128i *)line;
 	const __m128i loads = _mm_set1_epi32(0xffff);
 	/* The first word is the time: no load is higher than this. */
 	__m128i first = _mm_or_si128(_mm_and_si128(words[0], loads), _mm_cvtsi32_si128(0xffff));
-	__m128i low = _mm_minpos_epu16(_mm_packus_epi32(first, _mm_and_si128(words[1], loads)));
-	__m128i high = _mm_minpos_epu16(
-		_mm_packus_epi32(_mm_and_si128(words[2], loads), _mm_and_si128(words[3], loads)));
-	uint32_t low_load = (uint32_t)_mm_extract_epi16(low, 0), high_load = (uint32_t)_mm_extract_epi16(high, 0);
+	uint32_t low = pressure_minimum(_mm_minpos_epu16(_mm_packus_epi32(first, _mm_and_si128(words[1], loads))));
+	uint32_t high = pressure_minimum(_mm_minpos_epu16(_mm_packus_epi32(
+				_mm_and_si128(words[2], loads), _mm_and_si128(words[3], loads)))) + 8;
+	uint32_t lowest = low < high ? low : high;
 
-	/* All saturated: key 0, not the time. */
-	if (low_load == 0xffff && high_load == 0xffff) {
-		*ret_load = 0xffff;
-		return 0;
-	}
-	*ret_load = low_load <= high_load ? low_load : high_load;
-	return low_load <= high_load ? (unsigned)_mm_extract_epi16(low, 1) - 1 : (unsigned)_mm_extract_epi16(high, 1) + 7;
+	/* Where all are saturated it would be the time. */
+	return lowest - ((lowest & 0xffff) != 0);
 }
 #else
 #define pressure_key_line_decay pressure_key_line_decay_portable
