@@ -332,7 +332,8 @@ size_t roster_node_subnets(struct roster *roster, const struct peer_duty *needed
 	uint16_t *ret_discover);
 /** The node is down (or up again): refusals count against nobody meanwhile. */
 void roster_node_up(struct roster *roster, bool up, int64_t now_ms);
-/** DU-17 by configuration: an endpoint of a local root group, or a preferred one. */
+/** DU-17 by configuration: an endpoint of a local root group, or a preferred one. roster_reconfigure forgets them: add
+ * those of the new configuration after it. */
 int roster_root_add(struct roster *roster, const char *group, uint32_t hot, uint32_t warm,
 	const struct book_endpoint *endpoint, int64_t now_ms);
 int roster_preferred_add(struct roster *roster, const struct book_endpoint *endpoint, int64_t now_ms);

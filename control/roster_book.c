@@ -10,7 +10,7 @@ static const char *const sources[PEER_SOURCE_COUNT] = {
 enum book_verdict roster_book_add(struct roster *roster, const struct book_entry *entry, int64_t now_ms)
 {
 	struct event_text event;
-	enum book_verdict verdict = address_book_add(roster->book, entry, now_ms);
+	enum book_verdict verdict = address_book_add(roster->book, entry, roster_clock(roster, now_ms));
 	if (verdict != BOOK_ADDED)
 		return verdict;
 	roster_event_address(&event, roster, "peer.discovered", &entry->address, (uint16_t)entry->port);
@@ -22,7 +22,7 @@ enum book_verdict roster_book_add(struct roster *roster, const struct book_entry
 void roster_book_news(struct roster *roster, uint32_t added, int64_t now_ms)
 {
 	struct event_text event;
-	(void)governor_clock(roster->governor, now_ms);
+	(void)roster_clock(roster, now_ms);
 	if (added == 0)
 		return;
 	event_begin(&event, roster->governor, "discovery.new_peers");
@@ -36,5 +36,6 @@ bool roster_share_allowed(struct roster *roster, const struct address *asker, in
 	if (roster->config.profile.value != PROFILE_VALUE_QUALITY)
 		return true;
 	return keyed_limiter_allow(&roster->shares, &limiter_peer_exchange,
-		keyed_hash_bytes(&roster->key, asker, sizeof(*asker)), 1, now_ms, &wait_ms);
+		keyed_hash_bytes(&roster->key, asker, sizeof(*asker)), 1, roster_clock(roster, now_ms),
+		&wait_ms);
 }

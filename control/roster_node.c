@@ -73,9 +73,21 @@ void roster_node_init(struct roster *roster, bool is_new)
 		roster->now_ms);
 }
 
+/** What the configuration said of endpoints ends with it; the caller says anew what it says now. */
+static void configured_drop(struct roster *roster)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < roster->n_roots; i++)
+		if (!roster->roots[i].configured)
+			roster->roots[kept++] = roster->roots[i];
+	roster->n_roots = kept;
+	roster->n_preferred = 0;
+}
+
 void roster_node_reconfigured(struct roster *roster)
 {
 	const struct profile *profile = &roster->config.profile;
+	configured_drop(roster);
 	roster->base = profile->base;
 	roster->sync_base = profile->sync;
 	roster->target = profile->target;
@@ -261,6 +273,7 @@ int roster_root_add(struct roster *roster, const char *group, uint32_t hot, uint
 		r = roster_root_join(roster, "", endpoint, number);
 	if (r < 0)
 		return r;
+	roster->roots[root_find(roster, "", endpoint)].configured = true;
 	/* The book may refuse a private address; the group has it all the same, by the operator's word. */
 	struct book_entry entry = {.address = endpoint->address,
 		.port = endpoint->port,

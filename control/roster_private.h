@@ -53,6 +53,7 @@ struct roster_root {
 	uint32_t id;                   /* interned, held; RECORD_NONE: by endpoint */
 	struct book_endpoint endpoint; /* port 0: whoever is there */
 	uint32_t group;
+	bool configured; /* not by peer.tag: a reload adds it anew, or it is gone */
 };
 
 struct roster_peer {
@@ -362,7 +363,8 @@ uint32_t roster_root_group(const struct roster *roster, uint32_t peer);
 void roster_light_drop(struct roster *roster, uint32_t peer);
 /** The configured root that a peer is; RECORD_NONE. */
 uint32_t roster_root_of(const struct roster *roster, uint32_t peer);
-/** After roster_reconfigure: targets are those of the configuration at once. */
+/** After roster_reconfigure: targets are those of the configuration at once. Roots and preferred endpoints of the
+ * configuration before are gone: the caller adds those of the new one. */
 void roster_node_reconfigured(struct roster *roster);
 /** What the peer is, by its tag or as the book says of its endpoint (DU-2). */
 enum peer_category roster_category(const struct roster *roster, uint32_t peer);

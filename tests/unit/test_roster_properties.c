@@ -518,9 +518,9 @@ static uint64_t hash_events(uint64_t hash)
 
 static void step(bool checks)
 {
-	static void (*const steps[])(void) = {step_open, step_open, step_open, step_close, step_data,
-		step_auth, step_report, step_tag, step_metrics, step_gossip, step_peer, step_peer, step_book,
-		step_node, step_time, step_protect};
+	static void (*const steps[])(void) = {step_open, step_open, step_open, step_open, step_open,
+		step_open, step_close, step_data, step_data, step_auth, step_report, step_tag, step_metrics,
+		step_gossip, step_peer, step_peer, step_book, step_node, step_time, step_protect};
 	uint64_t which = draw(CHECK_COUNT(steps) + 2);
 	if (which == CHECK_COUNT(steps))
 		step_tick(checks);

@@ -213,6 +213,12 @@ static void test_roots(void)
 	CHECK_EQ("DU-17: promoted though no target wants it",
 		roster_world_events_with("governor.promote", "\"id\":\"root\""), 1);
 	CHECK_EQ("DU-17: and never closed for a surplus", roster_world_status().connected, 1);
+	endpoint.address = roster_world_address("10.0.0.2");
+	CHECK_EQ("another", roster_root_add(roster(), "own", 1, 2, &endpoint, ROSTER_MS(40)), 0);
+	roster_reconfigure(roster(), &roster_world.config, ROSTER_MS(50));
+	roster_world_tick(50);
+	CHECK_EQ("a reload without them makes them two of many",
+		roster_world_events_with("governor.connect", "valency"), 0);
 	roster_world_end();
 }
 
