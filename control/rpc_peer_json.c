@@ -194,9 +194,7 @@ static bool visit(void *context, const struct roster_peer_info *info)
 	page->more = (int64_t)json_array_size(page->peers) == page->wanted;
 	if (page->more)
 		return false;
-	memcpy(page->last, info->governor.name.id, sizeof(page->last));
-	if (info->id != NULL)
-		strncpy(page->last, info->id, sizeof(page->last) - 1);
+	memcpy(page->last, info->cursor, sizeof(page->last));
 	json_array_append_new(page->peers, peer_json(info));
 	return true;
 }
