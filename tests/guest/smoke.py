@@ -17,6 +17,7 @@ from weir import CLIENT_V4, CLIENT_V6, NODE_V4, NODE_V6, TCP_PORT, UDP_PORT, Sui
 
 SKIP = 77
 PROXIED_PORT = TCP_PORT + 1
+SOL_PACKET, PACKET_AUXDATA = 263, 8
 NODE = {4: NODE_V4, 6: NODE_V6}
 KIND = {4: socket.AF_INET, 6: socket.AF_INET6}
 FLOOD_PPS, FLOOD_PACKETS = 1000, 8000  # the guest carries several times that
@@ -191,7 +192,7 @@ def folded(data):
     return ~total & 0xFFFF
 
 
-def frame_to_node(weir, source, protocol, wrong):
+def frame_to_node(weir, source, protocol, wrong, payload=bytes(range(20)), tags=b""):
     """A SYN or a datagram from a client's address, whose checksum of the kind `wrong` ("ip", "transport" or none) is wrong."""
     family = 6 if ":" in source else 4
     ends = socket.inet_pton(KIND[family], source) + socket.inet_pton(KIND[family], NODE[family])
@@ -199,7 +200,7 @@ def frame_to_node(weir, source, protocol, wrong):
         body = struct.pack("!HHIIBBHHH", 40000, TCP_PORT, 1, 0, 5 << 4, 2, 1000, 0, 0)
         at = 16
     else:
-        body = struct.pack("!HHHH", 40000, UDP_PORT, 28, 0) + bytes(range(20))
+        body = struct.pack("!HHHH", 40000, UDP_PORT, 8 + len(payload), 0) + payload
         at = 6
     right = folded(ends + struct.pack("!HBBH", 0, 0, protocol, len(body)) + body)
     body = body[:at] + struct.pack("!H", right ^ (0x1234 if wrong == "transport" else 0)) + body[at + 2:]
@@ -209,7 +210,7 @@ def frame_to_node(weir, source, protocol, wrong):
     else:
         head = struct.pack("!IHBB", 6 << 28, len(body), protocol, 64) + ends
     macs = b"".join(bytes.fromhex(weir.mac(part, device).replace(":", "")) for part, device in (("node", "n0"), ("client", "c0")))
-    return macs + (b"\x08\x00" if family == 4 else b"\x86\xdd") + head + body
+    return macs + tags + (b"\x08\x00" if family == 4 else b"\x86\xdd") + head + body
 
 
 def checksums(suite, weir):
@@ -229,30 +230,50 @@ def checksums(suite, weir):
                 found == [2, 2, 2, 4], dict(zip(names, found)))
 
 
+def tagged(suite, weir):
+    """The longest datagram in a VLAN: the tag makes its frame longer than those without."""
+    tag, payload = struct.pack("!HH", 0x8100, 5), os.urandom(1472)
+    frame = frame_to_node(weir, weir.source(4), socket.IPPROTO_UDP, None, payload, tag)
+    with weir.open_socket("node", socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003)) as ear, \
+            weir.open_socket("client", socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        ear.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        ear.bind(("n0", 0x0003))
+        wire.bind(("c0", 0))
+        wire.send(frame)
+        found, deadline = None, time.monotonic() + 5
+        while found is None and select.select([ear], [], [], max(0, deadline - time.monotonic()))[0]:
+            data, notes, _flags, _place = ear.recvmsg(2048, 256)
+            # The kernel takes the tag out of the bytes and says it beside: status, lengths, offsets, tag.
+            vlans = [struct.unpack_from("=H", note, 16)[0] for level, kind, note in notes if (level, kind) == (SOL_PACKET, PACKET_AUXDATA)]
+            if data.endswith(payload):
+                found = data[:12] + (struct.pack("!HH", 0x8100, vlans[0]) if vlans and vlans[0] else b"") + data[12:]
+    suite.check("a frame of 1518 bytes with a VLAN tag comes as it was sent", found == frame, found if found is None else found[:18].hex())
+
+
 def mtu_set(weir, mtu):
     for part, device in (("client", "c0"), ("node", "n0")):
         weir.inside(part, "ip", "link", "set", device, "mtu", str(mtu))
 
 
-def segments(suite, weir, lcores):
+def segments(suite, weir, lcores, mtu):
     """Frames that need several buffers of 2048 bytes."""
-    mtu_set(weir, 3000)
+    mtu_set(weir, mtu)
     if not weir.device.startswith("virtio"):  # which takes what it has buffers for
-        suite.check("without --mtu a frame of 3000 bytes does not pass", weir.datagram(weir.source(4), 2900, 1) is not None)
-    weir.restart("--lcores", lcores, "--mtu", "3000")
+        suite.check(f"without --mtu a packet of {mtu} bytes does not pass", weir.datagram(weir.source(4), mtu - 28, 1) is not None)
+    weir.restart("--lcores", lcores, "--mtu", str(mtu))
     before = weir.counts("no_buffer", "tx_refused", "tx_inside")
     wire = Wire(weir, "node", "n0", lambda *_: False)
     for family in (4, 6):
-        why = weir.datagram(weir.source(family), 2972 if family == 4 else 2952)
-        suite.check(f"with --mtu 3000 the largest datagram over IPv{family} goes in one frame both ways", why is None, why or "")
-        why = weir.datagram(weir.source(family), 8000)
+        why = weir.datagram(weir.source(family), mtu - (28 if family == 4 else 48))
+        suite.check(f"with --mtu {mtu} the largest datagram over IPv{family} goes in one frame both ways", why is None, why or "")
+        why = weir.datagram(weir.source(family), 3 * mtu)
         suite.check(f"a datagram in fragments of that size over IPv{family} does", why is None, why or "")
         for port, kind in ((TCP_PORT, "a connection"), (PROXIED_PORT, "a translated connection")):
             why = weir.exchange(weir.source(family), port, 300_000)
             suite.check(f"{kind} over IPv{family} carries 300 kB each way unchanged", why is None, why or "")
     wire.stop()
     after = weir.counts("no_buffer", "tx_refused", "tx_inside")
-    suite.check("the node got frames of 3014 bytes", wire.longest == 3014, wire.longest)
+    suite.check(f"the node got frames of {mtu + 14} bytes", wire.longest == mtu + 14, wire.longest)
     suite.check("none was lost for want of a buffer or of room", after[:2] == before[:2], after)
     mtu_set(weir, 1500)
 
@@ -339,7 +360,7 @@ def cards(suite):
         suite.say(f"a guest with two e1000e booted in {weir.begin():.1f} s")
         weir.options = ["--lcores", "0"]
         weir.start()
-        run_parts(suite, weir, ((forwards,), (bans,), (checksums,), (flood,), (links,), (segments, "0"), (killed,), (two_lcores,),
+        run_parts(suite, weir, ((forwards,), (bans,), (checksums,), (flood,), (tagged,), (links,), (segments, "0", 3000), (killed,), (two_lcores,),
                                 (refusals, ("46 to 9216", 2)), (unbound,)))
 
 
@@ -349,7 +370,8 @@ def virtual_cards(suite):
         suite.say(f"a guest with two virtio-net booted in {weir.begin():.1f} s")
         weir.options = ["--lcores", "0"]
         weir.start()
-        run_parts(suite, weir, ((forwards,), (checksums,), (links,), (two_lcores,), (segments, "0,1"), (refusals, ("46 to 9698", 2))))
+        run_parts(suite, weir, ((forwards,), (checksums,), (tagged,), (links,), (two_lcores,), (segments, "0,1", 9000),
+                                (refusals, ("46 to 9698", 2))))
         suite.check("weir-dataplane ends when it is told to", weir.guest_end("dataplane"))
 
 
