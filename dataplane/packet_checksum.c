@@ -25,7 +25,8 @@ __attribute__((target("avx2"))) static uint64_t blocks_add_avx2(const uint8_t *d
 	return low[0] + low[1] + low[2] + low[3];
 }
 
-uint64_t packet_checksum_add_long(uint64_t sum, const uint8_t *data, uint32_t bytes)
+/* Not inline: its callers are short of registers, and it is not called for headers. */
+__attribute__((noinline)) uint64_t packet_checksum_add_long(uint64_t sum, const uint8_t *data, uint32_t bytes)
 {
 	uint32_t blocks = bytes / 64 * 64;
 

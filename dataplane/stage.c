@@ -328,7 +328,7 @@ static void phase_decide(struct stage *stage, const struct moment *moment, struc
 void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[],
 	unsigned n, uint64_t now_ns, struct decision decisions[])
 {
-	struct moment moment = moment_make(stage->shared, rules, now_ns);
+	struct moment moment = moment_make(rules, now_ns);
 	struct work works[STAGE_BURST_MAX];
 
 	if (n > STAGE_BURST_MAX)

@@ -7,6 +7,10 @@
 #ifndef WEIR_DATAPLANE_STAGE_H
 #define WEIR_DATAPLANE_STAGE_H
 
+#include <endian.h>
+#include <stdatomic.h>
+#include <string.h>
+
 #include "dataplane/concurrency_table.h"
 #include "dataplane/connection_table.h"
 #include "dataplane/cookie.h"
@@ -28,6 +32,10 @@ enum { STAGE_BURST_MAX = 64, STAGE_HOPS = 256, UNPROVEN_HALF_LIFE_MS = 10000, PR
 	/* "Lately" for a network's clients: long beside a reconnection, short beside an address's lease. */
 	CLIENTS_HALF_LIFE_MS = 300000 };
 
+/* 10,000 bans a second are 90 between two packets of a flow, at 7 million packets a second and 64 k flows: then one flow of
+ * 90 looks again for nothing. 16 KiB, half of a first-level cache. */
+enum { STAGE_BAN_PARTITION_BITS = 13, STAGE_BAN_PARTITIONS = 1 << STAGE_BAN_PARTITION_BITS };
+
 /** Tables that all lcores share. Created once at start. */
 struct stage_shared {
 	struct pressure_table *unproven; /* attempts of unproven sources, half-life UNPROVEN_HALF_LIFE_MS */
@@ -46,8 +54,38 @@ struct stage_shared {
 	_Atomic uint64_t cookie_clock_add_ns;
 	struct hash_key table_key;
 	_Atomic uint8_t quic_id_bytes[IMAGE_SERVICES_MAX]; /* length of the node's connection ids, as last seen; 0: never */
-	_Atomic uint32_t ban_epoch; /* moved by the table thread after each change of bans or lists */
+	/* Moved by the table thread after each change of lists, of prefixes, or of whole tables. */
+	_Atomic uint32_t ban_epoch;
+	/* The same for hosts' bans, by stage_ban_partition: flows look again where one of these bans may be theirs. */
+	_Atomic uint16_t ban_epochs[STAGE_BAN_PARTITIONS];
 };
+
+/** Of an IPv4 address, or of an IPv6 address's /64. Unkeyed: who makes Weir ban many of one partition slows down only flows of
+ * his neighbours there, to what every flow would cost without partitions. */
+static inline unsigned stage_ban_partition(const uint8_t client[16])
+{
+	uint64_t site, host;
+
+	memcpy(&site, client, sizeof(site));
+	memcpy(&host, client + 8, sizeof(host));
+	/* A mapped IPv4 address begins with zeros. Fibonacci hashing: the top bits depend on all others. */
+	host = site == 0 ? host : site;
+	return (unsigned)((be64toh(host) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - STAGE_BAN_PARTITION_BITS));
+}
+
+/** Moves whenever something may have changed about bans of this client. Read it before the tables: what is found there
+ * afterwards is at least as new. Any thread. */
+static inline uint16_t stage_ban_epoch(const struct stage_shared *shared, const uint8_t client[16])
+{
+	/* Acquire: pairs with the table thread's release after it changed the tables. A sum of numbers that only grow. */
+	return (uint16_t)(atomic_load_explicit(&shared->ban_epoch, memory_order_acquire) +
+			  atomic_load_explicit(&shared->ban_epochs[stage_ban_partition(client)], memory_order_acquire));
+}
+
+/** A ban of this prefix has been set or cleared in the tables: what could be its flows look again. Table thread only. */
+void stage_shared_ban_moved(struct stage_shared *shared, const struct prefix *prefix);
+/** Anything may have changed: all flows look again. Table thread only. */
+void stage_shared_all_moved(struct stage_shared *shared);
 
 struct stage_shared_sizes {
 	uint64_t pressure_keys, proven_sources, concurrency_prefixes;

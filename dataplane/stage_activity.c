@@ -144,7 +144,7 @@ void activity_check_watched(struct stage *stage, const struct moment *moment, st
 		return;
 	}
 	/* An adopted flow was never asked whether its source is on the allow list. */
-	flow->ban_epoch = (uint16_t)(moment->ban_epoch - 1);
+	flow_forget_bans(stage, flow);
 	if (!flow_recheck_bans(stage, moment, flow) && is_limited(flow))
 		flow_cut(stage, moment, flow, how);
 }

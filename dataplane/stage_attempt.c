@@ -457,7 +457,7 @@ enum reason stage_challenge_answer(struct stage *stage, const struct moment *mom
 enum reason stage_probe(const struct stage_shared *shared, const struct stage *stage_or_null,
 	const struct ruleset *rules, const struct address *client, uint8_t service, uint64_t now_ns)
 {
-	struct moment moment = moment_make(shared, rules, now_ns);
+	struct moment moment = moment_make(rules, now_ns);
 	struct work work = {.client = *client, .service = service};
 	struct source source = {.class = SOURCE_CLASS_NONE, .allowed = false};
 	enum reason reason;

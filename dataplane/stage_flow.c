@@ -102,7 +102,9 @@ struct flow *flow_birth(struct stage *stage, const struct moment *moment, struct
 	flow->service = work->service;
 	flow->born_ms = flow->last_ms = moment->now_ms;
 	/* The node's own packets are not asked for bans: the next look at the flow does that. */
-	flow->ban_epoch = (uint16_t)(moment->ban_epoch - (work->arrival->side == SIDE_INSIDE ? 1 : 0));
+	flow->ban_epoch = work->ban_epoch;
+	if (!work->identity_ready)
+		flow_forget_bans(stage, flow);
 	counter_add(stage->counters, COUNTER_FLOWS_BORN, 1);
 	gauge_add(stage, COUNTER_FLOWS, 1);
 	work->flow = flow;

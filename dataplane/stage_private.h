@@ -33,6 +33,7 @@ struct work {
 	enum reason source_reason; /* row 6 */
 	struct source_answer answer;
 	enum proven_answer proven; /* of a stranger: NO or SPENT */
+	uint16_t ban_epoch; /* of the client, when identity_ready; read before its bans */
 	/* of the source; see source_prefetch */
 	uint64_t ban_hash, exact_hash, proven_hash, opened_hash;
 	struct pressure_handle unproven, opens;
@@ -43,15 +44,11 @@ struct moment {
 	const struct ruleset *rules;
 	uint64_t now_ns;
 	uint32_t now_ms, now_s, now_us;
-	uint16_t ban_epoch; /* read before any table: what is found in them is at least as new */
 };
 
-static inline struct moment moment_make(
-	const struct stage_shared *shared, const struct ruleset *rules, uint64_t now_ns)
+static inline struct moment moment_make(const struct ruleset *rules, uint64_t now_ns)
 {
 	return (struct moment){
-		/* Acquire: pairs with the table thread's release after it changed the tables. */
-		.ban_epoch = (uint16_t)atomic_load_explicit(&shared->ban_epoch, memory_order_acquire),
 		.rules = rules,
 		.now_ns = now_ns,
 		.now_ms = (uint32_t)(now_ns / 1000000),
@@ -262,8 +259,18 @@ void flow_event(struct stage *stage, const struct moment *moment, const struct f
 	enum event_kind kind, enum closed_by by, enum closed_how how, uint32_t detail);
 void flow_touch(struct stage *stage, const struct moment *moment, struct work *work, struct flow *flow);
 bool flow_is_half_open(const struct flow *flow);
-/** Look at the bans again when their epoch has moved: true when the flow was cut. */
-bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow);
+/** Look at the bans of a flow's client again: true when the flow was cut. */
+bool flow_check_bans(struct stage *stage, const struct moment *moment, struct flow *flow);
+/** The same when their epoch has moved. */
+static inline bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow)
+{
+	return flow->ban_epoch != stage_ban_epoch(stage->shared, flow->client) && flow_check_bans(stage, moment, flow);
+}
+/** Make it look when it is next met. */
+static inline void flow_forget_bans(struct stage *stage, struct flow *flow)
+{
+	flow->ban_epoch = (uint16_t)(stage_ban_epoch(stage->shared, flow->client) - 1);
+}
 
 /* stage_activity.c: idle and straggling flows. The inline halves are all that a packet costs while no limit is configured. */
 /** Once a poll: begin or end to keep activities, as the policy says. */

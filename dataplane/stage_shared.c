@@ -65,6 +65,28 @@ void stage_shared_set_cookie_key(struct stage_shared *shared, uint64_t epoch, co
 	atomic_store_explicit(&shared->cookie_copy, 1 - copy, memory_order_release);
 }
 
+void stage_shared_all_moved(struct stage_shared *shared)
+{
+	atomic_fetch_add_explicit(&shared->ban_epoch, 1, memory_order_release);
+}
+
+/* Whose flows it touches: one host's or site's, or of any number. No site is all zeros but that of addresses that nobody has. */
+static bool is_one_partition(const struct prefix *prefix)
+{
+	if (address_is_v4(&prefix->address))
+		return prefix->length == PREFIX_HOST_LENGTH;
+	return prefix->length >= PREFIX_V6_SITE_LENGTH && address_v6_site(&prefix->address) != 0;
+}
+
+void stage_shared_ban_moved(struct stage_shared *shared, const struct prefix *prefix)
+{
+	if (is_one_partition(prefix))
+		atomic_fetch_add_explicit(
+			&shared->ban_epochs[stage_ban_partition(prefix->address.bytes)], 1, memory_order_release);
+	else
+		stage_shared_all_moved(shared);
+}
+
 void stage_shared_destroy(struct stage_shared *shared, const struct table_memory *memory)
 {
 	if (shared == NULL)

@@ -175,7 +175,7 @@ uint64_t stage_shed(struct stage *stage, const struct ruleset *rules, const stru
 		n = STAGE_BURST_MAX;
 	if (!shed_is_on(stage, rules, n))
 		return 0;
-	moment = moment_make(stage->shared, rules, now_ns);
+	moment = moment_make(rules, now_ns);
 	suspects_collect(rules, frames, n, &v4, &v6);
 	if (v4.n != 0) {
 		ban_table_lookup_burst(rules->bans_v4, v4.keys, v4.n, v4.metas);

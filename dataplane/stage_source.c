@@ -35,6 +35,7 @@ static void bans_prefetch(const struct ruleset *rules, const struct address *cli
 void source_prefetch_identity(
 	const struct stage_shared *shared, const struct ruleset *rules, struct work *work)
 {
+	work->ban_epoch = stage_ban_epoch(shared, work->client.bytes);
 	bans_prefetch(rules, &work->client, &work->ban_hash, &work->exact_hash);
 	proven_table_prefetch(shared->proven, &work->client, &work->proven_hash);
 	work->identity_ready = true;
@@ -132,20 +133,18 @@ void source_proven(
 	shape_client_seen(stage, moment, client, quiet_s);
 }
 
-bool flow_recheck_bans(struct stage *stage, const struct moment *moment, struct flow *flow)
+bool flow_check_bans(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
-	struct address client;
+	struct address client = flow_client(flow);
+	uint16_t epoch = stage_ban_epoch(stage->shared, flow->client);
 	uint64_t ban_hash, exact_hash;
 	enum source_class class;
 	enum reason reason;
 	bool allowed;
 
-	if (flow->ban_epoch == moment->ban_epoch)
-		return false;
-	client = flow_client(flow);
 	bans_prefetch(moment->rules, &client, &ban_hash, &exact_hash);
 	reason = source_check_bans(moment, &client, ban_hash, exact_hash, &allowed, &class);
-	flow->ban_epoch = moment->ban_epoch;
+	flow->ban_epoch = epoch;
 	flow->flags =
 		(uint16_t)(allowed ? flow->flags | FLOW_FLAG_ALLOWED : flow->flags & ~FLOW_FLAG_ALLOWED);
 	if (reason == REASON_COUNT || moment->rules->policy.mode == IMAGE_MODE_MONITOR ||

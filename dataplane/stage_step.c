@@ -96,7 +96,7 @@ static void visit(void *context, struct flow *flow)
 
 void stage_step(struct stage *stage, const struct ruleset *rules, uint64_t now_ns, uint32_t budget_flows)
 {
-	struct moment moment = moment_make(stage->shared, rules, now_ns);
+	struct moment moment = moment_make(rules, now_ns);
 	struct walk walk = {.stage = stage, .moment = &moment};
 	uint64_t elapsed_ns = now_ns - stage->walk_last_ns;
 	uint64_t due = elapsed_ns * flow_table_capacity(stage->flows) / WALK_PERIOD_NS;
@@ -128,7 +128,7 @@ static void visit_cut(void *context, struct flow *flow)
 void stage_cut(struct stage *stage, const struct ruleset *rules, const struct address *client,
 	uint16_t client_port, uint64_t now_ns)
 {
-	struct moment moment = moment_make(stage->shared, rules, now_ns);
+	struct moment moment = moment_make(rules, now_ns);
 	struct walk walk = {.stage = stage, .moment = &moment, .client = client, .client_port = client_port};
 	uint32_t cursor = 0;
 
@@ -152,8 +152,7 @@ static void visit_recount(void *context, struct flow *flow)
 			walk->stage->services[flow->service].half_open++;
 	}
 	/* The bans have moved while nobody looked: make every flow look again. */
-	flow->ban_epoch =
-		(uint16_t)(atomic_load_explicit(&walk->stage->shared->ban_epoch, memory_order_relaxed) - 1);
+	flow_forget_bans(walk->stage, flow);
 	/* Next hops were the other process's. */
 	flow->outside_hop = 0;
 	if (flow->flags & FLOW_FLAG_COUNTED)

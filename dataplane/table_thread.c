@@ -80,10 +80,16 @@ static void table_missed_publish(struct table_thread *thread, uint64_t now_ns)
 	atomic_store_explicit(&table_payload(thread)->rx_missed, missed, memory_order_relaxed);
 }
 
-/* Flows look at the tables again when the epoch has moved. After the stores it announces. */
-static void table_epoch_move(struct table_thread *thread)
+/* Flows look at the tables again when an epoch of theirs has moved. After the store that it announces. */
+static void table_command_announce(struct table_thread *thread, const struct command_record *record)
 {
-	atomic_fetch_add_explicit(&thread->setup.stage_shared->ban_epoch, 1, memory_order_release);
+	struct prefix prefix = { .length = record->prefix_length };
+
+	memcpy(prefix.address.bytes, record->address, sizeof(prefix.address.bytes));
+	if (record->kind == COMMAND_BAN_SET || record->kind == COMMAND_BAN_CLEAR)
+		stage_shared_ban_moved(thread->setup.stage_shared, &prefix);
+	else if (record->kind != COMMAND_FLOW_CUT)
+		stage_shared_all_moved(thread->setup.stage_shared);
 }
 
 static void table_applied_publish(struct table_thread *thread, uint64_t sequence)
@@ -151,7 +157,7 @@ static void table_image_put_in_force(struct table_thread *thread, const struct t
 	if (!old || !flow_segment_fits(thread->setup.flows, result->rules))
 		table_flows_adopt(thread, result->rules);
 	rcu_xchg_pointer(&thread->setup.shared->rules, result->rules);
-	table_epoch_move(thread);
+	stage_shared_all_moved(thread->setup.stage_shared);
 	thread->rules = result->rules;
 	thread->loaded_instance = result->instance;
 	thread->loaded_generation = result->generation;
@@ -160,7 +166,7 @@ static void table_image_put_in_force(struct table_thread *thread, const struct t
 	thread->reload = false;
 	synchronize_rcu();
 	/* Again: until here an lcore may have looked a flow up in the old tables under the new epoch. */
-	table_epoch_move(thread);
+	stage_shared_all_moved(thread->setup.stage_shared);
 	table_image_rules_free(old);
 	atomic_store_explicit(&payload->loaded_generation, result->generation, memory_order_relaxed);
 	table_applied_publish(thread, applied);
@@ -269,13 +275,12 @@ static bool table_records_apply(struct table_thread *thread)
 		rc = table_commands_apply(thread->rules, record, true, thread->setup.dispatch);
 		if (rc == -ENOSPC || rc == -EAGAIN || rc == -E2BIG)
 			break;
+		table_command_announce(thread, record);
 		applied = record->sequence;
 		thread->next_record++;
 	}
-	if (applied != 0) {
-		table_epoch_move(thread);
+	if (applied != 0)
 		table_applied_publish(thread, applied);
-	}
 	if ((rc == -ENOSPC || table_commands_should_grow(thread->rules)) && !thread->reload && thread->spare < TABLE_SPARE_MAX) {
 		thread->spare *= 2;
 		thread->reload = true;

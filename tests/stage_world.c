@@ -147,7 +147,7 @@ void world_reload(struct world *world)
 	image_compile(world, &world->rules);
 	ruleset_tables_destroy(old);
 	ruleset_destroy(old);
-	atomic_fetch_add(&world->shared->ban_epoch, 1);
+	stage_shared_all_moved(world->shared);
 }
 
 void world_destroy(struct world *world)
@@ -206,7 +206,10 @@ void world_command(struct world *world, enum command_kind kind, const char *text
 	} else {
 		must(lists_apply(world->rules->lists, kind, &prefix, meta), text);
 	}
-	atomic_fetch_add(&world->shared->ban_epoch, 1);
+	if (ban)
+		stage_shared_ban_moved(world->shared, &prefix);
+	else
+		stage_shared_all_moved(world->shared);
 }
 
 void world_pass(struct world *world, uint64_t to_ms)

@@ -6,7 +6,7 @@ MUTANTS = [
     ("the count of idle cuts put off", ACTIVITY, "counter_add(stage->counters, COUNTER_CUTS_PUT_OFF, 1);", "", TEST),
     ("idle time of the allow list", ACTIVITY, "enum { WATCHED = FLOW_FLAG_PROVEN | FLOW_FLAG_OUTBOUND | FLOW_FLAG_ALLOWED };",
      "enum { WATCHED = FLOW_FLAG_PROVEN | FLOW_FLAG_OUTBOUND };", TEST),
-    ("idle time of adopted flows on the allow list", ACTIVITY, "flow->ban_epoch = (uint16_t)(moment->ban_epoch - 1);", "", TEST),
+    ("idle time of adopted flows on the allow list", ACTIVITY, "flow_forget_bans(stage, flow);", "", TEST),
     ("idle time of outbound flows", ACTIVITY, "enum { WATCHED = FLOW_FLAG_PROVEN | FLOW_FLAG_OUTBOUND | FLOW_FLAG_ALLOWED };",
      "enum { WATCHED = FLOW_FLAG_PROVEN | FLOW_FLAG_ALLOWED };", TEST),
     ("idle time in monitor mode", ACTIVITY, "if (!is_limited(flow) || moment->rules->policy.mode == IMAGE_MODE_MONITOR)",

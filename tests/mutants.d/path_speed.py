@@ -13,4 +13,10 @@ MUTANTS = [
     ("path: the sum before the vectors' keeps its carry", CHECKSUM, "(sum & UINT32_MAX) + (sum >> 32) + blocks", "sum + blocks", "test_packet"),
     ("path: the carries of 64-bit words", CHECKSUM_H, "+ (uint64_t)(wide >> 64)", "", "test_packet"),
     ("path: a segment that ends too early", CHECKSUM_H, "|| bytes > segments[0].bytes - offset)", ")", "test_packet"),
+    ("path: a ban is announced", "dataplane/stage_shared.c", "&shared->ban_epochs[stage_ban_partition(prefix->address.bytes)], 1,",
+     "&shared->ban_epochs[0], 0,", "test_ban_epoch"),
+    ("path: a prefix touches more than a partition", "dataplane/stage_shared.c", "return prefix->length == PREFIX_HOST_LENGTH;", "return true;", "test_ban_epoch"),
+    ("path: an IPv6 prefix touches more than a site", "dataplane/stage_shared.c", "prefix->length >= PREFIX_V6_SITE_LENGTH", "prefix->length >= 48", "test_ban_epoch"),
+    ("path: an IPv6 host's ban is its site's", "dataplane/stage.h", "host = site == 0 ? host : site;", "host ^= site;", "test_ban_epoch"),
+    ("path: flows look again where a ban moved", "dataplane/stage_private.h", "flow->ban_epoch != stage_ban_epoch(stage->shared, flow->client) &&", "0 &&", "test_stage_tcp"),
 ]

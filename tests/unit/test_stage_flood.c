@@ -256,11 +256,11 @@ static void test_doubt(void)
 		world->policy.challenge_bad_per_s = cases[i].limit;
 		world_start(world);
 		world_pass(world, 3000);
-		moment = moment_make(world->shared, world->rules, world->now_ns);
+		moment = moment_make(world->rules, world->now_ns);
 		for (unsigned n = 0; n < cases[i].bad; n++)
 			challenge_bad_count(world->stage, &moment);
 		moment =
-			moment_make(world->shared, world->rules, world->now_ns + cases[i].later_ms * 1000000);
+			moment_make(world->rules, world->now_ns + cases[i].later_ms * 1000000);
 		CHECK_EQ(cases[i].name, challenge_is_doubtful(world->stage, &moment), cases[i].doubtful);
 		CHECK_EQ(
 			"each is counted", world_counter(world, COUNTER_COOKIES_BAD), (uint64_t)cases[i].bad);

@@ -22,7 +22,7 @@ static double settled_per_s(double burst, double per_s)
 /* One attempt of a source that is proven, as the stage treats it; its handshake completes at once. */
 static bool attempt(struct world *world, const struct address *client, uint64_t now_ns)
 {
-	struct moment moment = moment_make(world->shared, world->rules, now_ns);
+	struct moment moment = moment_make(world->rules, now_ns);
 	struct pressure_handle opens;
 	struct pressure_excess excess;
 
@@ -176,7 +176,7 @@ static void test_distinct(void)
 	world_start(world);
 	for (unsigned round = 0; round < 2000; round++) {
 		now_ns += UINT64_C(1000000000);
-		moment = moment_make(world->shared, world->rules, now_ns);
+		moment = moment_make(world->rules, now_ns);
 		for (unsigned i = 0; i < 20; i++) {
 			client = address_from_v4(0xcb007100 + i);
 			source_proven(world->stage, &moment, &client, (uint8_t)round);
@@ -188,7 +188,7 @@ static void test_distinct(void)
 	now_ns += (uint64_t)CLIENTS_HALF_LIFE_MS * 1000000;
 	CHECK_NEAR("half of them after a half-life",
 		clients_of(world, "203.0.113.1", IMAGE_LEVEL_NEAR, now_ns), 10, 2);
-	moment = moment_make(world->shared, world->rules, now_ns);
+	moment = moment_make(world->rules, now_ns);
 	for (unsigned i = 0; i < 20; i++) {
 		client = address_from_v4(0xcb007100 + i);
 		source_proven(world->stage, &moment, &client, 0);
@@ -368,7 +368,7 @@ static void test_without_challenge(void)
 static void test_cookie(void)
 {
 	struct world *world = crowded_world(199);
-	struct moment moment = moment_make(world->shared, world->rules, world->now_ns);
+	struct moment moment = moment_make(world->rules, world->now_ns);
 	unsigned passed = 0, shaped = 0;
 
 	for (unsigned i = 0; i < 2000; i++) {
@@ -429,7 +429,7 @@ static void test_monitor(void)
 	CHECK_EQ("monitor mode drops nobody", forwarded, 100u);
 	CHECK_TRUE("but says whom it would", world_reason(world, REASON_SHAPED) > 50);
 	CHECK_EQ("address", address_parse("203.0.113.8", &client), 0);
-	moment = moment_make(world->shared, world->rules, world->now_ns);
+	moment = moment_make(world->rules, world->now_ns);
 	pressure_table_prefetch(world->shared->proven_opens, &client, &handle);
 	load = pressure_table_load(world->shared->proven_opens, &handle, IMAGE_LEVEL_NEAR, world->now_ns);
 	source_proven(world->stage, &moment, &client, 0);
