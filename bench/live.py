@@ -5,9 +5,10 @@
     clients c0 -- d0 [weir-delay] d1 -- out0 [weir-dataplane, or a bridge] in0 -- n0 node
 
 The line delays every frame by --delay-ms in each direction. Systems take turns in an order that rotates with each trial, and so do
-the models within a session; successes are added up, latencies are medians of the trials. In the last trial each system is also
-asked how much flood it takes before honest clients suffer (search.py). weir-dataplane has CPU 0; everything else, for every system,
-runs where the scheduler puts it. Nothing of a run is left behind.
+the models within a session; successes are added up, latencies are medians of the trials. In the first trial each system is also
+asked how much flood it takes before honest clients suffer (search.py); the models that design.md section 10 does not name come once,
+in the last. weir-dataplane has CPU 0; everything else, for every system, runs where the scheduler puts it. Nothing of a run is left
+behind.
 """
 import argparse
 import json
@@ -28,8 +29,10 @@ import search  # noqa: E402
 from session import remove_leftovers  # noqa: E402
 
 BOTNET_WINDOW_S = 4.0  # bots need 1.5 s to fill the node, and ban scripts and counts over 3 s need time to answer
-CALM_S = 0.3           # after an attack: queues and half-open handshakes of the last one are not the next one's
-SEARCH_LOW_PPS, SEARCH_STEP = 20_000, 1.25
+CALM_S = 0.2           # after an attack: queues and half-open handshakes of the last one are not the next one's
+SEARCH_LOW_PPS, SEARCH_STEP = 20_000, 1.3
+# Of --minutes, for the searches of all systems together: six or seven probes each by default.
+SEARCH_SHARE = 0.3
 
 
 def say(text):
@@ -47,14 +50,15 @@ class Live:
     def _left_s(self):
         return self.options.minutes * 60 - (time.monotonic() - self.began)
 
-    def _models(self, trial):
-        """'alone' first, as the calm that the rest is held against; then the others, beginning with another one each trial."""
-        attacked = [model for model in self.options.models if model != "alone" and (trial == 0 or model not in attacks.EXTRA)]
+    def _models(self, trial, extra):
+        """The models of design.md section 10, 'alone' first as the calm that the rest is held against, the others beginning with another
+        one each trial; or those that it does not name."""
+        attacked = [model for model in self.options.models if model != "alone" and (model in attacks.EXTRA) == extra]
         turn = trial % len(attacked) if attacked else 0
-        return [model for model in self.options.models if model == "alone"] + attacked[turn:] + attacked[:turn]
+        return [model for model in self.options.models if model == "alone" and not extra] + attacked[turn:] + attacked[:turn]
 
-    def _stages(self, live, trial):
-        for model in self._models(trial):
+    def _stages(self, live, trial, extra=False):
+        for model in self._models(trial, extra):
             if self._left_s() < 0:
                 self.report.cut(live.name, model)
                 continue
@@ -64,7 +68,7 @@ class Live:
             say(live_report.words(row))
             time.sleep(CALM_S if model != "alone" else 0)
 
-    def _search(self, live, systems_left):
+    def _search(self, live):
         def measure(rate, trial):
             row = live.stage("spoof", rate, self.options.seconds, self.options.seed + trial)
             say(f"search at {rate:.0f}/s: {live_report.words(row)}")
@@ -72,8 +76,8 @@ class Live:
             return row
 
         probes = search.Probes(measure, search.grid(SEARCH_LOW_PPS, self.options.search_high, SEARCH_STEP))
-        # each gets its share of what is left, less what ending it and starting the others costs
-        deadline = search.Deadline(max(self._left_s() - 4 * systems_left, 0) / systems_left)
+        share_s = SEARCH_SHARE * self.options.minutes * 60 / len(self.options.systems)
+        deadline = search.Deadline(min(share_s, max(self._left_s(), 0)))
         for question in live_report.QUESTIONS:
             found = search.highest(probes, lambda row, q=question: self.report.holds(q, row), trials=self.options.search_trials, repeats=1,
                                    deadline=deadline)
@@ -81,15 +85,16 @@ class Live:
             say(f"{live.name}: {question.words}: {found.text(1000, ' k/s')}")
 
     def _trial(self, trial, names):
-        last = trial == self.options.trials - 1
-        for number, name in enumerate(names):
-            if self.report.skipped.get(name):
+        for name in names:
+            if name in self.report.skipped:
                 continue
             try:
                 with live_stage.LiveSession(self.tools, self.key, name, self.options.delay_ms) as live:
                     self._stages(live, trial)
-                    if last and self.options.search:
-                        self._search(live, len(names) - number)
+                    if trial == 0 and self.options.search:
+                        self._search(live)
+                    if trial == self.options.trials - 1:
+                        self._stages(live, trial, extra=True)
                     self.report.node(name, live.finish())
             except systems.Unable as reason:
                 self.report.skipped[name] = str(reason)
@@ -110,7 +115,7 @@ def parse_arguments():
     parser.add_argument("--build", required=True, metavar="DIR")
     parser.add_argument("--quick", action="store_true", help="few systems and models, one trial, within a minute")
     parser.add_argument("--systems", help=f"of {', '.join(systems.SYSTEMS)} (default: all but weir-always)")
-    parser.add_argument("--models", help=f"of {', '.join(attacks.MODELS)} (default all; those after botnet once, in the first trial)")
+    parser.add_argument("--models", help=f"of {', '.join(attacks.MODELS)} (default all; those after botnet once, in the last trial)")
     parser.add_argument("--seconds", type=float, default=1.5, help="in which honest attempts are counted, a stage, 1 to 600 (default 1.5)")
     parser.add_argument("--trials", type=int, default=2, help="1 to 99 (default 2)")
     parser.add_argument("--rate", type=float, default=20000.0, help="packets a second of the floods (default 20000)")

@@ -66,8 +66,9 @@ class Report:
             return None
         whole = {key: sum(row[key] for row in rows) for key in ("attempts", "succeeded", "syn_resends", "banned")}
         whole |= {key: statistics.median(row[key] for row in rows) for key in ("p50_ms", "p90_ms", "p99_ms")}
-        inside = [row["inside"] for row in rows if "inside" in row]
-        whole["inside"] = {key: sum(part[key] for part in inside) for key in ("attempts", "succeeded")} if inside else None
+        for part in ("inside", "v6"):
+            parts = [row[part] for row in rows if part in row]
+            whole[part] = {key: sum(row[key] for row in parts) for key in ("attempts", "succeeded")} if parts else None
         whole["success"] = percent(whole["succeeded"], whole["attempts"])
         return whole
 
@@ -128,22 +129,23 @@ class Report:
             others = [(name, self.searches.get((name, question.key))) for name in self.options.systems if not systems.is_ours(name)]
             known = [(name, other) for name, other in others if other and other.median is not None]
             for rival, other in known or [(None, None)]:
-                more = f"{'at least' if found.high_held else 'within 25 %'}; {found.spread[0]:.0f} to {found.spread[1]:.0f}"
+                more = f"{'at least' if found.high_held else 'within 30 %'}; {found.spread[0]:.0f} to {found.spread[1]:.0f}"
                 yield self._line(f"live search: {question.words}, {ours} ({more})", "SYN/s", found.median, other.median if other else None,
                                  rival, "no less than each other" if rival else None, found.median >= other.median if rival else None)
 
     def _together(self, ours):
         """A stage has some hundred attempts, so one failure misses 99.9 % there; all of them together have the power to tell."""
-        def of(system):
-            cells = [cell for model in self.options.models if model != "alone" and (cell := self.cell(system, model))]
-            return sum(cell["succeeded"] for cell in cells), sum(cell["attempts"] for cell in cells)
-        served, attempts = of(ours)
-        if not attempts:
-            return
-        for rival in [name for name in self.options.systems if not systems.is_ours(name) and of(name)[1]] or [None]:
-            success = percent(served, attempts)
-            yield self._line(f"live all floods, {attempts} attempts: honest clients served, {ours}", "%", success,
-                             percent(*of(rival)) if rival else None, rival, f">= {SUCCESS_PERCENT} %", success >= SUCCESS_PERCENT)
+        for words, part in (("", lambda cell: cell), (" over IPv6", lambda cell: cell["v6"])):
+            def of(system, part=part):
+                cells = [part(cell) for model in self.options.models if model != "alone" and (cell := self.cell(system, model))]
+                return sum(cell["succeeded"] for cell in cells), sum(cell["attempts"] for cell in cells)
+            served, attempts = of(ours)
+            if not attempts:
+                return
+            for rival in [name for name in self.options.systems if not systems.is_ours(name) and of(name)[1]] or [None]:
+                success = percent(served, attempts)
+                yield self._line(f"live all floods, {attempts} attempts{words}: honest clients served, {ours}", "%", success,
+                                 percent(*of(rival)) if rival else None, rival, f">= {SUCCESS_PERCENT} %", success >= SUCCESS_PERCENT)
 
     def lines(self):
         lines = []

@@ -16,8 +16,9 @@ from session import Session
 from weir import covered
 
 LINKS = (("d0", "weir", "c0", "clients"), ("d1", "weir", "out0", "weir"), ("in0", "weir", "n0", "node"))
-# weir-flood's DPDK takes 0.3 to 0.8 s to start; the window of a stage is cut from both sides' own clocks, so this only costs time
-START_S = 0.7
+# weir-flood's DPDK takes 0.3 to 0.8 s to start. Honest clients begin HEAD_START_S after it and before its first packet, and go on for
+# START_S longer than the window, which is cut by both sides' own clocks.
+HEAD_START_S, START_S = 0.2, 0.5
 WARM_UP_S = 0.3
 
 
@@ -26,6 +27,7 @@ class Attempts:
 
     def __init__(self, path, first_s=0.0, last_s=math.inf):
         self.latencies, self.sources, self.resends, self.succeeded, self.all_succeeded = [], set(), 0, 0, 0
+        self.v6 = {"attempts": 0, "succeeded": 0}
         with open(path, encoding="ascii", newline="") as file:
             for row in csv.DictReader(file):
                 good = row["outcome"] == "succeeded"
@@ -33,6 +35,9 @@ class Attempts:
                 if not first_s <= float(row["intended_s"]) < last_s:
                     continue
                 self.succeeded += good
+                if row["class"] == "tcp6":
+                    self.v6["attempts"] += 1
+                    self.v6["succeeded"] += good
                 self.sources.add(row["source"])
                 self.resends += int(row["resends"])
                 # a failed attempt is not a fast one
@@ -45,7 +50,7 @@ class Attempts:
         return round(self.latencies[min(len(self.latencies) - 1, max(0, math.ceil(fraction * len(self.latencies)) - 1))], 3)
 
     def summary(self):
-        return {"attempts": len(self.latencies), "succeeded": self.succeeded, "syn_resends": self.resends,
+        return {"attempts": len(self.latencies), "succeeded": self.succeeded, "syn_resends": self.resends, "v6": self.v6,
                 "p50_ms": self.quantile_ms(0.5), "p90_ms": self.quantile_ms(0.9), "p99_ms": self.quantile_ms(0.99),
                 "p999_ms": self.quantile_ms(0.999), "max_ms": self.quantile_ms(1.0)}
 
@@ -116,14 +121,16 @@ class LiveSession(contextlib.ExitStack):
         self._seconds = window_s + (START_S if model != "alone" else 0)
         inside = model in attacks.WITH_INSIDE
         blocked = self.system.blocked()
+        if model != "alone":
+            # bots are processes that start at once; a flood ends by itself when its window is over
+            attack_s = window_s + (START_S if model == "botnet" else 0.1)
+            self.session.start("attack", "clients", *attacks.attack_command(self.tools, model, self.mac, self.key, rate_pps, attack_s, seed))
+            time.sleep(HEAD_START_S if model != "botnet" else 0)
         self._dial("honest", attacks.honest_command)
         if inside:
             self._dial("inside", attacks.inside_command)
         attack = {}
         if model != "alone":
-            # bots are processes that start at once; a flood ends by itself when its window is over
-            attack_s = window_s + (START_S if model == "botnet" else 0.1)
-            self.session.start("attack", "clients", *attacks.attack_command(self.tools, model, self.mac, self.key, rate_pps, attack_s, seed))
             # bots hold their connections to the end and are let go when nobody is measured any more
             while model == "botnet" and self.session.alive("honest"):
                 time.sleep(0.02)
