@@ -38,6 +38,8 @@ check "--help" refused 0 "Usage: weir-dataplane" --help
 check "a CPU that does not exist" refused 1 "--lcores names CPU 999" "${ports[@]}" "${plain[@]}" --lcores 999
 check "an interface that does not exist" refused 1 'there is no interface "nope0"' "${plain[@]}" --outside auto:nope0 --inside auto:g1
 check "more queues than the interface has" refused 1 "has 1 receive queues and --queues is 2" "${ports[@]}" "${plain[@]}" --queues 2
+check "an MTU that the interface does not have" refused 1 "the interface's MTU is 1500 and --mtu is 3000" "${ports[@]}" "${plain[@]}" --mtu 3000
+check "an MTU without a pair" refused 2 "--mtu belongs to a port pair" --mtu 3000 "${ports[@]}"
 check "a PCI address without a device" refused 1 "there is no PCI device at this address" "${plain[@]}" --outside 00ff:1f:1f.7 --inside auto:g1
 check "a driver that DPDK does not have" refused 1 "DPDK could not make this device" "${plain[@]}" --outside net_nope0,x=1 --inside auto:g1
 check "an argument that EAL does not have" refused 1 "check --lcores against the CPUs of this machine and each --eal argument" "${ports[@]}" "${plain[@]}" --eal --nope
