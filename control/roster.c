@@ -26,8 +26,8 @@ static int limiters_init(struct roster *roster)
 
 static int tables_init(struct roster *roster)
 {
-	struct hash_index *indices[] = {&roster->peer_index, &roster->connection_index, &roster->number_index,
-		&roster->prefix_index};
+	struct hash_index *indices[] = {
+		&roster->peer_index, &roster->connection_index, &roster->number_index, &roster->prefix_index};
 	record_pool_init(&roster->peers, sizeof(struct roster_peer));
 	record_pool_init(&roster->connections, sizeof(struct roster_connection));
 	record_pool_init(&roster->prefixes, sizeof(struct roster_prefix));
@@ -74,7 +74,8 @@ static int begin(struct roster *roster, int64_t now_ms)
 	roster->next_tick_ms = now_ms + roster->config.profile.tick_ms;
 	int r = tables_init(roster);
 	if (r == 0)
-		r = governor_create(&roster->config.governor, &roster->effects.governor, now_ms, &roster->governor);
+		r = governor_create(
+			&roster->config.governor, &roster->effects.governor, now_ms, &roster->governor);
 	if (r == 0)
 		r = address_book_create(&roster->config.profile.book, &roster->effects.book, &roster->book);
 	if (r < 0)
@@ -182,8 +183,8 @@ void roster_clock_step_back(struct roster *roster, int64_t now_ms)
 	roster->next_tick_ms = now_ms + roster->config.profile.tick_ms;
 }
 
-/* What may be due, in the order in which equal times are served: bans end before anybody is judged by them, and a
- * tick sees what came due with it. */
+/* What may be due, in the order in which equal times are served: bans end before anybody is judged by them,
+ * and a tick sees what came due with it. */
 enum due_kind { DUE_GOVERNOR, DUE_JUDGE, DUE_BOOK, DUE_CONNECTION, DUE_PEER, DUE_TICK, DUE_COUNT };
 
 static int64_t due_at(const struct roster *roster, enum due_kind kind)
@@ -274,7 +275,8 @@ bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool
 			roster_clock(roster, now_ms);
 			return false;
 		}
-		/* The governor's and the book's own clocks follow: events carry the time at which a thing was due. */
+		/* The governor's and the book's own clocks follow: events carry the time at which a thing was
+		 * due. */
 		roster_clock(roster, at_ms);
 		governor_clock(roster->governor, roster->now_ms);
 		due_do(roster, kind);

@@ -98,7 +98,7 @@ struct roster_opened {
 	uint64_t connection; /* 0: not let in */
 	enum roster_verdict verdict;
 	char reason[48];     /* "banned", "rate", "pending", "total", "soft", "hard", "throttled", ...; "" */
-	int64_t delay_us;    /* PACE */
+	double delay_ms;     /* PACE */
 	uint32_t n_evicted;  /* whom it displaced */
 	uint64_t evicted[8]; /* their connections */
 };

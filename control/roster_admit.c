@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * May one more connection begin? In the order of design.md section 3 (policy.md 5.3 E): bans, the window of its
- * address, the throttle, pending places, soft and hard limits, the target, the full pool. And conn.attempt, where
- * nothing is proven and nothing may change (V39). The roster's thread. Must not make records.
+ * May one more connection begin? In the order of design.md section 3 (policy.md 5.3 E): bans, the window of
+ * its address, the throttle, pending places, soft and hard limits, the target, the full pool. And
+ * conn.attempt, where nothing is proven and nothing may change (V39). The roster's thread. Must not make
+ * records.
  */
 #include "control/roster_private.h"
 
@@ -24,8 +25,8 @@ struct pool_limits roster_limits(const struct roster *roster)
 	struct pool_limits limits = {.total = own->total, .in = own->in, .out = own->out};
 	if (roster->target == 0)
 		return limits;
-	/* LH-7. Pending ones are libp2p's, before there is anything to see here; a limit that the configuration
-	 * narrows stays narrow. */
+	/* LH-7. Pending ones are libp2p's, before there is anything to see here; a limit that the
+	 * configuration narrows stays narrow. */
 	struct target_limits derived;
 	struct pool_limits of_target = pool_limits_from_target(roster->target);
 	target_limits(roster->target, &roster->config.profile.fractions, &derived);
@@ -100,8 +101,8 @@ static bool source_admits(
 }
 
 /** V32: pending places of Stellar; LH-7 where a configuration gives them to another system. */
-static bool pending_admits(
-	const struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened)
+static bool pending_admits(const struct roster *roster, const struct roster_open *open, uint32_t peer,
+	struct roster_opened *opened)
 {
 	const struct profile_limits *limits = &roster->config.profile.limits;
 	struct target_slots slots;
@@ -129,7 +130,7 @@ static bool soft_admits(
 		return refuse(opened, ROSTER_REFUSE, "hard");
 	if (delay_s > 0.0) {
 		(void)refuse(opened, ROSTER_PACE, "soft");
-		opened->delay_us = (int64_t)(delay_s * 1e6 + 0.5);
+		opened->delay_ms = delay_s * 1000.0;
 	}
 	return true;
 }
@@ -167,7 +168,8 @@ static void name_evicted(const struct roster *roster, uint32_t peer, struct rost
 {
 	for (uint32_t at = roster_peer_at(roster, peer)->connections; at != RECORD_NONE;) {
 		const struct roster_connection *connection = roster_connection_at(roster, at);
-		if (!connection->closing && opened->n_evicted < sizeof(opened->evicted) / sizeof(opened->evicted[0]))
+		if (!connection->closing &&
+			opened->n_evicted < sizeof(opened->evicted) / sizeof(opened->evicted[0]))
 			opened->evicted[opened->n_evicted++] = connection->number;
 		at = connection->of_peer_next;
 	}
@@ -190,8 +192,8 @@ bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full
 			candidates[kept] = candidates[i];
 			peers[kept++] = peers[i];
 		}
-	bool found = eviction_for_newcomer(profile->newcomer, &profile->eviction, candidates, kept, &newcomer,
-		roster->now_ms, &chosen);
+	bool found = eviction_for_newcomer(
+		profile->newcomer, &profile->eviction, candidates, kept, &newcomer, roster->now_ms, &chosen);
 	if (found) {
 		name_evicted(roster, peers[chosen], opened);
 		roster_close_peer(roster, peers[chosen], "replaced", ROSTER_GOODBYE_TOO_MANY);
@@ -209,7 +211,8 @@ static bool pool_admits(
 	struct pool_limits limits = roster_limits(roster);
 	struct pool_counts counts = {.in = roster->counts.in, .out = roster->counts.out};
 	struct peer_tags tags;
-	uint32_t of_peer = record->id == RECORD_NONE ? 0u : (uint32_t)record->state.n_in + record->state.n_out;
+	uint32_t of_peer =
+		record->id == RECORD_NONE ? 0u : (uint32_t)record->state.n_in + record->state.n_out;
 	enum pool_answer answer = pool_admit(&limits, &counts, open->inbound, of_peer);
 	if (answer == POOL_ADMITTED)
 		return true;
@@ -218,7 +221,8 @@ static bool pool_admits(
 	if (roster_has_pending(roster) && preferred && answer != POOL_PER_PEER)
 		return true; /* HE-13: it displaces somebody when it has authenticated itself */
 	/* T0: whoever is discouraged may have a free place, and nobody's else. */
-	bool may_displace = answer != POOL_PER_PEER && !open->already_open && !roster_facts_of(roster, peer)->discouraged;
+	bool may_displace =
+		answer != POOL_PER_PEER && !open->already_open && !roster_facts_of(roster, peer)->discouraged;
 	if (may_displace && roster_displace(roster, peer, answer, preferred, opened))
 		return true;
 	bool courtesy = open->inbound && roster->config.courtesy_ms > 0 && answer != POOL_PER_PEER;
@@ -249,8 +253,8 @@ uint32_t roster_attempts_noted(const struct roster *roster, const struct address
 	return keyed_limiter_noted(&roster->attempts, key_of(roster, address));
 }
 
-void roster_connection_attempt(struct roster *roster, const struct address *address, uint32_t count, bool proven,
-	int64_t now_ms, struct roster_attempts *ret_attempts)
+void roster_connection_attempt(struct roster *roster, const struct address *address, uint32_t count,
+	bool proven, int64_t now_ms, struct roster_attempts *ret_attempts)
 {
 	struct governor_why why;
 	int64_t wait_ms;
@@ -269,8 +273,8 @@ void roster_connection_attempt(struct roster *roster, const struct address *addr
 	/* Its bucket is full within `burst` attempts, so nobody is asked more often than that. */
 	while (ret_attempts->forward < count &&
 		(why.allowed || roster->config.attempts.burst == 0 ||
-			keyed_limiter_allow(&roster->attempts, &roster->config.attempts, key_of(roster, address), 1,
-				roster->now_ms, &wait_ms))) {
+			keyed_limiter_allow(&roster->attempts, &roster->config.attempts,
+				key_of(roster, address), 1, roster->now_ms, &wait_ms))) {
 		if (why.allowed || roster->config.attempts.burst == 0)
 			ret_attempts->forward = count;
 		else

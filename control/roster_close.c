@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Closing: with the event that lets the application say goodbye, after the grace by RST at both ends (policy.md
- * 2.4); what a changed score or ban does to a peer (LH-1, LH-10); and the throttle of whoever was closed (LH-6,
- * V9). The roster's thread. Must not choose whom to close: callers do.
+ * Closing: with the event that lets the application say goodbye, after the grace by RST at both ends
+ * (policy.md 2.4); what a changed score or ban does to a peer (LH-1, LH-10); and the throttle of whoever was
+ * closed (LH-6, V9). The roster's thread. Must not choose whom to close: callers do.
  */
 #include <string.h>
 
@@ -32,22 +32,35 @@ bool roster_peer_protected(const struct roster *roster, uint32_t index)
 	return governor_is_protected(roster->governor, &host, NULL);
 }
 
+/** A ban that closes: not T1, which only delays, and not T4, which keeps who is there and behaves (LH-21). */
+static bool is_real(const struct ban_record *record, int64_t now_ms)
+{
+	return (record->tier == BAN_TIER_STRIKE || record->tier == BAN_TIER_SCORE ||
+		       record->tier == BAN_TIER_MANUAL) &&
+	       record->end_ms > now_ms;
+}
+
 bool roster_peer_banned(const struct roster *roster, uint32_t index, struct ban *ret_ban)
 {
 	const struct roster_peer *peer = roster_peer_at(roster, index);
+	const struct ban_table *bans = &roster->governor->bans;
 	struct ban_key key = key_of(roster, peer);
-	uint32_t strongest = governor_ban_strongest(
-		roster->governor, ban_table_chain(&roster->governor->bans, &key), RECORD_NONE);
-	if (strongest != RECORD_NONE &&
-		ban_table_at(&roster->governor->bans, strongest)->tier != BAN_TIER_THROTTLE) {
-		ban_table_expand(&roster->governor->bans, strongest, ret_ban);
+	uint32_t longest = RECORD_NONE;
+	for (uint32_t at = ban_table_chain(bans, &key); at != RECORD_NONE; at = ban_table_at(bans, at)->next)
+		if (is_real(ban_table_at(bans, at), roster->now_ms) &&
+			(longest == RECORD_NONE ||
+				ban_table_at(bans, at)->end_ms >= ban_table_at(bans, longest)->end_ms))
+			longest = at;
+	if (longest != RECORD_NONE) {
+		ban_table_expand(bans, longest, ret_ban);
 		return true;
 	}
 	if (peer->id != RECORD_NONE)
 		return false;
 	struct governor_why why;
 	governor_why(roster->governor, &peer->address, roster->now_ms, &why);
-	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.allowed || why.own)
+	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.ban.tier == BAN_TIER_ADDRESS ||
+		why.allowed || why.own)
 		return false;
 	*ret_ban = why.ban;
 	return true;
@@ -96,7 +109,8 @@ void roster_throttle(struct roster *roster, uint32_t index, bool closed_by_us, i
 	ban_put(roster, peer, &ban);
 	/* 2.2: the address too, if nobody else is behind it. */
 	uint32_t host = peer->id == RECORD_NONE ? RECORD_NONE : roster_peer_find_host(roster, &peer->address);
-	if (host != RECORD_NONE && roster_peer_at(roster, host)->behind == 0 && !roster_peer_protected(roster, host))
+	if (host != RECORD_NONE && roster_peer_at(roster, host)->behind == 0 &&
+		!roster_peer_protected(roster, host))
 		ban_put(roster, roster_peer_at(roster, host), &ban);
 }
 
@@ -228,8 +242,8 @@ void roster_ban_changed(void *context, const struct ban *ban)
 static void ban_combined(struct roster *roster, uint32_t index)
 {
 	const struct governor_config *config = &roster->governor->config;
-	roster_peer_ban(roster, index, BAN_TIER_SCORE, roster->now_ms + (int64_t)(config->ban_freeze_s * 1000.0),
-		"score, with gossip");
+	roster_peer_ban(roster, index, BAN_TIER_SCORE,
+		roster->now_ms + (int64_t)(config->ban_freeze_s * 1000.0), "score, with gossip");
 }
 
 /** Has the governor told of this already, when the application's score crossed? */
@@ -239,8 +253,8 @@ static bool is_told(const struct roster *roster, uint32_t index, enum score_stat
 	uint32_t record = governor_peer_named(roster->governor, &name);
 	if (record == RECORD_NONE)
 		return false;
-	return score_state_at(&peer_table_at(&roster->governor->peers, record)->score, &roster->governor->config,
-		       roster->now_ms) >= state;
+	return score_state_at(&peer_table_at(&roster->governor->peers, record)->score,
+		       &roster->governor->config, roster->now_ms) >= state;
 }
 
 static void judge_banned(struct roster *roster, uint32_t index, const struct ban *ban, bool told)
@@ -252,13 +266,12 @@ static void judge_banned(struct roster *roster, uint32_t index, const struct ban
 		return;
 	if (open && !told) {
 		roster_event_peer(&event, roster, "peer.disconnect", index);
-		announce_close(roster, &event, ban->reason,
-			ban->tier == BAN_TIER_ADDRESS ? ROSTER_GOODBYE_ADDRESS : ROSTER_GOODBYE_BANNED);
+		announce_close(roster, &event, ban->reason, ROSTER_GOODBYE_BANNED);
 	}
 	close_all(roster, index, ban->reason);
 }
 
-/** LH-21 keeps who behaves at an address with too many banned ids (T4); a ban that means the address closes it. */
+/** A ban that means the address closes whoever is bound there. */
 static bool address_is_banned(const struct roster *roster, const struct roster_peer *peer)
 {
 	struct governor_why why;

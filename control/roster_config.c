@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What a profile makes of the roster's configuration: the profile itself, the governor's constants that follow
- * from it, and what 5.4 has no column for. Pure data, any thread. The configuration file overrides any of it.
+ * What a profile makes of the roster's configuration: the profile itself, the governor's constants that
+ * follow from it, and what 5.4 has no column for. Pure data, any thread. The configuration file overrides any
+ * of it.
  */
 #include "control/roster.h"
 
@@ -14,7 +15,7 @@ enum { PEERS_DEFAULT = 300000, BANS_DEFAULT = 12000000, CONNECTIONS_DEFAULT = 10
 /* LO-10: strikes live 30 days. */
 #define STRIKE_LIFE_MS (INT64_C(30) * 86400 * 1000)
 /* Below the lowest score, -100: a profile without the penalty score neither disconnects nor bans by it. */
-#define THRESHOLD_NEVER (-1000.0)
+#define THRESHOLD_NEVER     (-1000.0)
 #define HALF_LIFE_DEFAULT_S 600.0
 /* LH-22. */
 enum { LIGHTHOUSE_DISCONNECTED_MAX = 500, LIGHTHOUSE_BANNED_MAX = 1000 };
@@ -22,11 +23,12 @@ enum { LIGHTHOUSE_DISCONNECTED_MAX = 500, LIGHTHOUSE_BANNED_MAX = 1000 };
 enum { SUBNET_TARGET = 3 };
 /* LO-8. */
 #define SCORE_INTERVAL_MS SECONDS(60)
-/* A node that closes for the peer's fault does it when it has read its first messages: within the time in which
- * those are due (LO's connection timeout is the longest of the profiles' timeouts of that kind: 15 s). */
+/* A node that closes for the peer's fault does it when it has read its first messages: within the time in
+ * which those are due (LO's connection timeout is the longest of the profiles' timeouts of that kind: 15 s).
+ */
 #define MIN_LIFE_MS SECONDS(15)
-/* LH-25: the application needs a round trip or two to say goodbye; the longest round trip that V17 knows is 1.5 s,
- * the ordinary ones are below half a second. */
+/* LH-25: the application needs a round trip or two to say goodbye; the longest round trip that V17 knows
+ * is 1.5 s, the ordinary ones are below half a second. */
 #define GRACE_GOODBYE_MS SECONDS(1)
 /* 5.4, rate per IP of bootstrap: 16 at once and 0.2 a second, so 80 s from empty to full. */
 static const struct limiter_policy limiter_bootstrap = {LIMITER_BUCKET, 16, SECONDS(80), 0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Connections begin, say something, and end (roster.h, conn.*): what a trace or the dataplane's events mean for
- * peers, counts, outcomes and the book. The roster's thread. Must not admit (roster_admit.c), nor act on anything
- * unproven (V39).
+ * Connections begin, say something, and end (roster.h, conn.*): what a trace or the dataplane's events mean
+ * for peers, counts, outcomes and the book. The roster's thread. Must not admit (roster_admit.c), nor act on
+ * anything unproven (V39).
  */
 #include "control/roster_private.h"
 
@@ -12,8 +12,9 @@
 enum { PROTOCOL_TCP = 6 };
 /* The dataplane's index of a service is never this: it says an event of no service with 255. */
 enum { EVENT_OF_NO_SERVICE = 255 };
-/* The node may hear of a connection before control reads the ring that tells of it: a turn of the loop, milliseconds;
- * a stall of the disk or of the machine, seconds. Longer, and a stranger behind the same NAT could have the port. */
+/* The node may hear of a connection before control reads the ring that tells of it: a turn of the loop,
+ * milliseconds; a stall of the disk or of the machine, seconds. Longer, and a stranger behind the same NAT
+ * could have the port. */
 #define BIND_AHEAD_MS INT64_C(2000)
 
 static uint32_t saturate(uint64_t value)
@@ -21,7 +22,8 @@ static uint32_t saturate(uint64_t value)
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
-void roster_feed(struct roster *roster, uint32_t index, enum event_kind kind, const struct roster_end *end_or_null)
+void roster_feed(
+	struct roster *roster, uint32_t index, enum event_kind kind, const struct roster_end *end_or_null)
 {
 	const struct roster_connection *connection = roster_connection_at(roster, index);
 	if (connection->service != ROSTER_SERVICE_NONE)
@@ -102,7 +104,8 @@ enum outcome roster_connection_ended(struct roster *roster, uint32_t index, cons
 /* Beginning */
 
 /** The endpoint is dialled no longer: the same record is the connection now. */
-static void dial_answered(struct roster *roster, uint32_t index, uint32_t peer, const struct roster_open *open)
+static void dial_answered(
+	struct roster *roster, uint32_t index, uint32_t peer, const struct roster_open *open)
 {
 	struct roster_connection *connection = roster_connection_at(roster, index);
 	if (connection->peer != peer)
@@ -127,8 +130,7 @@ static void announce_connected(struct roster *roster, uint32_t index, enum peer_
 	if (connection->rtt_min_ms >= 0.0f)
 		event_number(&event, "rtt_ms", connection->rtt_min_ms);
 	event_string(&event, "old", peer_status_name(before));
-	event_string(&event, "new",
-		peer_status_name(roster_peer_at(roster, connection->peer)->state.status));
+	event_string(&event, "new", peer_status_name(roster_peer_at(roster, connection->peer)->state.status));
 	if (connection->courtesy)
 		event_string(&event, "reason", "courtesy");
 	event_end(&event);
@@ -152,7 +154,8 @@ static uint32_t bound_ahead(const struct roster *roster, const struct roster_ope
 	uint32_t bound = peer_table_find_bound(table, &open->address, open->port);
 	if (bound == RECORD_NONE)
 		return RECORD_NONE;
-	uint32_t peer = roster_peer_find(roster, governor_peer_id(roster->governor, peer_table_at(table, bound)));
+	uint32_t peer =
+		roster_peer_find(roster, governor_peer_id(roster->governor, peer_table_at(table, bound)));
 	if (peer == RECORD_NONE || roster_peer_at(roster, peer)->connections != RECORD_NONE ||
 		roster->now_ms - roster_peer_at(roster, peer)->last_seen_ms >= BIND_AHEAD_MS)
 		return RECORD_NONE;
@@ -160,23 +163,26 @@ static uint32_t bound_ahead(const struct roster *roster, const struct roster_ope
 }
 
 /** Whose connection this is, and the one of its endpoint that is known already (RECORD_NONE). */
-static int find_peer(struct roster *roster, const struct roster_open *open, uint8_t service, uint32_t *ret_peer,
-	uint32_t *ret_dialing)
+static int find_peer(struct roster *roster, const struct roster_open *open, uint8_t service,
+	uint32_t *ret_peer, uint32_t *ret_dialing)
 {
-	uint32_t host, known = roster_connection_match(roster, &open->address, open->port, open->inbound, service);
+	uint32_t host,
+		known = roster_connection_match(roster, &open->address, open->port, open->inbound, service);
 	int r = roster_peer_obtain(roster, NULL, &open->address, &host);
 	if (r < 0)
 		return r;
 	if (known != RECORD_NONE && !roster_connection_at(roster, known)->dialing) {
 		/* A new one from the same port: the end of the old one was lost. */
-		roster_connection_drop(
-			roster, known, &(struct roster_end){CLOSED_BY_NONE, CLOSED_HOW_NONE, "its end was lost"});
+		roster_connection_drop(roster, known,
+			&(struct roster_end){CLOSED_BY_NONE, CLOSED_HOW_NONE, "its end was lost"});
 		known = RECORD_NONE;
 		r = roster_peer_obtain(roster, NULL, &open->address, &host);
 	}
 	*ret_dialing = known;
 	uint32_t ahead = service != ROSTER_SERVICE_NONE ? bound_ahead(roster, open) : RECORD_NONE;
-	*ret_peer = ahead != RECORD_NONE ? ahead : known != RECORD_NONE ? roster_connection_at(roster, known)->peer : host;
+	*ret_peer = ahead != RECORD_NONE   ? ahead
+		    : known != RECORD_NONE ? roster_connection_at(roster, known)->peer
+					   : host;
 	if (r == 0 && open->id_or_null != NULL && open->id_or_null[0] != '\0')
 		r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
 	return r;
@@ -243,7 +249,8 @@ int roster_open_as(struct roster *roster, const struct roster_open *open, uint8_
 	bool kept = admitted || open->already_open || opened.verdict == ROSTER_COURTESY;
 	if (!kept) {
 		roster->refused++;
-		if (index != RECORD_NONE) /* the dial is over; that there is no place for it is nobody's fault */
+		if (index !=
+			RECORD_NONE) /* the dial is over; that there is no place for it is nobody's fault */
 			roster_connection_drop(roster, index,
 				&(struct roster_end){CLOSED_BY_WEIR, CLOSED_HOW_RST, opened.reason});
 		roster_facts_settle(roster, peer);
@@ -285,7 +292,8 @@ int roster_connection_open(struct roster *roster, const struct roster_open *open
 
 /* Traffic */
 
-/** A connection that waited for authentication has it: a place in the pool, another's place, or none (HE-13). */
+/** A connection that waited for authentication has it: a place in the pool, another's place, or none (HE-13).
+ */
 static void establish(struct roster *roster, uint32_t index, struct roster_opened *opened)
 {
 	struct roster_connection *connection = roster_connection_at(roster, index);
@@ -300,7 +308,8 @@ static void establish(struct roster *roster, uint32_t index, struct roster_opene
 	bool has_place = answer == POOL_ADMITTED || roster_peer_protected(roster, connection->peer) ||
 			 roster_displace(roster, connection->peer, answer, preferred, opened);
 	if (!has_place && !connection->courtesy && connection->inbound && roster->config.courtesy_ms > 0) {
-		(void)roster_peer_change(roster, connection->peer, PEER_OCCASION_CLOSED_IN); /* it has no place */
+		(void)roster_peer_change(
+			roster, connection->peer, PEER_OCCASION_CLOSED_IN); /* it has no place */
 		courtesy_begin(roster, index, pool_answer_name(answer));
 	} else if (!has_place && !connection->courtesy) {
 		roster_close_connection(roster, index, pool_answer_name(answer), ROSTER_GOODBYE_TOO_MANY);
@@ -366,8 +375,8 @@ int roster_connection_data(struct roster *roster, uint64_t number, uint64_t byte
 	return 0;
 }
 
-int roster_connection_auth(struct roster *roster, uint64_t number, bool ok, const char *reason, int64_t now_ms,
-	enum outcome *ret_outcome, struct roster_opened *ret_opened)
+int roster_connection_auth(struct roster *roster, uint64_t number, bool ok, const char *reason,
+	int64_t now_ms, enum outcome *ret_outcome, struct roster_opened *ret_opened)
 {
 	struct roster_opened opened = {.connection = number, .verdict = ROSTER_FORWARD};
 	struct roster_end end = {CLOSED_BY_NODE, CLOSED_HOW_NONE, reason};
@@ -394,87 +403,16 @@ int roster_connection_auth(struct roster *roster, uint64_t number, bool ok, cons
 	return 0;
 }
 
-/* Dialling */
-
-int roster_dial_failed(struct roster *roster, const struct book_endpoint *endpoint, uint8_t service, bool evidence,
-	const struct roster_end *end, enum outcome *ret_outcome, const char **ret_why)
-{
-	uint32_t index = roster_connection_match(roster, &endpoint->address, endpoint->port, false, ROSTER_SERVICE_NONE);
-	if (index == RECORD_NONE) {
-		struct roster_open open = {.address = endpoint->address, .port = endpoint->port, .rtt_ms = -1};
-		uint32_t peer;
-		int r = roster_peer_obtain(roster, NULL, &endpoint->address, &peer);
-		if (r == 0)
-			r = roster_connection_make(roster, &open, peer, /* dialing= */ true, &index);
-		if (r < 0)
-			return r;
-		(void)roster_peer_change(roster, peer, PEER_OCCASION_DIAL);
-	}
-	struct roster_connection *connection = roster_connection_at(roster, index);
-	connection->service = service;
-	connection->evidence = evidence;
-	*ret_outcome = roster_connection_ended(roster, index, end, outcome_cause_from(end->reason), ret_why);
-	return 0;
-}
-
-/** The peer that is bound to an endpoint, else the host. */
-static int dialled_peer(struct roster *roster, const struct book_endpoint *endpoint, uint32_t *ret_peer)
-{
-	const struct peer_table *table = &roster->governor->peers;
-	uint32_t bound = peer_table_find_bound(table, &endpoint->address, endpoint->port);
-	if (bound != RECORD_NONE) {
-		*ret_peer = roster_peer_find(
-			roster, governor_peer_id(roster->governor, peer_table_at(table, bound)));
-		if (*ret_peer != RECORD_NONE)
-			return 0;
-	}
-	return roster_peer_obtain(roster, NULL, &endpoint->address, ret_peer);
-}
-
-/** What the book does not know, the counters of the peer do (V22). */
-static bool circuit_of_peer(struct roster *roster, uint32_t peer, struct book_dial *dial)
-{
-	struct roster_facts *facts = roster_facts_obtain(roster, peer);
-	if (facts == NULL)
-		return true;
-	dial->allow = circuit_allow(&facts->counters.circuit, roster->now_ms);
-	dial->circuit = circuit_state_at(&facts->counters.circuit, roster->now_ms);
-	if (!dial->allow) {
-		dial->reason = "circuit";
-		dial->wait_ms = facts->counters.circuit.until_ms - roster->now_ms;
-	}
-	return dial->allow;
-}
-
-void roster_connection_dial(struct roster *roster, const struct address *address, uint16_t port, int64_t now_ms,
-	struct book_dial *ret_dial)
-{
-	struct book_endpoint endpoint = {*address, port};
-	struct roster_open open = {.address = *address, .port = port, .rtt_ms = -1};
-	struct book_dial dial;
-	uint32_t peer, index = roster_connection_match(roster, address, port, false, ROSTER_SERVICE_NONE);
-	roster_clock(roster, now_ms);
-	address_book_dial(roster->book, &endpoint, roster->now_ms, &dial);
-	bool open_already = index != RECORD_NONE && !roster_connection_at(roster, index)->dialing;
-	if (dial.allow && open_already) {
-		dial.allow = false;
-		dial.reason = "connected";
-	}
-	if (dial.allow && dialled_peer(roster, &endpoint, &peer) == 0 &&
-		(address_book_find(roster->book, &endpoint) != NULL || circuit_of_peer(roster, peer, &dial)) &&
-		index == RECORD_NONE && roster_connection_make(roster, &open, peer, /* dialing= */ true, &index) == 0)
-		(void)roster_peer_change(roster, peer, PEER_OCCASION_DIAL);
-	*ret_dial = dial;
-}
-
 /* Ending */
 
-/** Bytes of the whole connection. One that nobody told of payload had it in time, or it would have been silent. */
+/** Bytes of the whole connection. One that nobody told of payload had it in time, or it would have been
+ * silent. */
 static void take_bytes(struct roster *roster, uint32_t index, const struct roster_close *close)
 {
 	const struct roster_connection *connection = roster_connection_at(roster, index);
 	uint64_t in = close->bytes_in > connection->bytes_in ? close->bytes_in - connection->bytes_in : 0;
-	uint64_t out = close->bytes_out > connection->bytes_out ? close->bytes_out - connection->bytes_out : 0;
+	uint64_t out =
+		close->bytes_out > connection->bytes_out ? close->bytes_out - connection->bytes_out : 0;
 	if (close->has_bytes)
 		roster_connection_paid(roster, index, in, out);
 }
@@ -486,14 +424,15 @@ int roster_connection_close(struct roster *roster, const struct roster_close *cl
 	struct roster_end end = {close->by, close->how, close->reason};
 	roster_clock(roster, now_ms);
 	governor_clock(roster->governor, roster->now_ms);
-	uint32_t index = close->connection != 0 ? roster_connection_numbered(roster, close->connection)
-						: roster_connection_find(roster, &close->address, close->port);
+	uint32_t index = close->connection != 0
+				 ? roster_connection_numbered(roster, close->connection)
+				 : roster_connection_find(roster, &close->address, close->port);
 	if (index == RECORD_NONE) {
 		/* An endpoint of the book was dialled without conn.dial. */
 		if (close->connection != 0 || address_book_find(roster->book, &endpoint) == NULL)
 			return -ENOENT;
-		return roster_dial_failed(
-			roster, &endpoint, ROSTER_SERVICE_NONE, /* evidence= */ true, &end, ret_outcome, ret_why);
+		return roster_dial_failed(roster, &endpoint, ROSTER_SERVICE_NONE, /* evidence= */ true, &end,
+			ret_outcome, ret_why);
 	}
 	enum outcome_cause cause = outcome_cause_from(close->reason);
 	if (close->by == CLOSED_BY_WEIR)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the dataplane reports: events of its rings, and dumps of its flows after events were lost (roster.h). Each
- * event goes to the governor, which penalises and counts what is scored (policy.md 2.3), and means the same here
- * as the conn.* functions: status, counts, outcomes, the book. The roster's thread. Must not penalise: that would
- * be the second time.
+ * What the dataplane reports: events of its rings, and dumps of its flows after events were lost (roster.h).
+ * Each event goes to the governor, which penalises and counts what is scored (policy.md 2.3), and means the
+ * same here as the conn.* functions: status, counts, outcomes, the book. The roster's thread. Must not
+ * penalise: that would be the second time.
  */
 #include "control/roster_private.h"
 
@@ -27,8 +27,8 @@ struct subject {
 
 static struct subject subject_of(const struct roster *roster, const struct event_record *event)
 {
-	struct subject subject = {.service = service_of(event->service),
-		.evidence = (event->flags & EVENT_FLAG_EVIDENCE) != 0};
+	struct subject subject = {
+		.service = service_of(event->service), .evidence = (event->flags & EVENT_FLAG_EVIDENCE) != 0};
 	memcpy(subject.open.address.bytes, event->client, sizeof(event->client));
 	subject.open.port = event->client_port;
 	subject.open.inbound = (event->flags & EVENT_FLAG_OUTBOUND) == 0;
@@ -51,7 +51,8 @@ static void begin(struct roster *roster, const struct subject *subject, uint32_t
 }
 
 /** The node or the connection was never there; the client was promised nothing (2.1). */
-static void announce_failure(struct roster *roster, const struct subject *subject, const struct event_record *event)
+static void announce_failure(
+	struct roster *roster, const struct subject *subject, const struct event_record *event)
 {
 	struct event_text text;
 	roster_event_address(&text, roster, "conn.failed", &subject->open.address, subject->open.port);
@@ -74,9 +75,11 @@ static void on_closed(struct roster *roster, const struct subject *subject, cons
 	struct roster_connection *connection = roster_connection_at(roster, subject->connection);
 	/* The event has the whole; what came before it is not told. */
 	if (event->bytes_in > connection->bytes_in)
-		roster_connection_paid(roster, subject->connection, event->bytes_in - connection->bytes_in, 0);
+		roster_connection_paid(
+			roster, subject->connection, event->bytes_in - connection->bytes_in, 0);
 	if (event->bytes_out > connection->bytes_out)
-		roster_connection_paid(roster, subject->connection, 0, event->bytes_out - connection->bytes_out);
+		roster_connection_paid(
+			roster, subject->connection, 0, event->bytes_out - connection->bytes_out);
 	(void)roster_connection_ended(roster, subject->connection, &end,
 		end.by == CLOSED_BY_WEIR ? OUTCOME_CAUSE_OWN_LIMIT : OUTCOME_CAUSE_NONE, &why);
 }
@@ -111,7 +114,8 @@ static void on_out_result(struct roster *roster, struct subject *subject, const 
 		end.how = CLOSED_HOW_RST;
 	if (end.how == CLOSED_HOW_BACKEND_SILENT)
 		end.how = CLOSED_HOW_TIMEOUT;
-	(void)roster_dial_failed(roster, &endpoint, subject->service, subject->evidence, &end, &outcome, &why);
+	(void)roster_dial_failed(
+		roster, &endpoint, subject->service, subject->evidence, &end, &outcome, &why);
 }
 
 static void follow(struct roster *roster, const struct event_record *event)
@@ -176,13 +180,15 @@ void roster_flow_seen(struct roster *roster, const struct roster_flow *flow, int
 		.service = service_of(flow->service)};
 	roster_clock(roster, now_ms);
 	if (!flow->outbound)
-		governor_flow_seen(roster->governor, &flow->client, flow->born_ms, flow->rtt_us, roster->now_ms);
+		governor_flow_seen(
+			roster->governor, &flow->client, flow->born_ms, flow->rtt_us, roster->now_ms);
 	if (!roster->dumping)
 		return;
 	uint32_t index = roster_connection_match(
 		roster, &flow->client, flow->client_port, subject.open.inbound, subject.service);
 	if (index == RECORD_NONE || roster_connection_at(roster, index)->dialing)
-		begin(roster, &subject, 0); /* without evidence: whether its proof was one is not in the dump */
+		begin(roster, &subject,
+			0); /* without evidence: whether its proof was one is not in the dump */
 	else
 		roster_connection_at(roster, index)->seen_epoch = roster->dump_epoch;
 }
@@ -197,8 +203,8 @@ void roster_flows_end(struct roster *roster, int64_t now_ms)
 	roster->dumping = false;
 	for (uint32_t index = 0; index < roster->connections.high_water; index++) {
 		const struct roster_connection *connection = roster_connection_at(roster, index);
-		if (connection->number != 0 && connection->service != ROSTER_SERVICE_NONE && !connection->dialing &&
-			connection->seen_epoch != roster->dump_epoch)
+		if (connection->number != 0 && connection->service != ROSTER_SERVICE_NONE &&
+			!connection->dialing && connection->seen_epoch != roster->dump_epoch)
 			roster_connection_drop(roster, index, &lost);
 	}
 	roster_judge_due(roster);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The beginnings of the roster's events: whom an event is about. The rest each file adds with event_string & co.
- * (governor_event.c). The roster's thread. Must not allocate.
+ * The beginnings of the roster's events: whom an event is about. The rest each file adds with event_string &
+ * co. (governor_event.c). The roster's thread. Must not allocate.
  */
 #include "control/roster_private.h"
 
@@ -35,7 +35,8 @@ void roster_event_peer(struct event_text *event, struct roster *roster, const ch
 	}
 }
 
-void roster_event_connection(struct event_text *event, struct roster *roster, const char *name, uint32_t index)
+void roster_event_connection(
+	struct event_text *event, struct roster *roster, const char *name, uint32_t index)
 {
 	event_begin(event, roster->governor, name);
 	if (!event->wanted)

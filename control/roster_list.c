@@ -17,8 +17,8 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static bool is_asked_for(const struct roster_connection *connection,
-	const struct address *address_or_null, uint32_t peer, uint64_t after)
+static bool is_asked_for(const struct roster_connection *connection, const struct address *address_or_null,
+	uint32_t peer, uint64_t after)
 {
 	/* A record that was given back has no number. */
 	return connection->number > after && !connection->dialing &&

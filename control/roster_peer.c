@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What the node says of a peer by name: who it is, what it did, how warm it is, that it has to go (roster.h,
- * peer.*). The roster's thread. Must not score: the governor does (governor.h), and what follows is judged here.
+ * peer.*). The roster's thread. Must not score: the governor does (governor.h), and what follows is judged
+ * here.
  */
 #include "control/roster_private.h"
 
@@ -23,8 +24,8 @@ static void text_set(struct roster *roster, uint32_t *place, const char *text)
 	*place = held;
 }
 
-static void tell_identity(struct roster *roster, uint32_t index, const struct roster_bind *bind,
-	const struct client *client)
+static void tell_identity(
+	struct roster *roster, uint32_t index, const struct roster_bind *bind, const struct client *client)
 {
 	struct roster_peer *peer = roster_peer_at(roster, index);
 	bool said = bind->version != NULL && bind->version[0] != '\0';
@@ -42,13 +43,15 @@ static void refuse(struct roster_bound *bound, const char *reason, int code, int
 	bound->until_ms = until_ms;
 }
 
-/** LH-21: nobody new from a banned address, nor who was at one (#6008); who was there before behaves and stays. */
+/** LH-21: nobody new from a banned address, nor who was at one (#6008); who was there before behaves and
+ * stays. */
 static bool address_admits(
 	struct roster *roster, const struct address *address, int64_t since_ms, struct roster_bound *bound)
 {
 	struct governor_why why;
 	governor_why(roster->governor, address, roster->now_ms, &why);
-	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.allowed || why.own || why.ban.start_ms > since_ms)
+	if (why.class != SOURCE_CLASS_BANNED || !why.has_ban || why.allowed || why.own ||
+		why.ban.start_ms > since_ms)
 		return true;
 	refuse(bound, "banned_ip", ROSTER_GOODBYE_ADDRESS, why.ban.end_ms);
 	return false;
@@ -107,7 +110,8 @@ static void inherit(struct roster *roster, uint32_t index, uint32_t peer)
 	facts->bytes_out += connection->bytes_out;
 	if (connection->payload_ms >= 0 && connection->last_in_ms > facts->last_payload_ms)
 		facts->last_payload_ms = connection->last_in_ms;
-	/* An answered dial was booked for the endpoint; it is this peer's success too (SP-9: in both layers). */
+	/* An answered dial was booked for the endpoint; it is this peer's success too (SP-9: in both layers).
+	 */
 	if (connection->counted && !connection->inbound) {
 		peer_counters_success(&facts->counters, &roster->config.profile.counters, roster->now_ms);
 		value_standing_outcome(&facts->standing, true);
@@ -115,8 +119,8 @@ static void inherit(struct roster *roster, uint32_t index, uint32_t peer)
 }
 
 /** The goodbye goes out under the id, then it is closed. */
-static void turn_away(
-	struct roster *roster, uint32_t connection, const struct roster_bind *bind, const struct roster_bound *bound)
+static void turn_away(struct roster *roster, uint32_t connection, const struct roster_bind *bind,
+	const struct roster_bound *bound)
 {
 	const struct roster_connection *record = roster_connection_at(roster, connection);
 	struct event_text event;
@@ -157,8 +161,8 @@ int roster_peer_bind(
 	struct address before = roster_peer_at(roster, index)->address;
 	client_parse(bind->agent != NULL ? bind->agent : "", &bound.client);
 	tell_identity(roster, index, bind, &bound.client);
-	r = governor_bind(
-		roster->governor, bind->id, &address, port, bind->agent != NULL ? bind->agent : "", roster->now_ms);
+	r = governor_bind(roster->governor, bind->id, &address, port, bind->agent != NULL ? bind->agent : "",
+		roster->now_ms);
 	if (r < 0)
 		return r;
 	struct roster_peer *peer = roster_peer_at(roster, index);

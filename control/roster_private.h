@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * What the roster's files share; nobody else includes it. One thread: the caller's.
  * roster.c: life, configuration, time. roster_record.c: finding, making, forgetting records.
- * roster_connection.c, roster_admit.c: conn.*. roster_close.c: closing with grace and courtesy.
+ * roster_connection.c, roster_dial.c, roster_list.c, roster_admit.c: conn.*; roster_session.c: what follows a status;
+ * roster_timer.c: timers. roster_close.c: closing with grace and courtesy.
  * roster_dataplane.c: events of rings. roster_peer.c: bind, state, report. roster_tell.c: tags, metrics,
  * gossip, seen, request, record. roster_value.c: values and values' inputs. roster_tick.c: LH-1's order;
  * roster_prune.c, roster_target.c, roster_churn.c, roster_pool.c: its steps. roster_node.c: node.*.
@@ -252,6 +253,11 @@ void roster_connection_plan(struct roster *roster, uint32_t connection);
 /** Move it to the front of its peer's: roster_peer_endpoint then means this one. */
 void roster_connection_front(struct roster *roster, uint32_t connection);
 
+/* roster_dial.c */
+/** The node dialled an endpoint and failed, whether it had said so before or not. -ENOMEM, -ENOSPC. */
+int roster_dial_failed(struct roster *roster, const struct book_endpoint *endpoint, uint8_t service, bool evidence,
+	const struct roster_end *end, enum outcome *ret_outcome, const char **ret_why);
+
 /* roster_timer.c */
 /** A timer of it has come. */
 void roster_connection_due(struct roster *roster, uint32_t connection);
@@ -266,9 +272,6 @@ void roster_connection_rtt(struct roster *roster, uint32_t connection, double rt
 /** It has ended: outcome, the governor's word (roster_feed), and the record is given back. */
 enum outcome roster_connection_ended(struct roster *roster, uint32_t connection, const struct roster_end *end,
 	enum outcome_cause cause, const char **ret_why);
-/** The node dialled an endpoint and failed, whether it had said so before or not. -ENOMEM, -ENOSPC. */
-int roster_dial_failed(struct roster *roster, const struct book_endpoint *endpoint, uint8_t service, bool evidence,
-	const struct roster_end *end, enum outcome *ret_outcome, const char **ret_why);
 /** Book the outcome once; tells what it was. */
 enum outcome roster_connection_outcome(struct roster *roster, uint32_t connection, const struct roster_end *end,
 	enum outcome_cause cause, const char **ret_why);

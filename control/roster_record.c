@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The records of the roster: peers by id or host identity, connections by endpoint and number, what is known of
- * a peer while it matters, lists by status, and how many peers a /24 or /48 has. The roster's thread.
- * Must not decide anything but who is forgotten first when there is no room (LH-22).
+ * The records of the roster: peers by id or host identity, connections by endpoint and number, what is known
+ * of a peer while it matters, lists by status, and how many peers a /24 or /48 has. The roster's thread. Must
+ * not decide anything but who is forgotten first when there is no room (LH-22).
  */
 #include "control/roster_private.h"
 
@@ -25,7 +25,8 @@ static uint32_t hash_address(const struct roster *roster, const struct address *
 {
 	uint64_t words[2];
 	memcpy(words, address->bytes, sizeof(words));
-	return (uint32_t)keyed_hash_words(&roster->key, words[0] ^ more * UINT64_C(0x9e3779b97f4a7c15), words[1]);
+	return (uint32_t)keyed_hash_words(
+		&roster->key, words[0] ^ more * UINT64_C(0x9e3779b97f4a7c15), words[1]);
 }
 
 /* Peers */
@@ -82,7 +83,8 @@ const char *roster_text(const struct roster *roster, uint32_t text)
 	return text_pool_get(roster->texts, text);
 }
 
-static int peer_add(struct roster *roster, const char *id_or_null, const struct address *address, uint32_t index)
+static int peer_add(
+	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t index)
 {
 	struct roster_peer *peer = roster_peer_at(roster, index);
 	*peer = (struct roster_peer){.id = RECORD_NONE,
@@ -102,7 +104,8 @@ static int peer_add(struct roster *roster, const char *id_or_null, const struct 
 	int r = id_or_null != NULL ? text_pool_hold(roster->texts, id_or_null, &peer->id) : 0;
 	if (r == 0)
 		r = hash_index_insert(&roster->peer_index,
-			id_or_null != NULL ? hash_id(roster, peer->id) : hash_address(roster, &peer->address, 0),
+			id_or_null != NULL ? hash_id(roster, peer->id)
+					   : hash_address(roster, &peer->address, 0),
 			index);
 	if (r < 0)
 		text_pool_drop(roster->texts, peer->id);
@@ -266,7 +269,8 @@ void roster_peer_relist(struct roster *roster, uint32_t index)
 static void peer_give(struct roster *roster, uint32_t index)
 {
 	struct roster_peer *peer = roster_peer_at(roster, index);
-	const uint32_t texts[] = {peer->id, peer->agent, peer->version, peer->enr, peer->metadata, peer->sync_status};
+	const uint32_t texts[] = {
+		peer->id, peer->agent, peer->version, peer->enr, peer->metadata, peer->sync_status};
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		text_pool_drop(roster->texts, texts[i]);
 	roster->n_facts -= peer->facts != NULL;
@@ -357,8 +361,8 @@ static bool facts_matter(const struct roster *roster, const struct roster_facts 
 void roster_facts_settle(struct roster *roster, uint32_t index)
 {
 	struct roster_peer *peer = roster_peer_at(roster, index);
-	if (peer->facts == NULL || peer->connections != RECORD_NONE || peer->state.status == PEER_STATUS_DIALING ||
-		facts_matter(roster, peer->facts))
+	if (peer->facts == NULL || peer->connections != RECORD_NONE ||
+		peer->state.status == PEER_STATUS_DIALING || facts_matter(roster, peer->facts))
 		return;
 	peer->ok = peer->facts->counters.ok;
 	peer->fail = peer->facts->counters.fail;
@@ -410,10 +414,12 @@ void roster_prefix_count(struct roster *roster, const struct address *address, i
 	struct address subnet = subnet_of(address);
 	uint32_t at = prefix_find(roster, &subnet);
 	if (at == RECORD_NONE) {
-		/* Without memory a prefix counts low: its penalty is smaller than it should be, nothing else. */
+		/* Without memory a prefix counts low: its penalty is smaller than it should be, nothing else.
+		 */
 		if (change < 0 || record_pool_take(&roster->prefixes, &at) < 0)
 			return;
-		*(struct roster_prefix *)record_pool_at(&roster->prefixes, at) = (struct roster_prefix){0, subnet};
+		*(struct roster_prefix *)record_pool_at(&roster->prefixes, at) =
+			(struct roster_prefix){0, subnet};
 		if (hash_index_insert(&roster->prefix_index, hash_address(roster, &subnet, 1), at) < 0) {
 			record_pool_give(&roster->prefixes, at);
 			return;
@@ -431,7 +437,8 @@ uint32_t roster_prefix_connected(const struct roster *roster, const struct addre
 {
 	struct address subnet = subnet_of(address);
 	uint32_t at = prefix_find(roster, &subnet);
-	return at == RECORD_NONE ? 0 : ((const struct roster_prefix *)record_pool_at(&roster->prefixes, at))->n;
+	return at == RECORD_NONE ? 0
+				 : ((const struct roster_prefix *)record_pool_at(&roster->prefixes, at))->n;
 }
 
 /* Connections */
@@ -441,16 +448,18 @@ uint32_t roster_connection_hash(const struct roster *roster, const struct addres
 	return hash_address(roster, address, (uint64_t)port + 2);
 }
 
-uint32_t roster_connection_match(
-	const struct roster *roster, const struct address *address, uint16_t port, int inbound, uint8_t service)
+uint32_t roster_connection_match(const struct roster *roster, const struct address *address, uint16_t port,
+	int inbound, uint8_t service)
 {
-	uint32_t at = hash_index_first(&roster->connection_index, roster_connection_hash(roster, address, port));
+	uint32_t at =
+		hash_index_first(&roster->connection_index, roster_connection_hash(roster, address, port));
 	while (at != RECORD_NONE) {
 		const struct roster_connection *connection = roster_connection_at(roster, at);
-		bool of_service = service == ROSTER_SERVICE_NONE || connection->service == ROSTER_SERVICE_NONE ||
+		bool of_service = service == ROSTER_SERVICE_NONE ||
+				  connection->service == ROSTER_SERVICE_NONE ||
 				  connection->service == service;
-		if (connection->port == port && address_compare(&connection->address, address) == 0 && of_service &&
-			(inbound < 0 || connection->inbound == (inbound != 0)))
+		if (connection->port == port && address_compare(&connection->address, address) == 0 &&
+			of_service && (inbound < 0 || connection->inbound == (inbound != 0)))
 			return at;
 		at = hash_index_next(&roster->connection_index, at);
 	}
@@ -464,8 +473,8 @@ uint32_t roster_connection_find(const struct roster *roster, const struct addres
 
 uint32_t roster_connection_numbered(const struct roster *roster, uint64_t number)
 {
-	uint32_t at = hash_index_first(
-		&roster->number_index, (uint32_t)keyed_hash_words(&roster->key, number, 0));
+	uint32_t at =
+		hash_index_first(&roster->number_index, (uint32_t)keyed_hash_words(&roster->key, number, 0));
 	while (at != RECORD_NONE && roster_connection_at(roster, at)->number != number)
 		at = hash_index_next(&roster->number_index, at);
 	return at;
@@ -473,7 +482,8 @@ uint32_t roster_connection_numbered(const struct roster *roster, uint64_t number
 
 void roster_records_fini(struct roster *roster)
 {
-	/* A given record has no facts; its first word is a link of the pool. The texts end with the governor. */
+	/* A given record has no facts; its first word is a link of the pool. The texts end with the governor.
+	 */
 	for (uint32_t i = 0; i < roster->peers.high_water; i++)
 		free(roster_peer_at(roster, i)->facts);
 	record_pool_fini(&roster->peers);

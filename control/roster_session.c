@@ -23,7 +23,8 @@ static void session_begin(struct roster *roster, uint32_t index)
 	subnet_counts_change(&roster->subnets, &facts->tags, true);
 	facts->hot_since_ms = 0;
 	if (due->ping_in_ms != 0)
-		peer_due_connected(&facts->due, due, peer->state.direction == PEER_DIRECTION_IN, roster->now_ms);
+		peer_due_connected(
+			&facts->due, due, peer->state.direction == PEER_DIRECTION_IN, roster->now_ms);
 }
 
 static void session_end(struct roster *roster, uint32_t index)
@@ -101,7 +102,8 @@ static void detach(struct roster *roster, uint32_t index)
 {
 	struct roster_connection *connection = roster_connection_at(roster, index);
 	if (connection->of_peer_previous != RECORD_NONE)
-		roster_connection_at(roster, connection->of_peer_previous)->of_peer_next = connection->of_peer_next;
+		roster_connection_at(roster, connection->of_peer_previous)->of_peer_next =
+			connection->of_peer_next;
 	else
 		roster_peer_at(roster, connection->peer)->connections = connection->of_peer_next;
 	if (connection->of_peer_next != RECORD_NONE)
@@ -242,7 +244,8 @@ static const char *how_name(enum closed_how how)
 
 static bool never_opened(const struct roster_connection *connection, const struct roster_end *end)
 {
-	return connection->dialing || end->how == CLOSED_HOW_BACKEND_REFUSED || end->how == CLOSED_HOW_BACKEND_SILENT;
+	return connection->dialing || end->how == CLOSED_HOW_BACKEND_REFUSED ||
+	       end->how == CLOSED_HOW_BACKEND_SILENT;
 }
 
 static void announce_end(struct roster *roster, uint32_t index, const struct roster_end *end)
@@ -279,7 +282,8 @@ static void book_leave(struct roster *roster, const struct roster_connection *co
 static void ban_failures(struct roster *roster, uint32_t index, const struct roster_connection *connection)
 {
 	struct book_endpoint endpoint = {connection->address, connection->port};
-	const struct book_record *record = connection->inbound ? NULL : address_book_find(roster->book, &endpoint);
+	const struct book_record *record =
+		connection->inbound ? NULL : address_book_find(roster->book, &endpoint);
 	uint32_t failures = roster_facts_of(roster, index)->counters.streak;
 	if (record != NULL && record->failures > failures)
 		failures = record->failures;
@@ -290,17 +294,19 @@ static void ban_failures(struct roster *roster, uint32_t index, const struct ros
 }
 
 /** The status of the peer follows; LH-6 where we closed it. */
-static void status_follow(struct roster *roster, uint32_t peer_index, const struct roster_connection *connection,
-	const struct roster_end *end)
+static void status_follow(struct roster *roster, uint32_t peer_index,
+	const struct roster_connection *connection, const struct roster_end *end)
 {
 	struct roster_peer *peer = roster_peer_at(roster, peer_index);
 	if (connection->courtesy)
 		return;
 	bool last = peer->state.n_in + peer->state.n_out <= 1, ours = end->by == CLOSED_BY_WEIR;
-	/* Weir closed its last connection without closing the peer first: the trace, or a timeout, says so. */
+	/* Weir closed its last connection without closing the peer first: the trace, or a timeout, says so.
+	 */
 	if (ours && last && !connection->dialing && peer->state.status == PEER_STATUS_CONNECTED)
 		(void)roster_peer_change(roster, peer_index, PEER_OCCASION_DISCONNECT);
-	int64_t since_ms = peer->state.status == PEER_STATUS_DISCONNECTING ? peer->state.since_ms : roster->now_ms;
+	int64_t since_ms =
+		peer->state.status == PEER_STATUS_DISCONNECTING ? peer->state.since_ms : roster->now_ms;
 	enum peer_operation operation = roster_peer_change(roster, peer_index, occasion_closed(connection));
 	/* LH-6 is about whom we do not want, not about who fell silent. */
 	bool silent = end->how == CLOSED_HOW_IDLE || end->how == CLOSED_HOW_TIMEOUT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The timers of connections (policy.md 2.1, 2.3, LO-12, DU-21, HE-13, LH-1): dials that nobody heard of again,
- * silence after the proof, idleness, grace and courtesy. Live the dataplane sees silence and idleness itself and
- * cuts: these two run only for connections that no dataplane reports. The roster's thread.
+ * The timers of connections (policy.md 2.1, 2.3, LO-12, DU-21, HE-13, LH-1): dials that nobody heard of
+ * again, silence after the proof, idleness, grace and courtesy. Live the dataplane sees silence and idleness
+ * itself and cuts: these two run only for connections that no dataplane reports. The roster's thread.
  */
 #include "control/roster_private.h"
 
@@ -10,8 +10,8 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/** DU-21, LO-12, HE-13. The 5 s of ouroboros are its protocol's, on an outbound connection that nobody uses: a
- * peer that is warm is wanted. Only two systems close what the node itself opened. */
+/** DU-21, LO-12, HE-13. The 5 s of ouroboros are its protocol's, on an outbound connection that nobody uses:
+ * a peer that is warm is wanted. Only two systems close what the node itself opened. */
 static int64_t idle_ms(const struct roster *roster, const struct roster_connection *connection)
 {
 	const struct profile *profile = &roster->config.profile;
@@ -42,8 +42,8 @@ void roster_connection_plan(struct roster *roster, uint32_t index)
 	due_queue_set(&roster->connection_due, index, connection->due_ms);
 }
 
-/** 2.1 and 2.3: a failure and, where the penalty score counts, Mid; once a connection. HE-13: and it is closed, if
- * it was to authenticate. */
+/** 2.1 and 2.3: a failure and, where the penalty score counts, Mid; once a connection. HE-13: and it is
+ * closed, if it was to authenticate. */
 static void silent(struct roster *roster, uint32_t index)
 {
 	struct roster_connection *connection = roster_connection_at(roster, index);

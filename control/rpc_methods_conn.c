@@ -42,7 +42,7 @@ void rpc_conn_open(struct rpc_request *request)
 	request->result = json_pack("{s:o, s:s, s:o, s:f, s:o}", "conn",
 		opened.connection == 0 ? json_null() : json_integer((json_int_t)opened.connection), "verdict",
 		roster_verdict_name(opened.verdict), "reason", rpc_string(opened.reason), "delay_ms",
-		(double)opened.delay_us / 1000.0, "evicted", evicted_json(&opened));
+		opened.delay_ms, "evicted", evicted_json(&opened));
 }
 
 void rpc_conn_attempt(struct rpc_request *request)

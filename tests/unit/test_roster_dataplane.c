@@ -91,7 +91,8 @@ static void test_no_evidence(void)
 static void test_dump(void)
 {
 	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
-	struct roster_flow flow = {.client = roster_world_address("203.0.113.2"), .client_port = 8, .born_ms = 500};
+	struct roster_flow flow = {
+		.client = roster_world_address("203.0.113.2"), .client_port = 8, .born_ms = 500};
 	roster_world_begin("bootstrap");
 	tell(&event, 0);
 	event.client_port = 6;
@@ -106,14 +107,20 @@ static void test_dump(void)
 	tell(&event, 1.5);
 	roster_flows_end(roster_world.roster, ROSTER_MS(2));
 	CHECK_EQ("what the dump did not name is gone", roster_world.roster->counts.in, 4u);
-	CHECK_EQ("the one whose end was lost", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.1"), 7}), (uint64_t)0);
-	CHECK_TRUE("what only the dump knew is there", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.2"), 8}) != 0);
-	CHECK_TRUE("what began during the dump is", roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.4"), 4}) != 0);
-	CHECK_TRUE("and what no dataplane reports", trace != 0 && roster_connection_at_endpoint(roster_world.roster,
-		&(struct book_endpoint){roster_world_address("203.0.113.3"), 1}) == trace);
+	CHECK_EQ("the one whose end was lost",
+		roster_connection_at_endpoint(
+			roster_world.roster, &(struct book_endpoint){roster_world_address("203.0.113.1"), 7}),
+		(uint64_t)0);
+	CHECK_TRUE("what only the dump knew is there",
+		roster_connection_at_endpoint(roster_world.roster,
+			&(struct book_endpoint){roster_world_address("203.0.113.2"), 8}) != 0);
+	CHECK_TRUE("what began during the dump is",
+		roster_connection_at_endpoint(roster_world.roster,
+			&(struct book_endpoint){roster_world_address("203.0.113.4"), 4}) != 0);
+	CHECK_TRUE("and what no dataplane reports",
+		trace != 0 &&
+			roster_connection_at_endpoint(roster_world.roster,
+				&(struct book_endpoint){roster_world_address("203.0.113.3"), 1}) == trace);
 	CHECK_EQ("it is held against nobody", roster_world_peer("203.0.113.1", 2).counters.fail, 0u);
 	roster_world_check_counts("dump");
 	roster_world_end();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * What the node says of peers, and what bans and scores do to their connections. Times are seconds; every wait
- * is the roster's own timer.
+ * What the node says of peers, and what bans and scores do to their connections. Times are seconds; every
+ * wait is the roster's own timer.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -67,7 +67,9 @@ static void unban(const char *id, unsigned tier, double at_s)
 	struct ban key = {.scope = BAN_SCOPE_PEER};
 	strncpy(key.id, id, sizeof(key.id) - 1);
 	roster_world_wait(at_s);
-	CHECK_EQ(id, governor_ban_remove(roster_governor(roster_world.roster), &key, tier, ROSTER_MS(at_s), NULL), 0);
+	CHECK_EQ(id,
+		governor_ban_remove(roster_governor(roster_world.roster), &key, tier, ROSTER_MS(at_s), NULL),
+		0);
 	roster_world_wait(at_s);
 }
 
@@ -110,13 +112,17 @@ static void test_disconnect_state(void)
 	CHECK_EQ("-20 does", roster_world_events_with("peer.disconnect", "\"code\":250"), 1u);
 	CHECK_EQ("once", roster_world_events("peer.disconnect"), 1u);
 	CHECK_EQ("and it is not banned", status_of("#x", 3), (int)PEER_STATUS_DISCONNECTED);
-	CHECK_EQ("its host is told apart from it", status_of("203.0.113.1", 3), (int)PEER_STATUS_DISCONNECTED);
+	CHECK_EQ(
+		"its host is told apart from it", status_of("203.0.113.1", 3), (int)PEER_STATUS_DISCONNECTED);
 	roster_world_end();
 
 	roster_world_begin("bootstrap");
 	struct roster_opened opened;
-	struct roster_open open = {
-		.address = roster_world_address("203.0.113.1"), .port = 1, .inbound = true, .proven = true, .rtt_ms = -1};
+	struct roster_open open = {.address = roster_world_address("203.0.113.1"),
+		.port = 1,
+		.inbound = true,
+		.proven = true,
+		.rtt_ms = -1};
 	CHECK_EQ("open", roster_connection_open(roster_world.roster, &open, ROSTER_MS(0), &opened), 0);
 	report("203.0.113.1", PEER_ACTION_FATAL, 1, 1);
 	CHECK_EQ("an address without id is closed too", roster_world.roster->connections.n_used, 0u);
@@ -151,7 +157,8 @@ static void test_address_ban(void)
 	CHECK_EQ("was", roster_peer_disconnect(roster_world.roster, &name, "", 1, ROSTER_MS(0), &closed), 0);
 	for (unsigned i = 0; i < 6; i++) {
 		snprintf(id, sizeof(id), "bad%u", i);
-		CHECK_TRUE("five banned ids do not ban the address", come(id, "203.0.113.9", (uint16_t)(1 + i), 10).accepted);
+		CHECK_TRUE("five banned ids do not ban the address",
+			come(id, "203.0.113.9", (uint16_t)(1 + i), 10).accepted);
 		char who[20];
 		snprintf(who, sizeof(who), "#%s", id);
 		report(who, PEER_ACTION_FATAL, 1, 10);
@@ -159,7 +166,8 @@ static void test_address_ban(void)
 	struct roster_bound bound = come("new", "203.0.113.9", 50, 20);
 	CHECK_EQ("V7: the sixth does", (const char *)bound.reason, "banned");
 	CHECK_EQ("LH-21: who behaves there stays", status_of("#good", 20), (int)PEER_STATUS_CONNECTED);
-	CHECK_TRUE("and may still say who it is", bind_at("shy", "203.0.113.9", 97, 20).accepted);
+	CHECK_EQ("and may still say who it is", (const char *)bind_at("shy", "203.0.113.9", 97, 20).reason,
+		"");
 	bound = come("was", "203.0.113.77", 1, 21);
 	CHECK_EQ("who was there is not welcome elsewhere", (const char *)bound.reason, "banned_ip");
 	CHECK_EQ("252", bound.code, 252);
@@ -172,12 +180,15 @@ static void test_overlap(void)
 {
 	roster_world_begin("lighthouse");
 	CHECK_TRUE("there", come("x", "203.0.113.1", 1, 0).accepted);
-	struct ban throttle = {.scope = BAN_SCOPE_PEER, .id = "x", .tier = BAN_TIER_THROTTLE, .end_ms = ROSTER_MS(1600)};
+	struct ban throttle = {
+		.scope = BAN_SCOPE_PEER, .id = "x", .tier = BAN_TIER_THROTTLE, .end_ms = ROSTER_MS(1600)};
 	CHECK_EQ("T1 until 1600",
-		governor_ban_add(roster_governor(roster_world.roster), &throttle, false, ROSTER_MS(999), NULL), 0);
+		governor_ban_add(
+			roster_governor(roster_world.roster), &throttle, false, ROSTER_MS(999), NULL),
+		0);
 	report("#x", PEER_ACTION_LOW, 5, 1000);
-	CHECK_EQ("V38: the score's ban is not over at 1600", (const char *)come("x", "203.0.113.2", 1, 1601).reason,
-		"banned");
+	CHECK_EQ("V38: the score's ban is not over at 1600",
+		(const char *)come("x", "203.0.113.2", 1, 1601).reason, "banned");
 	unban("x", BAN_TIER_SCORE, 2000);
 	CHECK_TRUE("removed at 2000: admitted", come("x", "203.0.113.3", 1, 2000).accepted);
 	roster_world_end();
@@ -200,7 +211,8 @@ static void test_caps(void)
 			roster_world_tag(who, &tag, i);
 		struct peer_name name = roster_world_name(who);
 		uint32_t closed;
-		CHECK_EQ(id, roster_peer_disconnect(roster_world.roster, &name, "", 1, ROSTER_MS(i), &closed), 0);
+		CHECK_EQ(id, roster_peer_disconnect(roster_world.roster, &name, "", 1, ROSTER_MS(i), &closed),
+			0);
 		CHECK_EQ(id, status_of(who, i + 1), (int)PEER_STATUS_DISCONNECTED);
 	}
 	CHECK_TRUE("LH-22: so many are kept", roster_world.roster->lists[ROSTER_LIST_DISCONNECTED].n <= 3);
@@ -223,14 +235,18 @@ static void test_caps(void)
 
 static void test_failures_ban(void)
 {
-	struct roster_open open = {
-		.address = roster_world_address("203.0.113.1"), .inbound = true, .proven = true, .rtt_ms = -1};
+	struct roster_open open = {.address = roster_world_address("203.0.113.1"),
+		.inbound = true,
+		.proven = true,
+		.rtt_ms = -1};
 	struct roster_opened opened;
 	roster_world_begin("stellar");
 	for (unsigned i = 0; i < 10; i++) {
-		CHECK_FALSE("nine failures are no ban", roster_world_peer("203.0.113.1", i * 10).governor.has_ban);
+		CHECK_FALSE("nine failures are no ban",
+			roster_world_peer("203.0.113.1", i * 10).governor.has_ban);
 		open.port = (uint16_t)(i + 1);
-		CHECK_EQ("open", roster_connection_open(roster_world.roster, &open, ROSTER_MS(i * 10), &opened), 0);
+		CHECK_EQ("open",
+			roster_connection_open(roster_world.roster, &open, ROSTER_MS(i * 10), &opened), 0);
 		CHECK_TRUE("let in", opened.connection != 0);
 		roster_world_wait(i * 10 + 3);
 	}
@@ -239,7 +255,8 @@ static void test_failures_ban(void)
 	CHECK_TRUE("HE-14: banned", info.governor.has_ban);
 	CHECK_EQ("T2", (int)info.governor.ban.tier, (int)BAN_TIER_STRIKE);
 	CHECK_EQ("for 300 s", info.governor.ban.end_ms, ROSTER_MS(392));
-	CHECK_EQ("it is dropped", roster_connection_open(roster_world.roster, &open, ROSTER_MS(200), &opened), 0);
+	CHECK_EQ("it is dropped", roster_connection_open(roster_world.roster, &open, ROSTER_MS(200), &opened),
+		0);
 	CHECK_EQ("it is dropped", roster_verdict_name(opened.verdict), "drop");
 	roster_world_end();
 }
@@ -250,7 +267,8 @@ static void test_blacklist(void)
 	roster_world_begin("spacetime");
 	(void)come("x", "203.0.113.1", 1, 0);
 	for (unsigned i = 0; i < 4; i++)
-		CHECK_EQ("fail", roster_peer_record(roster_world.roster, "x", false, ROSTER_MS(1), &record), 0);
+		CHECK_EQ("fail", roster_peer_record(roster_world.roster, "x", false, ROSTER_MS(1), &record),
+			0);
 	CHECK_FALSE("V14: not at the fourth", record.blacklisted);
 	CHECK_EQ("fail", roster_peer_record(roster_world.roster, "x", false, ROSTER_MS(1), &record), 0);
 	CHECK_TRUE("at the fifth", record.blacklisted);
@@ -278,11 +296,12 @@ static void test_bind(void)
 	struct roster_bind bind = {.id = "", .connection = 0};
 	struct roster_bound bound;
 	roster_world_begin("lighthouse");
-	CHECK_EQ("an id is needed", roster_peer_bind(roster_world.roster, &bind, ROSTER_MS(0), &bound), -EINVAL);
+	CHECK_EQ("an id is needed", roster_peer_bind(roster_world.roster, &bind, ROSTER_MS(0), &bound),
+		-EINVAL);
 	bind.id = "x";
 	bind.connection = 77;
-	CHECK_EQ("and a connection that is there", roster_peer_bind(roster_world.roster, &bind, ROSTER_MS(0), &bound),
-		-ENOENT);
+	CHECK_EQ("and a connection that is there",
+		roster_peer_bind(roster_world.roster, &bind, ROSTER_MS(0), &bound), -ENOENT);
 	uint64_t connection = roster_world_open("203.0.113.1", 5555, true, "", 0);
 	(void)roster_connection_data(roster_world.roster, connection, 100, 7, 30, ROSTER_MS(1));
 	CHECK_EQ("its host is connected", status_of("203.0.113.1", 1), (int)PEER_STATUS_CONNECTED);
@@ -334,9 +353,10 @@ static void test_temperature(void)
 	CHECK_EQ("DU-1: from there to cold only",
 		roster_peer_temperature(roster, "x", TEMPERATURE_HOT, ROSTER_MS(3), &from, &to), -EPERM);
 	CHECK_EQ("none is hot", roster->n_hot, 0u);
-	CHECK_EQ("unknown", roster_peer_temperature(roster, "y", TEMPERATURE_HOT, ROSTER_MS(3), &from, &to), -ENOENT);
-	roster_world_close(roster_connection_at_endpoint(
-				   roster, &(struct book_endpoint){roster_world_address("203.0.113.1"), 3001}),
+	CHECK_EQ("unknown", roster_peer_temperature(roster, "y", TEMPERATURE_HOT, ROSTER_MS(3), &from, &to),
+		-ENOENT);
+	roster_world_close(roster_connection_at_endpoint(roster,
+				   &(struct book_endpoint){roster_world_address("203.0.113.1"), 3001}),
 		CLOSED_BY_NODE, CLOSED_HOW_FIN, 4);
 	CHECK_EQ("who is not connected cannot be warm",
 		roster_peer_temperature(roster, "x", TEMPERATURE_WARM, ROSTER_MS(5), &from, &to), -EPERM);
@@ -358,14 +378,20 @@ static void test_rpc_error(void)
 	enum peer_action action;
 	roster_world_begin("lighthouse");
 	(void)come("x", "203.0.113.1", 1, 0);
-	CHECK_EQ("LH-20", roster_peer_rpc_error(roster_world.roster, "x", "ServerError", "ping", true, ROSTER_MS(1),
-		&action, &result), 0);
+	CHECK_EQ("LH-20",
+		roster_peer_rpc_error(roster_world.roster, "x", "ServerError", "ping", true, ROSTER_MS(1),
+			&action, &result),
+		0);
 	CHECK_EQ("a server's error is Mid", (int)action, (int)PEER_ACTION_MID);
 	CHECK_NEAR("and costs five", result.score, -5, 1e-9);
-	CHECK_EQ("unknown peer", roster_peer_rpc_error(roster_world.roster, "y", "ServerError", "ping", true,
-		ROSTER_MS(1), &action, &result), -ENOENT);
-	CHECK_EQ("unknown error", roster_peer_rpc_error(roster_world.roster, "x", "Nonsense", "ping", true, ROSTER_MS(1),
-		&action, &result), -EDOM);
+	CHECK_EQ("unknown peer",
+		roster_peer_rpc_error(roster_world.roster, "y", "ServerError", "ping", true, ROSTER_MS(1),
+			&action, &result),
+		-ENOENT);
+	CHECK_EQ("unknown error",
+		roster_peer_rpc_error(
+			roster_world.roster, "x", "Nonsense", "ping", true, ROSTER_MS(1), &action, &result),
+		-EDOM);
 	roster_world_end();
 }
 
@@ -374,13 +400,16 @@ static void test_disconnect(void)
 	struct peer_name name = roster_world_name("#x");
 	uint32_t closed = 9;
 	roster_world_begin("lighthouse");
-	CHECK_EQ("nobody", roster_peer_disconnect(roster_world.roster, &name, "", 0, ROSTER_MS(0), &closed), -ENOENT);
+	CHECK_EQ("nobody", roster_peer_disconnect(roster_world.roster, &name, "", 0, ROSTER_MS(0), &closed),
+		-ENOENT);
 	(void)come("x", "203.0.113.1", 1, 0);
 	roster_world_forget();
-	CHECK_EQ("there", roster_peer_disconnect(roster_world.roster, &name, "tired", 3, ROSTER_MS(1), &closed), 0);
+	CHECK_EQ("there",
+		roster_peer_disconnect(roster_world.roster, &name, "tired", 3, ROSTER_MS(1), &closed), 0);
 	CHECK_EQ("one", closed, 1u);
 	CHECK_EQ("the goodbye has its code", roster_world_events_with("peer.disconnect", "\"code\":3"), 1u);
-	CHECK_EQ("again", roster_peer_disconnect(roster_world.roster, &name, "tired", 3, ROSTER_MS(1), &closed), 0);
+	CHECK_EQ("again",
+		roster_peer_disconnect(roster_world.roster, &name, "tired", 3, ROSTER_MS(1), &closed), 0);
 	CHECK_EQ("nothing is left to close", closed, 0u);
 	roster_world_wait(2);
 	CHECK_EQ("it is cut after the grace", roster_world.cuts, 1u);
@@ -405,8 +434,10 @@ static void test_gossip_ban(void)
 	(void)come("other", "203.0.113.2", 1, 0);
 	report("#x", PEER_ACTION_HIGH, 1, 1);
 	roster_world_forget();
-	CHECK_EQ("gossip", roster_peer_gossip(roster_world.roster, &gossip, 1, true, ROSTER_MS(1), &updated), 0);
-	CHECK_EQ("V1: -1 and -16000 disconnect", roster_world_events_with("peer.disconnect", "\"code\":250"), 1u);
+	CHECK_EQ("gossip", roster_peer_gossip(roster_world.roster, &gossip, 1, true, ROSTER_MS(1), &updated),
+		0);
+	CHECK_EQ("V1: -1 and -16000 disconnect", roster_world_events_with("peer.disconnect", "\"code\":250"),
+		1u);
 	roster_world_end();
 }
 
@@ -440,7 +471,8 @@ static void test_memory(void)
 	config.peers_max = config.governor.peers_max = KNOWN_PEERS;
 	roster_world_begin_with(&config);
 	size_t before = heap_used();
-	struct roster_bind bind = {.agent = "Lighthouse/v5.3.0-abc/x86_64-linux", .version = "", .enr = "", .metadata = ""};
+	struct roster_bind bind = {
+		.agent = "Lighthouse/v5.3.0-abc/x86_64-linux", .version = "", .enr = "", .metadata = ""};
 	struct roster_bound bound;
 	for (unsigned i = 0; i < KNOWN_PEERS; i++) {
 		snprintf(id, sizeof(id), "16Uiu2HAm%013u", i);
