@@ -28,8 +28,10 @@ import live_systems as systems  # noqa: E402
 import search  # noqa: E402
 from session import remove_leftovers  # noqa: E402
 
-BOTNET_WINDOW_S = 4.0  # bots need 1.5 s to fill the node, and ban scripts and counts over 3 s need time to answer
-CALM_S = 0.2           # after an attack: queues and half-open handshakes of the last one are not the next one's
+# Bots need 1.5 s to fill the node, counts over 3 s and ban scripts need time to answer, and whoever allows 5 a second with a burst of 16
+# first notices a bot that tries 8.3 times a second after 16 / 3.3 = 4.8 s.
+BOTNET_WINDOW_S = 5.5
+CALM_S = 0.2  # after an attack: queues and half-open handshakes of the last one are not the next one's
 SEARCH_LOW_PPS, SEARCH_STEP = 20_000, 1.3
 # Of --minutes, for the searches of all systems together: six or seven probes each by default.
 SEARCH_SHARE = 0.3

@@ -129,9 +129,10 @@ class Report:
             others = [(name, self.searches.get((name, question.key))) for name in self.options.systems if not systems.is_ours(name)]
             known = [(name, other) for name, other in others if other and other.median is not None]
             for rival, other in known or [(None, None)]:
-                more = f"{'at least' if found.high_held else 'within 30 %'}; {found.spread[0]:.0f} to {found.spread[1]:.0f}"
-                yield self._line(f"live search: {question.words}, {ours} ({more})", "SYN/s", found.median, other.median if other else None,
-                                 rival, "no less than each other" if rival else None, found.median >= other.median if rival else None)
+                # a rate is a step of the grid, 30 % below the first that failed; medians and the spread of the trials
+                more = f"ours {'at least' if found.high_held else 'from'} {found.spread[0]:.0f} to {found.spread[1]:.0f}"
+                yield self._line(f"live search: {question.words}, {ours}", "SYN/s", found.median, other.median if other else None, rival,
+                                 f"no less than each other ({more})" if rival else None, found.median >= other.median if rival else None)
 
     def _together(self, ours):
         """A stage has some hundred attempts, so one failure misses 99.9 % there; all of them together have the power to tell."""
@@ -144,8 +145,9 @@ class Report:
                 return
             for rival in [name for name in self.options.systems if not systems.is_ours(name) and of(name)[1]] or [None]:
                 success = percent(served, attempts)
-                yield self._line(f"live all floods, {attempts} attempts{words}: honest clients served, {ours}", "%", success,
-                                 percent(*of(rival)) if rival else None, rival, f">= {SUCCESS_PERCENT} %", success >= SUCCESS_PERCENT)
+                yield self._line(f"live all floods{words}: honest clients served, {ours}", "%", success,
+                                 percent(*of(rival)) if rival else None, rival, f">= {SUCCESS_PERCENT} % (of {attempts} attempts)",
+                                 success >= SUCCESS_PERCENT)
 
     def lines(self):
         lines = []
@@ -155,7 +157,7 @@ class Report:
             lines += self._together(ours)
             lines += self._search_lines(ours)
         for name, reason in self.skipped.items():
-            lines.append(self._line(f"live: {name} skipped: {reason}", "-", None, target="runs", met=False))
+            lines.append(self._line(f"live rival {name} skipped: {reason}", "-", None, target="runs", met=False))
         return lines
 
     def result(self):

@@ -105,7 +105,7 @@ def lines_and_bounds(suite):
     missed = [name for name, line in lines.items() if line["met"] is False]
     for words in ("spoof.*served", "spoof.*p99", "spoof.*resends", "spoof.*banned", "inside"):
         suite.check(f"a miss of {words} shows", any(re.search(words, name) for name in missed), missed)
-    suite.check("and nothing else does", all(re.search("spoof|inside|all floods, 2000 attempts:", name) for name in missed), missed)
+    suite.check("and nothing else does", all(re.search("spoof|inside|all floods:", name) for name in missed), missed)
     suite.check("p99 is held against the bare path's calm", report.bound_ms("weir-auto") == 160.0, report.bound_ms("weir-auto"))
     question = {question.key: question for question in live_report.QUESTIONS}
     row = base | {"system": "weir-auto", "attack_sent": 1000, "attack_not_sent": 0}
