@@ -185,9 +185,12 @@ static void envelope_check(struct rpc_request *request, json_t *message)
 
 static void request_run(struct rpc_request *request)
 {
-	if (request->method->simulated && !request->control->simulated) {
+	bool simulated = request->control->simulated;
+	if (request->method->where == (simulated ? RPC_LIVE : RPC_SIMULATE)) {
 		rpc_fail(request, PROTOCOL_ERROR_METHOD, NULL,
-			"%s: only in simulate; here the dataplane says it", request->method->name);
+			simulated ? "%s: not in simulate, which has no dataplane and no file"
+				  : "%s: only in simulate; here the dataplane says it",
+			request->method->name);
 		return;
 	}
 	if (request->method->writes && !request->client->may_write) {

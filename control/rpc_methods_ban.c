@@ -14,7 +14,7 @@ enum {
 	SCAN_MAX = 65536, /* bans that one page looks at, some 7 ms: a filter may match none of millions */
 };
 
-static uint64_t log_sequence(const struct rpc_request *request)
+uint64_t rpc_log_sequence(const struct rpc_request *request)
 {
 	struct publisher_status status = {0};
 	if (request->control->publisher != NULL)
@@ -113,7 +113,8 @@ void rpc_ban_add(struct rpc_request *request)
 	if (error != 0)
 		return;
 	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until",
-		rpc_time(end_in_force(request, &ban)), "seq", optional_int((int64_t)log_sequence(request)));
+		rpc_time(end_in_force(request, &ban)), "seq",
+		optional_int((int64_t)rpc_log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }
@@ -141,7 +142,7 @@ void rpc_ban_remove(struct rpc_request *request)
 			json_array_append_new(tiers, json_integer(i));
 	}
 	request->result = json_pack(
-		"{s:o, s:o}", "removed", tiers, "seq", optional_int((int64_t)log_sequence(request)));
+		"{s:o, s:o}", "removed", tiers, "seq", optional_int((int64_t)rpc_log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }
@@ -355,7 +356,7 @@ void rpc_ban_import(struct rpc_request *request)
 	}
 	request->result = json_pack("{s:o, s:o, s:o, s:o}", "added", optional_int((int64_t)added),
 		"refused_n", optional_int((int64_t)refused_n), "refused", refused, "seq",
-		optional_int((int64_t)log_sequence(request)));
+		optional_int((int64_t)rpc_log_sequence(request)));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }

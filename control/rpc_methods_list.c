@@ -11,9 +11,7 @@ enum { LIST_DEFAULT = 1000 };
 
 static void list_result(struct rpc_request *request)
 {
-	struct publisher_status status;
-	publisher_status(request->control->publisher, &status);
-	request->result = json_pack("{s:I}", "seq", (json_int_t)status.head_sequence);
+	request->result = json_pack("{s:I}", "seq", (json_int_t)rpc_log_sequence(request));
 	if (rpc_flag(request, "sync"))
 		rpc_wait_durable(request);
 }

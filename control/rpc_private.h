@@ -38,13 +38,19 @@ struct rpc_parameter {
 
 struct rpc_request;
 
+enum rpc_where {
+	RPC_EVERYWHERE,
+	RPC_SIMULATE, /* live, the dataplane says it */
+	RPC_LIVE,     /* about the dataplane, or files that simulate has not */
+};
+
 struct rpc_method {
 	const char *name;
 	bool writes;
 	const struct rpc_parameter *parameters; /* ends with name NULL; NULL: none */
 	const char *results, *help;
 	void (*handle)(struct rpc_request *request);
-	bool simulated; /* live, the dataplane says it: only in simulate */
+	enum rpc_where where;
 };
 extern const struct rpc_method rpc_methods[];
 extern const size_t rpc_n_methods;
@@ -137,6 +143,9 @@ json_t *rpc_time(int64_t ms);
 json_t *rpc_ban_json(const struct ban *ban);
 /** A text that is not UTF-8 is never put into an answer as it is. */
 json_t *rpc_string(const char *text);
+
+/** The number of the last command that the dataplane was given; 0 in simulate. */
+uint64_t rpc_log_sequence(const struct rpc_request *request);
 
 /* rpc_methods_peer.c, rpc_peer_tell.c */
 void rpc_peer_unknown(struct rpc_request *request);

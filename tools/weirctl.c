@@ -28,7 +28,8 @@ static const struct option_spec weirctl_options[] = {
 	[OPTION_SKIP_BAD] = {"skip-bad", NULL, "import the good lines although others are bad"},
 	[OPTION_FORMAT] = {"format", "plain|ipset", "what \"export\" writes (default plain)"},
 	[OPTION_PROFILE] = {"profile", "NAME",
-		"the values of a profile instead of a file: bootstrap, lighthouse, ouroboros, dugite, stellar, spacetime, "
+		"the values of a profile instead of a file: bootstrap, lighthouse, ouroboros, dugite, "
+		"stellar, spacetime, "
 		"lorachain"},
 	[OPTION_EFFECTIVE] = {"effective", NULL, "what the running control has in force"},
 	[OPTION_COUNT] = {NULL, NULL, NULL},
@@ -73,6 +74,9 @@ static const struct weirctl_command commands[] = {
 		"each key with its value, where it comes from and what it may be"},
 	{"config dataplane-args", "[FILE]", 0, 1, 0, weirctl_config_dataplane_args,
 		"the command line of weir-dataplane, on one line"},
+	{"simulate", "[OPTION]...", 0, 0, 0, weirctl_simulate_late,
+		"the governor on a virtual clock: requests with times from standard input (see simulate "
+		"--help)"},
 	{"snapshot", "", 0, 0, 0, weirctl_snapshot,
 		"publish everything to the dataplane now, and wait for it"},
 	{"reload", "", 0, 0, 0, weirctl_reload, "read the configuration again; a wrong one changes nothing"},
@@ -275,7 +279,12 @@ static bool json_is_wanted(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct weirctl weirctl;
-	int rc = run(&weirctl, argc, argv);
+	int rc;
+
+	/* its options are its own */
+	if (argc > 1 && strcmp(argv[1], "simulate") == 0)
+		return weirctl_simulate(argv + 1);
+	rc = run(&weirctl, argc, argv);
 
 	if (weirctl.output) {
 		int written = output_end(weirctl.output, rc < 0);

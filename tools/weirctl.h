@@ -107,5 +107,9 @@ int weirctl_list_show(struct weirctl *weirctl);
 int weirctl_config_check(struct weirctl *weirctl);
 int weirctl_config_show(struct weirctl *weirctl);
 int weirctl_config_dataplane_args(struct weirctl *weirctl);
+/** Becomes weir-control --simulate; argv as of main, from the word "simulate" on. Returns an exit status when it cannot. */
+int weirctl_simulate(char **argv);
+/** The word came after an option of weirctl. */
+int weirctl_simulate_late(struct weirctl *weirctl);
 
 #endif

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the vectors of the policy reference through `weirctl simulate` (here: weir-control --simulate, which it calls).
+"""Runs the vectors of the policy reference through `weirctl simulate`.
 
-    run.py WEIR-CONTROL [WORDS]     only vectors whose name has the words
+    run.py WEIRCTL [WORDS]     only vectors whose name has the words
 Ends with "suite vectors: N passed, N failed"; exit 0 only if one ran and none failed.
 """
 import importlib
@@ -35,7 +35,7 @@ def main():
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    command, words = [sys.argv[1], "--simulate"], " ".join(sys.argv[2:])
+    command, words = [sys.argv[1], "simulate"], " ".join(sys.argv[2:])
     for name in MODULES:
         importlib.import_module(name)
     passed = failed = 0
