@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Ban tables (ban_table.h): creation, and what lcores do: prefetch and look up. Lcores only load; nothing
- * here takes a lock, allocates after creation or loops longer than the slots of three cache lines.
+/* Ban tables (ban_table.h): creation and end, by the table thread or main. What lcores do is in ban_table_read.c, what the table thread
+ * writes in ban_table_write.c.
  */
 #include "dataplane/ban_table.h"
 
@@ -83,47 +83,4 @@ uint64_t ban_table_capacity(const struct ban_table *table)
 size_t ban_table_bytes(const struct ban_table *table)
 {
 	return table->bytes + sizeof(*table);
-}
-
-static bool stash_used(const struct ban_table *table)
-{
-	return atomic_load_explicit(&table->stash_count, memory_order_relaxed) != 0;
-}
-
-void ban_table_prefetch(const struct ban_table *table, struct ban_key key, uint64_t *ret_hash)
-{
-	uint64_t hash = ban_hash(table, key);
-
-	__builtin_prefetch(&table->buckets[ban_index_first(table, hash)]);
-	__builtin_prefetch(&table->buckets[ban_index_second(table, hash)]);
-	if (stash_used(table))
-		__builtin_prefetch(&table->buckets[ban_index_stash(table, hash)]);
-	*ret_hash = hash;
-}
-
-static inline __attribute__((always_inline)) uint32_t lookup_kind(
-	const struct ban_table *table, enum ban_table_kind kind, struct ban_key key, uint64_t hash)
-{
-	unsigned slot;
-	uint32_t meta = ban_bucket_lookup(&table->buckets[ban_index_first(table, hash)], kind, key, &slot);
-
-	if (!meta)
-		meta = ban_bucket_lookup(&table->buckets[ban_index_second(table, hash)], kind, key, &slot);
-	if (!meta && stash_used(table))
-		meta = ban_bucket_lookup(&table->buckets[ban_index_stash(table, hash)], kind, key, &slot);
-	return meta;
-}
-
-/* One loop text, three compiled variants: the number of slots is a constant in each. */
-uint32_t ban_table_lookup(const struct ban_table *table, struct ban_key key, uint64_t hash)
-{
-	switch (table->kind) {
-	case BAN_TABLE_V4:
-		return lookup_kind(table, BAN_TABLE_V4, key, hash);
-	case BAN_TABLE_V6:
-		return lookup_kind(table, BAN_TABLE_V6, key, hash);
-	case BAN_TABLE_EXACT:
-		return lookup_kind(table, BAN_TABLE_EXACT, key, hash);
-	}
-	return 0;
 }

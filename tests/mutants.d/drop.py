@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Protections of the shed and of ban lookups by the burst: what would drop the wrong frames or count them wrongly; see tests/mutants.py."""
-SHED, BURST = "dataplane/stage_shed.c", "dataplane/ban_table_burst.c"
+SHED, READ = "dataplane/stage_shed.c", "dataplane/ban_table_read.c"
 PLAIN = "dataplane/packet_plain.c"
 MUTANTS = [
     ("the short way verifies the IP checksum", PLAIN, "(checks & PACKET_CHECK_IP) &&", "0 &&", "test_packet_plain"),
@@ -43,10 +43,10 @@ MUTANTS = [
     ("frames too short for their headers are not read", SHED, "frame->bytes >= IPV4_L4_OFFSET + TCP_HEADER_BYTES &&", "",
      "test_stage_shed"),
     ("nor those of IPv6", SHED, "frame->bytes >= IPV6_L4_OFFSET + TCP_HEADER_BYTES &&", "", "test_stage_shed"),
-    ("a burst sees the second bucket", BURST, "slots_matching(first, kind, key) | slots_matching(second, kind, key) << BAN_SLOTS_V4",
+    ("a lookup sees the second bucket", READ, "slots_matching(first, kind, key) | slots_matching(second, kind, key) << BAN_SLOTS_V4",
      "slots_matching(first, kind, key)", "test_ban_table"),
-    ("a burst sees the stash", BURST, "	if (mask == 0)\n		return ban_table_lookup(table, key, hash);", "	if (mask == 0)\n		return 0;",
+    ("a lookup sees the stash", READ, "	if (mask == 0)\n		return meta_search(table, kind, key, hash);", "	if (mask == 0)\n		return 0;",
      "test_ban_table"),
-    ("a burst sees an entry behind its own remains", BURST, "return meta != 0 ? meta : ban_table_lookup(table, key, hash);", "return meta;",
+    ("a lookup sees an entry behind its own remains", READ, "return meta != 0 ? meta : meta_search(table, kind, key, hash);", "return meta;",
      "test_ban_table"),
 ]
