@@ -10,8 +10,8 @@
 
 #include "control/roster_private.h"
 
-/* Endpoints by configuration, and of big ledger peers: 5.3 K knows no more peers than this. */
-enum { ROOTS_MAX = 10000, BIG_LEDGER_MAX = 10000 };
+/* 5.3 K: no more than these are ever connected, and known. */
+enum { ROOTS_MAX = 1000, BIG_LEDGER_MAX = 10000 };
 
 static bool same_endpoint(const struct book_endpoint *a, const struct book_endpoint *b)
 {
@@ -21,10 +21,10 @@ static bool same_endpoint(const struct book_endpoint *a, const struct book_endpo
 /** One more place in an array of the roster. -ENOMEM, -ENOSPC. */
 static int grow(void **array, uint32_t n, uint32_t *size, size_t bytes)
 {
-	if (n < *size)
-		return 0;
 	if (n >= ROOTS_MAX)
 		return -ENOSPC;
+	if (n < *size)
+		return 0;
 	uint32_t wanted = *size == 0 ? 16 : *size * 2;
 	void *grown = realloc(*array, wanted * bytes);
 	if (grown == NULL)
@@ -206,6 +206,20 @@ static uint32_t root_find(const struct roster *roster, const char *id, const str
 	return RECORD_NONE;
 }
 
+/** Members by id that nobody knows any more make room. */
+static void roots_settle(struct roster *roster)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < roster->n_roots; i++) {
+		uint32_t id = roster->roots[i].id;
+		if (id != RECORD_NONE && roster_peer_find(roster, roster_text(roster, id)) == RECORD_NONE)
+			text_pool_drop(roster->texts, id);
+		else
+			roster->roots[kept++] = roster->roots[i];
+	}
+	roster->n_roots = kept;
+}
+
 int roster_root_join(
 	struct roster *roster, const char *id, const struct book_endpoint *endpoint, uint32_t group)
 {
@@ -214,6 +228,8 @@ int roster_root_join(
 		roster->roots[known].group = group;
 		return 0;
 	}
+	if (roster->n_roots >= ROOTS_MAX)
+		roots_settle(roster);
 	int r = grow((void **)&roster->roots, roster->n_roots, &roster->roots_size, sizeof(*roster->roots));
 	if (r < 0)
 		return r;

@@ -67,21 +67,21 @@ static bool root_is_cold(
 	return (record == NULL || record->eligible) && !is_banned(roster, &ret_endpoint->address);
 }
 
-static bool root_is_connected(const struct evaluation *evaluation, uint32_t root)
-{
-	for (uint32_t i = 0; i < evaluation->n_connected && i < evaluation->roster->n_roots; i++)
-		if (roster_root_of(evaluation->roster, (uint32_t)evaluation->peers[i].id) == root)
-			return true;
-	return false;
-}
-
 static void add_roots(struct evaluation *evaluation)
 {
 	struct roster *roster = evaluation->roster;
 	struct book_endpoint endpoint;
+	bool *connected = calloc((size_t)roster->n_roots + 1, sizeof(*connected));
+	if (connected == NULL)
+		return;
+	for (uint32_t i = 0; i < evaluation->n_connected; i++) {
+		uint32_t root = roster_root_of(roster, (uint32_t)evaluation->peers[i].id);
+		if (root != RECORD_NONE)
+			connected[root] = true;
+	}
 	for (uint32_t i = 0; i < roster->n_roots; i++) {
 		const struct roster_root *root = &roster->roots[i];
-		if (root_is_connected(evaluation, i) || !root_is_cold(roster, root, &endpoint) ||
+		if (connected[i] || !root_is_cold(roster, root, &endpoint) ||
 			roster_is_told(roster, &endpoint))
 			continue;
 		add_endpoint(evaluation, &endpoint, root->id,
@@ -90,11 +90,26 @@ static void add_roots(struct evaluation *evaluation)
 				.group = root->group,
 				.rank = -INFINITY});
 	}
+	free(connected);
+}
+
+/** How many peers of a level are warm, hot or on their way. */
+static uint32_t established(const struct evaluation *evaluation, bool big_ledger)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < evaluation->view.n; i++) {
+		const struct target_peer *peer = &evaluation->peers[i];
+		n += peer->big_ledger == big_ledger &&
+		     (peer->temperature == TEMPERATURE_WARM || peer->temperature == TEMPERATURE_HOT);
+	}
+	return n;
 }
 
 static void add_big_ledger(struct evaluation *evaluation)
 {
 	struct roster *roster = evaluation->roster;
+	if (established(evaluation, true) >= evaluation->view.targets.big_ledger.established)
+		return; /* a ledger of thousands is looked at only for a place */
 	for (uint32_t i = 0; i < roster->n_big_ledger; i++) {
 		const struct book_endpoint *endpoint = &roster->big_ledger[i];
 		const struct book_record *record = address_book_find(roster->book, endpoint);
@@ -135,18 +150,6 @@ static void add_told(struct evaluation *evaluation)
 				.group = group_of_root(roster, endpoint),
 				.rank = -INFINITY});
 	}
-}
-
-/** How many ordinary peers are warm, hot or on their way. */
-static uint32_t established(const struct evaluation *evaluation)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < evaluation->view.n; i++) {
-		const struct target_peer *peer = &evaluation->peers[i];
-		n += !peer->big_ledger &&
-		     (peer->temperature == TEMPERATURE_WARM || peer->temperature == TEMPERATURE_HOT);
-	}
-	return n;
 }
 
 static bool is_for_cold(const struct evaluation *evaluation, const struct book_endpoint *endpoint)
@@ -263,9 +266,9 @@ static int evaluation_begin(struct evaluation *evaluation)
 		return -ENOMEM;
 	evaluation->view.n = evaluation->n_connected;
 	add_roots(evaluation);
-	add_big_ledger(evaluation);
 	add_told(evaluation);
-	uint32_t have = established(evaluation), want = evaluation->view.targets.normal.established;
+	add_big_ledger(evaluation);
+	uint32_t have = established(evaluation, false), want = evaluation->view.targets.normal.established;
 	uint32_t places_left = want > have ? want - have : 0;
 	gather_cold(evaluation, places_left < BOOK_ANSWER_MAX ? places_left : BOOK_ANSWER_MAX);
 	evaluation->view.known = count_known(evaluation);

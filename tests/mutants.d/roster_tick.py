@@ -31,6 +31,7 @@ MUTANTS = [
     ("roster: inbound peers mature", TARGET, "view->mature_ms = times->mature_ms;", "view->mature_ms = 0;", "test_roster_target"),
     ("roster: big ledger peers are apart", TARGET, "record->category != PEER_CATEGORY_BIG_LEDGER &&", "", "test_roster_target"),
     ("roster: the node's word of big ledger peers", NODE, "if (peers[i].big >= 0)", "if (0)", "test_roster_target"),
+    ("roster: forgotten members of groups make room", NODE, "		roots_settle(roster);\n", "		;\n", "test_roster_target"),
     ("roster: targets follow the sync state", NODE, "roster->sync == SYNC_STATE_CAUGHT_UP ? &roster->base : &roster->sync_base;\n	return churn_targets",
      "&roster->base;\n	return churn_targets", "test_roster_target"),
     ("roster: churn chooses, not the surplus", CHURN, "		reduce_level(roster, TEMPERATURE_HOT);\n		reduce_level(roster, TEMPERATURE_WARM);\n", "",

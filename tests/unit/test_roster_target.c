@@ -222,6 +222,31 @@ static void test_roots(void)
 	roster_world_end();
 }
 
+static void test_root_bounds(void)
+{
+	enum { ROOTS = 1000 };
+	struct roster_bind bind = {.address = roster_world_address("20.0.0.1"), .port = 9000, .agent = ""};
+	struct roster_bound bound;
+	struct roster_tag tag = {.which = ROSTER_TAG_GROUP, .group_name = "g"};
+	char id[16], who[24];
+	roster_world_begin("dugite");
+	for (unsigned i = 0; i < ROOTS + 100; i++) {
+		snprintf(id, sizeof(id), "r%u", i);
+		snprintf(who, sizeof(who), "#r%u", i);
+		bind.id = id;
+		CHECK_EQ(id, roster_peer_bind(roster(), &bind, ROSTER_MS(1), &bound), 0);
+		roster_world_tag(who, &tag, 1);
+		CHECK_EQ("forgotten members make room", roster_peer_remove(roster(), id, ROSTER_MS(1)), 0);
+	}
+	for (unsigned i = 0; i <= ROOTS; i++) {
+		struct book_endpoint endpoint = {address_from_v4(0x28000000u + i), 3001};
+		CHECK_EQ("a thousand configured ones are the most",
+			roster_root_add(roster(), "g", 0, 0, &endpoint, ROSTER_MS(1)),
+			i < ROOTS ? 0 : -ENOSPC);
+	}
+	roster_world_end();
+}
+
 static void test_stall(void)
 {
 	struct roster_config config = roster_world_config("dugite");
@@ -441,6 +466,7 @@ static const struct check_test tests[] = {
 	{"DU-15: surplus of warm peers", test_surplus_established},
 	{"V35: valency", test_valency},
 	{"DU-17: roots by configuration", test_roots},
+	{"DU-17: as many roots as may be", test_root_bounds},
 	{"V36: stalled peers", test_stall},
 	{"V37: cold eviction", test_cold_eviction},
 	{"DU-13: big ledger peers", test_big_ledger},
