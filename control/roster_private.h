@@ -119,7 +119,6 @@ enum roster_list_kind {
 	ROSTER_LIST_BANNED,
 	ROSTER_LIST_COUNT
 };
-enum { ROSTER_LIST_GIVEN = 255 }; /* `list` of a record that is nobody's: whoever walks the pool skips it */
 struct roster_list {
 	uint32_t newest, oldest, n;
 };
