@@ -41,7 +41,7 @@ QUICK = ["ceiling", "rxonly", "banned 64 k", "challenge proxy", "forward 64 k 64
 MEMIF = ["rxonly", "banned 64 k", "challenge proxy", *(f"forward {flows} 64-byte {subject}" for flows in ("1 k", "64 k", "1 M")
                                                        for subject in ("testpmd", "weir")), "forward 64 k 64-byte weir, bans"]
 # The lowest rate that is tried, by the one that a queue that is always full takes; the resolution; patience with one subject.
-SEARCH_LOW, SEARCH_STEP, SEARCH_TRIALS, SEARCH_S, SEARCH_PROBE_S = 0.2, 1.05, 3, 60, 0.7
+SEARCH_LOW, SEARCH_STEP, SEARCH_TRIALS, SEARCH_S, SEARCH_PROBE_S = 0.2, 1.05, 3, 40, 0.7
 LOSSES = {"no loss": 0.0, "0.1 % loss": 0.001}
 OPEN_PER_S = 200000  # flood_stream.c
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.

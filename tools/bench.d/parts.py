@@ -67,12 +67,12 @@ def bans(where):
 def control(where):
     program = where.program("weir-bench-control")
     sizes = ("10000", "100000") if where.quick else ("10000", "100000", "1000000")
-    return [[*program, *(word for size in sizes for word in ("--known", size))]]
+    return [[*program, "--trials", "3", *(word for size in sizes for word in ("--known", size))]]
 
 
 def end_to_end(where):
     program = where.script("end_to_end.py")
-    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1", "--minutes", "9"]]
+    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1", "--minutes", "6"]]
 
 
 def live(where):
