@@ -117,7 +117,8 @@ enum roster_list_kind {
 	ROSTER_LIST_CONNECTED,
 	ROSTER_LIST_DISCONNECTED,
 	ROSTER_LIST_BANNED,
-	ROSTER_LIST_COUNT
+	ROSTER_LIST_COUNT, /* on none */
+	ROSTER_LIST_GIVEN  /* the record is nobody's: whoever walks the pool skips it */
 };
 struct roster_list {
 	uint32_t newest, oldest, n;
