@@ -11,10 +11,10 @@ enum {
 	/* Packets from outside after which the share of the banned is looked at again: 0.1 ms of a flood, and what one more or
 	 * less of a burst of 32 is does not matter. */
 	SHED_WINDOW = 1024,
-	/* Shares in which to begin and to end. Looking in vain costs a packet a sixth of what the shed saves for one that it
-	 * takes, so in between either is right. */
+	/* Shares at which to begin and to end. Looking at a frame in vain costs 23 cycles, taking it saves 100 of 131 (IPv4; IPv6: 39 and
+	 * 150): a fifth of the traffic pays for the looks at all of it. */
 	SHED_BEGIN_DIVISOR = 4,
-	SHED_END_DIVISOR = 8,
+	SHED_END_DIVISOR = 6,
 	IPV4_PLAIN = 0x45,	/* version 4, a header without options */
 	IPV4_FRAGMENT = 0x3fff, /* more fragments, or an offset */
 	IPV4_L4_OFFSET = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES,

@@ -39,7 +39,7 @@ MUTANTS = [
     ("the shed feeds the sketch of heavy bans", SHED, "if (stage->heavy != NULL && heavy_bans_is_due(stage->heavy))", "if (0)", "test_stage_shed"),
     ("the shed begins", SHED, "shed->on = banned - shed->banned >=", "shed->on = shed->on && banned - shed->banned >=", "test_stage_shed"),
     ("the shed ends", SHED, "shed->on = banned - shed->banned >=", "shed->on = shed->on || banned - shed->banned >=", "test_stage_shed"),
-    ("the shed has hysteresis", SHED, "SHED_END_DIVISOR = 8", "SHED_END_DIVISOR = 4", "test_stage_shed"),
+    ("the shed has hysteresis", SHED, "SHED_END_DIVISOR = 6", "SHED_END_DIVISOR = 4", "test_stage_shed"),
     ("frames too short for their headers are not read", SHED, "frame->bytes >= IPV4_L4_OFFSET + TCP_HEADER_BYTES &&", "",
      "test_stage_shed"),
     ("nor those of IPv6", SHED, "frame->bytes >= IPV6_L4_OFFSET + TCP_HEADER_BYTES &&", "", "test_stage_shed"),

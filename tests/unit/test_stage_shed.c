@@ -449,7 +449,7 @@ static const struct check_test tests[] = {
 	{"a piece without the whole TCP header sheds nothing", test_short},
 	{"a closed node sheds nothing", test_closed},
 	{"shed SYNs do not save a connection", test_cut},
-	{"the shed begins when a quarter is banned and ends below an eighth", test_share},
+	{"the shed begins when a quarter is banned and ends below a sixth", test_share},
 	{"the heaviest of the shed are sampled", test_heavy},
 };
 CHECK_MAIN("stage_shed", tests)
