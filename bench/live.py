@@ -160,9 +160,9 @@ def main():
     elif options.json:
         live_stage.dump(result, options.json)
     live_report.table_print(result, sys.stderr)
-    for sentence in result["invalid"]:
+    for sentence in result["faults"]:
         say(f"invalid: {sentence}")
-    return 1 if result["invalid"] else 0
+    return 1 if result["faults"] else 0
 
 
 if __name__ == "__main__":

@@ -158,10 +158,12 @@ class Report:
             lines += self._search_lines(ours)
         for name, reason in self.skipped.items():
             lines.append(self._line(f"live rival {name} skipped: {reason}", "-", None, target="runs", met=False))
+        if self.not_run:
+            lines.append(self._line("live stages not run: the time was over", "stages", len(self.not_run), target="0", met=False))
         return lines
 
     def result(self):
-        return {"results": self.lines(), "rows": self.rows, "skipped": self.skipped, "invalid": self.invalid, "not_run": self.not_run,
+        return {"results": self.lines(), "rows": self.rows, "skipped": self.skipped, "faults": self.invalid, "not_run": self.not_run,
                 "nodes": self.nodes, "searches": [{"system": name, "question": key, "rates": found.rates, "low_missed": found.low_missed,
                                                    "high_held": found.high_held, "complete": found.complete, "probes": found.probes}
                                                   for (name, key), found in self.searches.items()],
@@ -181,6 +183,7 @@ def table_print(result, file):
         cells = {cell["model"]: cell for cell in result["cells"] if cell["system"] == system}
         texts = [f"{cells[model]['success']:.1f} / {cells[model]['p99_ms']:.0f}" if model in cells else "-" for model in models]
         print(f"{system:12} " + " ".join(f"{text:>13}" for text in texts), file=file)
+    print(f"{'pinning':12} {result['pinning']}", file=file)
     for name, reason in result["skipped"].items():
         print(f"{name:12} skipped: {reason}", file=file)
     for found in result["searches"]:

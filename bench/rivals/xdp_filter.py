@@ -20,25 +20,30 @@ COMPLAINTS_MAX, WINDOW_S, POLL_S = 5, 10.0, 0.02
 BPF_DIR = "/sys/fs/bpf"
 
 
-class Bans:
-    """Reads complaints as they come and bans."""
+class Complaints:
+    """Who was complained of how often, and who is banned for it."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self):
         self.times, self.banned, self.read = collections.defaultdict(collections.deque), set(), 0
 
-    def complain(self, source, now):
+    def take(self, source, now_s):
+        """One more; True when the source is to be banned now."""
         self.read += 1
         times = self.times[source]
-        times.append(now)
-        while times[0] < now - WINDOW_S:
+        times.append(now_s)
+        while times[0] < now_s - WINDOW_S:
             times.popleft()
-        if len(times) >= COMPLAINTS_MAX and source not in self.banned:
-            self.banned.add(source)
-            print(f"xdp_filter: banned {source}", file=sys.stderr, flush=True)
-            subprocess.run(["xdp-filter", "ip", "-m", "src", source], check=True, stdout=subprocess.DEVNULL)
-            place = f"[{source}]" if ":" in source else source
-            subprocess.run(["ss", "-t", "-K", "dst", place, "sport", "=", f":{self.port}"], check=True, stdout=subprocess.DEVNULL)
+        if len(times) < COMPLAINTS_MAX or source in self.banned:
+            return False
+        self.banned.add(source)
+        return True
+
+
+def ban(source, port):
+    print(f"xdp_filter: banned {source}", file=sys.stderr, flush=True)
+    place = f"[{source}]" if ":" in source else source
+    subprocess.run(["xdp-filter", "ip", "-m", "src", source], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ss", "-t", "-K", "dst", place, "sport", "=", f":{port}"], check=True, stdout=subprocess.DEVNULL)
 
 
 def main():
@@ -54,20 +59,21 @@ def main():
             break
     else:
         return 1
-    bans = Bans(port)
+    complaints = Complaints()
     try:
         print(f"xdp_filter: loaded, {mode} mode", file=sys.stderr, flush=True)
-        with open(path, encoding="ascii") as complaints:
+        with open(path, encoding="ascii") as file:
             rest = ""
             while not ending:
-                rest += complaints.read()
+                rest += file.read()
                 *lines, rest = rest.split("\n")
-                for line in lines:
-                    bans.complain(line.split()[0], time.monotonic())
+                for source in (line.split()[0] for line in lines):
+                    if complaints.take(source, time.monotonic()):
+                        ban(source, port)
                 time.sleep(POLL_S)
     finally:
         subprocess.run(["xdp-filter", "unload", device], check=False, stdout=subprocess.DEVNULL)
-    print(json.dumps({"mode": mode, "complaints": bans.read, "banned": len(bans.banned)}))
+    print(json.dumps({"mode": mode, "complaints": complaints.read, "banned": len(complaints.banned)}))
     return 0
 
 

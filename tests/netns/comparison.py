@@ -5,7 +5,6 @@ can keep bots out does so; one that does not, or cannot run, is named. Says noth
 import argparse
 import glob
 import os
-import re
 import secrets
 import sys
 
@@ -14,13 +13,12 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "tools", "demo.d")]
 
 import live  # noqa: E402
-import live_attacks as attacks  # noqa: E402
-import live_report  # noqa: E402
 import live_stage  # noqa: E402
 import live_systems as systems  # noqa: E402
+from load import last_result  # noqa: E402
+from network import NODE_V4, PORT  # noqa: E402
 
 BUILD = os.environ.get("WEIR_BUILD", os.path.join(ROOT, "build"))
-FIELDS = {"name", "unit", "ours", "baseline", "baseline_name", "ratio", "target", "met"}
 DELAY_MS, RATE_PPS, CALM_S = 5, 5000, 1.5
 
 
@@ -81,46 +79,28 @@ def missing_is_named(suite):
     suite.check("and stands among the results as missed", len(lines) == 1 and lines[0]["met"] is False, lines)
 
 
-def idle_rival_is_named(suite):
-    report = live_report.Report(options_of(systems=["weir-auto", "meters"]))
-    row = {"system": "meters", "model": "botnet", "blocked": 0}
-    report.add(row)
-    suite.check("a rival that blocks no bot makes the run invalid", len(report.invalid) == 1, report.invalid)
-    report.add(row | {"blocked": 1})
-    report.add(row | {"system": "syn-cookies"})
-    suite.check("one that blocks some does not, nor does the bare kernel, which cannot", len(report.invalid) == 1, report.invalid)
-
-
-def lines_and_bounds(suite):
-    report = live_report.Report(options_of(systems=["weir-auto", "syn-cookies", "meters"], models=["alone", "spoof", "subnets"]))
-    base = {"attempts": 1000, "succeeded": 1000, "syn_resends": 0, "banned": 0, "p50_ms": 80.0, "p90_ms": 80.0, "p99_ms": 80.0, "blocked": 1,
-            "v6": {"attempts": 500, "succeeded": 500}}
-    for system in report.options.systems:
-        for model in report.options.models:
-            inside = {"inside": {"attempts": 20, "succeeded": 17}} if model in attacks.WITH_INSIDE else {}
-            report.add(base | {"system": system, "model": model} | inside)
-    report.rows[1] |= {"succeeded": 998, "p99_ms": 160.1, "syn_resends": 2, "banned": 1}  # weir-auto, spoof
-    lines = {line["name"] + "|" + str(line["baseline_name"]): line for line in report.lines()}
-    suite.check("each line has the fields of tools/bench", all(set(line) == FIELDS for line in lines.values()))
-    missed = [name for name, line in lines.items() if line["met"] is False]
-    for words in ("spoof.*served", "spoof.*p99", "spoof.*resends", "spoof.*banned", "inside"):
-        suite.check(f"a miss of {words} shows", any(re.search(words, name) for name in missed), missed)
-    suite.check("and nothing else does", all(re.search("spoof|inside|all floods:", name) for name in missed), missed)
-    suite.check("p99 is held against the bare path's calm", report.bound_ms("weir-auto") == 160.0, report.bound_ms("weir-auto"))
-    question = {question.key: question for question in live_report.QUESTIONS}
-    row = base | {"system": "weir-auto", "attack_sent": 1000, "attack_not_sent": 0}
-    suite.check("a search believes no rate that was not sent", report.holds(question["served"], row) and
-                not report.holds(question["served"], row | {"attack_not_sent": 100}))
+def flood_of_several_lcores(suite, tools):
+    """weir-flood completes handshakes on two queues at once, and the node's kernel agrees on their number."""
+    with live_stage.LiveSession(tools, secrets.token_hex(16), "syn-cookies", DELAY_MS) as live_session:
+        session = live_session.session
+        flood = session.start("flood", "clients", tools["weir-flood"], "--port", "net_af_packet0,iface=c0,qdisc_bypass=1,qpairs=2", "--lcores",
+                              "2", "--target", f"{NODE_V4}:{PORT}", "--mac", live_session.mac, "--sources", "10.0.0.0/16", "--connect",
+                              "complete", "--rate", "1000", "--seconds", "1", "--json")
+        status = flood.wait(30)
+        result = last_result(session.read("flood.out")) if status == 0 else {"connect": {"shaken": 0}, "sent": -1}
+        counts = live_session.finish()
+    shaken = result["connect"]["shaken"]
+    suite.check("two lcores complete handshakes", status == 0 and shaken >= 0.99 * result["sent"] > 0, result)
+    suite.check("as many as the node accepted", counts["accepted"] - live_session.echoed_to_us == shaken, f"{shaken}, {counts}")
 
 
 def main():
     suite = Suite()
-    lines_and_bounds(suite)
-    idle_rival_is_named(suite)
     tools = live_stage.tools_of(BUILD)
     honest_counts(suite, tools)
     echoes_behind_each(suite, tools)
     missing_is_named(suite)
+    flood_of_several_lcores(suite, tools)
     suite.check("nothing is left behind", not glob.glob(f"/run/netns/weir-demo-{os.getpid()}-*"))
     print(f"suite netns/comparison: {suite.passed} passed, {suite.failed} failed")
     return 1 if suite.failed or not suite.passed else 0
