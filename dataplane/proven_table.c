@@ -13,9 +13,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* A race detector takes a vector for a plain access: it sees the portable loop. */
+#if defined(__SSE4_1__) && !defined(__SANITIZE_THREAD__)
+#include <smmintrin.h>
+#define PROVEN_SIMD 1
+#endif
+
 enum {
 	PROVEN_SLOTS = 4,
-	PROVEN_CANDIDATES = 2 * PROVEN_SLOTS,
 	PROVEN_CAPACITY_MIN = 1 << 8,
 	PROVEN_CAPACITY_MAX = 1 << 24,
 	PROVEN_END_BITS = 28, /* seconds of CLOCK_MONOTONIC: 8.5 years of uptime, so it does not wrap */
@@ -93,16 +98,48 @@ size_t proven_table_bytes(const struct proven_table *table)
 	return table->n_buckets * sizeof(struct proven_bucket) + sizeof(*table);
 }
 
-static void candidates_find(
-	const struct proven_table *table, uint64_t hash, struct proven_entry *ret_entries[PROVEN_CANDIDATES])
+/* The 8 places where a source may be: 0..3 of the first bucket, 4..7 of the second. */
+struct proven_candidates {
+	struct proven_bucket *buckets[2];
+};
+
+static struct proven_candidates candidates_find(const struct proven_table *table, uint64_t hash)
 {
-	struct proven_bucket *first = &table->buckets[((hash >> 32) * table->n_buckets) >> 32];
-	struct proven_bucket *second = &table->buckets[((hash & 0xffffffff) * table->n_buckets) >> 32];
+	return (struct proven_candidates){{&table->buckets[((hash >> 32) * table->n_buckets) >> 32],
+		&table->buckets[((hash & 0xffffffff) * table->n_buckets) >> 32]}};
+}
+
+static struct proven_entry *candidate(const struct proven_candidates *candidates, unsigned i)
+{
+	return &candidates->buckets[i / PROVEN_SLOTS]->entries[i % PROVEN_SLOTS];
+}
+
+/* Bit i: entry i has this tag. Only which of them are worth a look: each is loaded again, atomically. */
+static unsigned bucket_match(const struct proven_bucket *bucket, uint64_t tag)
+{
+#if defined(PROVEN_SIMD)
+	const __m128i *entries = (const __m128i *)bucket;
+	const __m128i wanted = _mm_set1_epi64x((int64_t)tag);
+	__m128i low = _mm_srli_epi64(_mm_unpacklo_epi64(entries[0], entries[1]), 64 - PROVEN_TAG_BITS);
+	__m128i high = _mm_srli_epi64(_mm_unpacklo_epi64(entries[2], entries[3]), 64 - PROVEN_TAG_BITS);
+
+	return (unsigned)_mm_movemask_pd(_mm_castsi128_pd(_mm_cmpeq_epi64(low, wanted))) |
+	       (unsigned)_mm_movemask_pd(_mm_castsi128_pd(_mm_cmpeq_epi64(high, wanted))) << 2;
+#else
+	unsigned mask = 0;
 
 	for (unsigned i = 0; i < PROVEN_SLOTS; i++) {
-		ret_entries[i] = &first->entries[i];
-		ret_entries[PROVEN_SLOTS + i] = &second->entries[i];
+		uint64_t grant = atomic_load_explicit(&bucket->entries[i].grant, memory_order_relaxed);
+
+		mask |= (unsigned)(grant >> (64 - PROVEN_TAG_BITS) == tag) << i;
 	}
+	return mask;
+#endif
+}
+
+static unsigned candidates_match(const struct proven_candidates *candidates, uint64_t tag)
+{
+	return bucket_match(candidates->buckets[0], tag) | bucket_match(candidates->buckets[1], tag) << PROVEN_SLOTS;
 }
 
 void proven_table_prefetch(const struct proven_table *table, const struct address *source, uint64_t *ret_hash)
@@ -170,22 +207,23 @@ static uint16_t spent_ticket(uint64_t spent)
 static struct proven_entry *entry_find(
 	const struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t port, uint64_t now_ns)
 {
-	struct proven_entry *entries[PROVEN_CANDIDATES], *found = NULL;
+	struct proven_candidates candidates = candidates_find(table, hash);
+	struct proven_entry *found = NULL;
 	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000);
 
-	candidates_find(table, hash, entries);
-	for (unsigned i = 0; i < PROVEN_CANDIDATES; i++) {
-		uint64_t grant = atomic_load_explicit(&entries[i]->grant, memory_order_acquire);
+	for (unsigned mask = candidates_match(&candidates, tag); mask; mask &= mask - 1) {
+		struct proven_entry *entry = candidate(&candidates, (unsigned)__builtin_ctz(mask));
+		uint64_t grant = atomic_load_explicit(&entry->grant, memory_order_acquire);
 
 		if (!grant_has_tag(grant, tag) || !grant_is_alive(grant, now_s))
 			continue;
 		if (fingerprint && grant_fingerprint(grant) && grant_fingerprint(grant) != fingerprint)
 			continue;
 		if (port &&
-			spent_ticket(atomic_load_explicit(&entries[i]->spent, memory_order_relaxed)) == port)
-			return entries[i];
+			spent_ticket(atomic_load_explicit(&entry->spent, memory_order_relaxed)) == port)
+			return entry;
 		if (!found)
-			found = entries[i];
+			found = entry;
 	}
 	return found;
 }
@@ -267,73 +305,103 @@ static uint32_t entry_renew(struct proven_entry *entry, uint64_t grant, uint64_t
 	return (uint32_t)(end_s - (grant & PROVEN_END_MASK));
 }
 
-/* Where a new proof may go: the entry of each bucket that expires soonest, how many there are free, and what
- * the source has already. */
-struct proven_survey {
-	struct proven_entry *soonest[2], *own_soonest;
-	uint64_t soonest_end_s[2], own_end_s;
-	unsigned n_free[2], n_own;
-};
-
-static void survey_take(struct proven_survey *survey, unsigned bucket, struct proven_entry *entry,
-	uint64_t grant, uint64_t tag, uint64_t now_s)
+/* The entry of a bucket that expires soonest, as end << 2 | index, and how many there are free. */
+static uint32_t bucket_soonest(const struct proven_bucket *bucket, uint64_t now_s, unsigned *ret_free)
 {
-	uint64_t end_s = grant & PROVEN_END_MASK;
+#if defined(PROVEN_SIMD)
+	const __m128i *entries = (const __m128i *)bucket;
+	__m128 low = _mm_castsi128_ps(_mm_unpacklo_epi64(entries[0], entries[1]));
+	__m128 high = _mm_castsi128_ps(_mm_unpacklo_epi64(entries[2], entries[3]));
+	__m128i ends = _mm_and_si128(_mm_castps_si128(_mm_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0))),
+		_mm_set1_epi32((int32_t)PROVEN_END_MASK));
+	__m128i alive = _mm_cmpgt_epi32(ends, _mm_set1_epi32((int32_t)now_s));
+	__m128i soonest = _mm_or_si128(_mm_slli_epi32(ends, 2), _mm_setr_epi32(0, 1, 2, 3));
 
-	if (!survey->soonest[bucket] || end_s < survey->soonest_end_s[bucket]) {
-		survey->soonest[bucket] = entry;
-		survey->soonest_end_s[bucket] = end_s;
+	soonest = _mm_min_epu32(soonest, _mm_shuffle_epi32(soonest, _MM_SHUFFLE(1, 0, 3, 2)));
+	soonest = _mm_min_epu32(soonest, _mm_shuffle_epi32(soonest, _MM_SHUFFLE(2, 3, 0, 1)));
+	*ret_free = PROVEN_SLOTS - (unsigned)__builtin_popcount((unsigned)_mm_movemask_ps(_mm_castsi128_ps(alive)));
+	return (uint32_t)_mm_cvtsi128_si32(soonest);
+#else
+	uint32_t soonest = UINT32_MAX;
+
+	*ret_free = 0;
+	for (unsigned i = 0; i < PROVEN_SLOTS; i++) {
+		uint64_t grant = atomic_load_explicit(&bucket->entries[i].grant, memory_order_relaxed);
+		uint32_t end = (uint32_t)(grant & PROVEN_END_MASK) << 2 | i;
+
+		*ret_free += !grant_is_alive(grant, now_s);
+		soonest = end < soonest ? end : soonest;
 	}
-	if (!grant_is_alive(grant, now_s)) {
-		survey->n_free[bucket]++;
-		return;
-	}
-	if (!grant_has_tag(grant, tag))
-		return;
-	survey->n_own++;
-	if (!survey->own_soonest || end_s < survey->own_end_s) {
-		survey->own_soonest = entry;
-		survey->own_end_s = end_s;
-	}
+	return soonest;
+#endif
 }
 
 /* The emptier bucket while there is room, so that both fill evenly; then whichever proof ends first. */
-static struct proven_entry *survey_choose(const struct proven_survey *survey)
+static struct proven_entry *entry_choose(const struct proven_candidates *candidates, uint64_t now_s)
 {
-	if (survey->n_own >= PROVEN_FINGERPRINTS_MAX)
-		return survey->own_soonest;
-	if (survey->n_free[0] != survey->n_free[1])
-		return survey->soonest[survey->n_free[1] > survey->n_free[0]];
-	return survey->soonest[survey->soonest_end_s[1] < survey->soonest_end_s[0]];
+	unsigned n_free[2], choice;
+	uint32_t soonest[2] = {bucket_soonest(candidates->buckets[0], now_s, &n_free[0]),
+		bucket_soonest(candidates->buckets[1], now_s, &n_free[1])};
+
+	if (n_free[0] != n_free[1])
+		choice = n_free[1] > n_free[0];
+	else
+		choice = soonest[1] >> 2 < soonest[0] >> 2;
+	return &candidates->buckets[choice]->entries[soonest[choice] & (PROVEN_SLOTS - 1)];
+}
+
+/* Entries of this source with any fingerprint: the one with this one, if there is one; else, if there are as many as may be, the one that
+ * ends first; else NULL. */
+static struct proven_entry *own_find(const struct proven_candidates *candidates, uint64_t tag, uint8_t fingerprint,
+	uint64_t now_s, uint64_t *ret_grant, bool *ret_same)
+{
+	struct proven_entry *soonest = NULL;
+	uint64_t soonest_end_s = UINT64_MAX;
+	unsigned n = 0;
+
+	*ret_same = false;
+	for (unsigned mask = candidates_match(candidates, tag); mask; mask &= mask - 1) {
+		struct proven_entry *entry = candidate(candidates, (unsigned)__builtin_ctz(mask));
+		uint64_t grant = atomic_load_explicit(&entry->grant, memory_order_acquire);
+
+		if (!grant_has_tag(grant, tag) || !grant_is_alive(grant, now_s))
+			continue;
+		if (grant_fingerprint(grant) == fingerprint) {
+			*ret_grant = grant;
+			*ret_same = true;
+			return entry;
+		}
+		n++;
+		if ((grant & PROVEN_END_MASK) < soonest_end_s) {
+			soonest = entry;
+			soonest_end_s = grant & PROVEN_END_MASK;
+		}
+	}
+	return n >= PROVEN_FINGERPRINTS_MAX ? soonest : NULL;
 }
 
 bool proven_table_add_timed(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
 	uint32_t lifetime_ms, uint64_t now_ns, uint32_t *ret_quiet_s)
 {
-	struct proven_entry *entries[PROVEN_CANDIDATES], *entry;
-	struct proven_survey survey = {.n_own = 0};
-	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000),
-		 end_s = end_make(lifetime_ms, now_ns), replaced;
+	struct proven_candidates candidates = candidates_find(table, hash);
+	uint64_t tag = hash_tag(hash), now_s = now_ns / UINT64_C(1000000000), end_s = end_make(lifetime_ms, now_ns), grant;
+	struct proven_entry *entry;
+	bool same;
 
-	candidates_find(table, hash, entries);
-	for (unsigned i = 0; i < PROVEN_CANDIDATES; i++) {
-		uint64_t grant = atomic_load_explicit(&entries[i]->grant, memory_order_acquire);
-
-		if (grant_has_tag(grant, tag) && grant_fingerprint(grant) == fingerprint &&
-			grant_is_alive(grant, now_s)) {
-			*ret_quiet_s = entry_renew(entries[i], grant, end_s, ticket_port);
-			return false;
-		}
-		survey_take(&survey, i / PROVEN_SLOTS, entries[i], grant, tag, now_s);
+	entry = own_find(&candidates, tag, fingerprint, now_s, &grant, &same);
+	if (same) {
+		*ret_quiet_s = entry_renew(entry, grant, end_s, ticket_port);
+		return false;
 	}
 	*ret_quiet_s = PROVEN_QUIET_NEW;
-	entry = survey_choose(&survey);
-	replaced = atomic_load_explicit(&entry->grant, memory_order_relaxed);
+	if (!entry)
+		entry = entry_choose(&candidates, now_s);
+	grant = atomic_load_explicit(&entry->grant, memory_order_relaxed);
 	/* Budget and ticket first: whoever sees the new grant sees them too. */
 	atomic_store_explicit(&entry->spent, (uint64_t)ticket_port << PROVEN_TIME_BITS | time_from_ns(now_ns),
 		memory_order_relaxed);
 	atomic_store_explicit(&entry->grant, grant_make(tag, fingerprint, end_s), memory_order_release);
-	return grant_is_alive(replaced, now_s);
+	return grant_is_alive(grant, now_s);
 }
 
 bool proven_table_add(struct proven_table *table, uint64_t hash, uint8_t fingerprint, uint16_t ticket_port,
