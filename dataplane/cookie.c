@@ -6,10 +6,7 @@
 
 #include <stddef.h>
 
-enum { COOKIE_MAC_BITS = 24, COOKIE_DATA_BITS = 8 };
-
-/* So that a cookie of one kind is never taken for the other's. */
-enum cookie_kind { COOKIE_KIND_RESET = 1, COOKIE_KIND_PROXY = 2 };
+#include "dataplane/cookie_private.h"
 
 uint64_t cookie_slot_of(uint64_t clock_ns)
 {
@@ -28,36 +25,13 @@ struct hash_key cookie_epoch_key(const struct hash_key *master, uint64_t epoch)
 	return (struct hash_key){keyed_mac(master, first, 2), keyed_mac(master, second, 2)};
 }
 
-static uint64_t load_native(const uint8_t *from)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value = value << 8 | from[i];
-	return value;
-}
-
-/* The cookie of a client's packet: addresses and ports as the client sends them, so the SYN and its answer
- * give the same. An IPv4 address is 4 bytes of the 16: fewer words to hash. */
 static uint32_t cookie_of(const struct cookie_secrets *secrets, const struct packet *packet, enum cookie_kind kind,
 	uint32_t sequence, uint8_t data, uint64_t slot)
 {
-	const struct hash_key *secret = &secrets->keys[slot / COOKIE_EPOCH_SLOTS % 2];
-	uint64_t words[6], mac;
-	unsigned n = 0;
+	uint64_t words[COOKIE_WORDS_V6];
+	unsigned n = cookie_words(packet, kind, sequence, data, slot, words, 1);
 
-	words[n++] = (uint64_t)packet->source_port << 48 | (uint64_t)packet->destination_port << 32 | sequence;
-	words[n++] = slot << 16 | (uint64_t)kind << 8 | data;
-	if (packet->family == 4) {
-		words[n++] = (uint64_t)address_v4(&packet->source) << 32 | address_v4(&packet->destination);
-	} else {
-		words[n++] = load_native(packet->source.bytes);
-		words[n++] = load_native(packet->source.bytes + 8);
-		words[n++] = load_native(packet->destination.bytes);
-		words[n++] = load_native(packet->destination.bytes + 8);
-	}
-	mac = keyed_mac(secret, words, n);
-	return (uint32_t)(mac >> (64 - COOKIE_MAC_BITS)) << COOKIE_DATA_BITS | data;
+	return cookie_from_mac(keyed_mac(cookie_secret_of(secrets, slot), words, n), data);
 }
 
 /* Would the client take it as an acknowledgement of its SYN? RFC 9293 accepts up to SND.NXT, data of a Fast

@@ -337,4 +337,5 @@ void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct
 	phase_lookup(stage, &moment, works, n);
 	phase_look(stage, &moment, works, n);
 	phase_decide(stage, &moment, works, n, decisions);
+	proxy_challenges_finish(stage, &moment);
 }

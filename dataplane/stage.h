@@ -13,7 +13,7 @@
 
 #include "dataplane/concurrency_table.h"
 #include "dataplane/connection_table.h"
-#include "dataplane/cookie.h"
+#include "dataplane/cookie_burst.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/fragment_table.h"
 #include "dataplane/heavy_bans.h"
@@ -204,6 +204,7 @@ struct stage {
 	uint32_t flow_changes; /* counts inserts and removals: pointers found earlier in a burst are stale
 				  when it moved */
 	struct stage_activity activity;
+	struct cookie_burst cookies; /* of the burst that is being decided */
 	struct heavy_bans *heavy; /* the caller's; NULL: nobody wants to know who of the banned sends most */
 	struct shed shed;
 	uint32_t lcores;       /* how many share the service limits: budgets per service are divided by it */

@@ -191,8 +191,14 @@ void quic_flow_end(struct stage *stage, const struct moment *moment, const struc
 void quic_flow_recount(struct stage *stage, const struct flow *flow);
 
 /* stage_proxy.c: the SYN proxy up to the moment when the node has answered */
-/** Challenge this SYN with a proxy cookie: `decision` says what to answer. False: this service, or this SYN, is challenged by reset. */
+/** Challenge this SYN with a proxy cookie: `decision`, which must outlive the burst, says what to answer after proxy_challenges_finish. False: this service, or this SYN, is challenged by reset. */
 bool proxy_challenge(struct stage *stage, const struct moment *moment, struct work *work, struct decision *decision);
+/** After a burst: its cookies, for which the decisions' sequence numbers have waited. */
+static inline void proxy_challenges_finish(struct stage *stage, const struct moment *moment)
+{
+	if (!cookie_burst_is_empty(&stage->cookies))
+		cookie_burst_finish(&stage->cookies, stage_cookie_secrets(stage->shared), stage_cookie_clock_ns(stage->shared, moment));
+}
 /** Could a segment without a flow be the answer to a proxy cookie? */
 bool proxy_expects_cookies(const struct moment *moment, const struct work *work);
 /** Does this segment bring a cookie back? Then the node is dialled, or the client refused. REASON_COUNT: no cookie of ours. */

@@ -107,8 +107,6 @@ bool proxy_challenge(struct stage *stage, const struct moment *moment, struct wo
 		.sack = syn->tcp_sack_permitted && offer->sack == PROXY_YES,
 	};
 	decision->segment = (struct reply_segment){
-		.sequence = cookie_proxy_make(stage_cookie_secrets(stage->shared), syn, cookie_options_pack(&agreed),
-			stage_cookie_clock_ns(stage->shared, moment)),
 		/* Data in the SYN is not taken: there is nobody yet to give it to. The client sends it again. */
 		.acknowledgement = syn->tcp_sequence + 1,
 		.window = 0,
@@ -120,6 +118,8 @@ bool proxy_challenge(struct stage *stage, const struct moment *moment, struct wo
 				.sack_permitted = agreed.sack,
 			},
 	};
+	cookie_burst_add(&stage->cookies, syn, cookie_options_pack(&agreed), stage_cookie_clock_ns(stage->shared, moment),
+		&decision->segment.sequence);
 	return true;
 }
 

@@ -19,4 +19,8 @@ MUTANTS = [
     ("path: an IPv6 prefix touches more than a site", "dataplane/stage_shared.c", "prefix->length >= PREFIX_V6_SITE_LENGTH", "prefix->length >= 48", "test_ban_epoch"),
     ("path: an IPv6 host's ban is its site's", "dataplane/stage.h", "host = site == 0 ? host : site;", "host ^= site;", "test_ban_epoch"),
     ("path: flows look again where a ban moved", "dataplane/stage_private.h", "flow->ban_epoch != stage_ban_epoch(stage->shared, flow->client) &&", "0 &&", "test_stage_tcp"),
+    ("path: a burst's cookies are SipHash", "dataplane/cookie_burst.c", "LANES_ROTATE(s[i].v3, 21)", "LANES_ROTATE(s[i].v3, 20)", "test_cookie_burst"),
+    ("path: a group of lanes that is not whole", "dataplane/cookie_burst.c", "syns->n - first < LANES ? syns->n - first : LANES", "LANES", "test_cookie_burst"),
+    ("path: a burst of cookies has an end", "dataplane/cookie_burst.c", "if (i == COOKIE_BURST_MAX)", "if (0)", "test_cookie_burst"),
+    ("path: a burst's cookies are finished", "dataplane/stage.c", "proxy_challenges_finish(stage, &moment);", "", "test_proxy_model"),
 ]
