@@ -46,6 +46,8 @@ LOSSES = {"no loss": 0.0, "0.1 % loss": 0.001}
 OPEN_PER_S = 200000  # flood_stream.c
 # The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
 SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
+# SYNs without options are the smallest frames; IMIX: datagrams.
+SMALLEST, MIXED = ["--packet", "syn-bare"], ["--packet", "udp", "--imix"]
 # So many clients wait for an answer at once: more than a burst of either side, less than a ring holds of their segments.
 IN_FLIGHT = 512
 # 2^22 flows of one lcore: connections that are over are kept for closing_timeout_ms, and a trial opens a million or two.
@@ -111,16 +113,15 @@ class Bench:
 
     # --- one trial each
 
-    def bare(self, family):
-        """SYNs without options: the smallest frames."""
-        return TARGET[family] + AS_FAST_AS_POSSIBLE + STRANGERS[family] + self.seed + ["--packet", "syn-bare"]
+    def strangers(self, family, packets):
+        return TARGET[family] + AS_FAST_AS_POSSIBLE + STRANGERS[family] + self.seed + packets
 
     def ceiling(self):
-        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, self.bare(4))
+        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, self.strangers(4, SMALLEST))
 
-    def rxonly(self, family=4):
+    def rxonly(self, family=4, packets=SMALLEST):
         with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
-            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, self.bare(family), testpmd.process)
+            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, self.strangers(family, packets), testpmd.process)
             received = testpmd.received()
         # what was in the ring when the generator left; memif forgets its counts when the other side leaves
         if self.transport.name != "memif" and not 0 <= trial.sent - received <= 4096:
@@ -146,14 +147,14 @@ class Bench:
             self.fault(sentence)
         return trial
 
-    def banned_words(self, log2, family):
+    def banned_words(self, log2, family, packets):
         """The image, and the traffic that it bans."""
         first, bits = BANNED[family]
         prefix = f"{first}/{bits - log2}"
-        return IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, "--packet", "syn-bare"]
+        return IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, *packets]
 
-    def banned(self, log2, family=4):
-        trial = self.governed(*self.banned_words(log2, family), family=family)
+    def banned(self, log2, family=4, packets=SMALLEST):
+        trial = self.governed(*self.banned_words(log2, family, packets), family=family)
         if trial.facts["reasons"].get("banned", 0) != sum(trial.facts["reasons"].values()):
             trial.doubts.append(f"not every packet of a banned source was dropped for it: {trial.facts['reasons']}")
         return trial
@@ -253,7 +254,7 @@ class Bench:
 
     def search(self):
         """Beside each other: banned sources into Weir, the same traffic into testpmd rxonly."""
-        image, words = self.banned_words(16, 4)
+        image, words = self.banned_words(16, 4, SMALLEST)
         with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
             theirs = self.searched(testpmd.process, words, self.median("rxonly"))
         with Dataplane(self.rig, self.transport, image) as dataplane:
@@ -288,10 +289,12 @@ class Bench:
 
 
 def plan_of(bench, wanted):
-    plan = {"ceiling": bench.ceiling, "rxonly": bench.rxonly, "rxonly IPv6": lambda: bench.rxonly(6)}
+    plan = {"ceiling": bench.ceiling, "rxonly": bench.rxonly, "rxonly IPv6": lambda: bench.rxonly(6),
+            "rxonly IMIX": lambda: bench.rxonly(4, MIXED)}
     for name, log2 in BANNED_LOG2.items():
         plan[f"banned {name}"] = lambda log2=log2: bench.banned(log2)
     plan["banned 64 k IPv6"] = lambda: bench.banned(16, 6)
+    plan["banned 64 k IMIX"] = lambda: bench.banned(16, 4, MIXED)
     for method in ("reset", "proxy"):
         plan[f"challenge {method}"] = lambda method=method: bench.challenged(method)
     plan["challenge proxy IPv6"] = lambda: bench.challenged("proxy", 6)
@@ -317,12 +320,12 @@ def forwards():
 
 def report(bench):
     transport, measured = bench.transport.name, bench.measured
-    rxonly, rxonly6, drop, drop6 = (bench.median(name) if name in measured else None
-                                    for name in ("rxonly", "rxonly IPv6", "banned 64 k", "banned 64 k IPv6"))
+    rxonly, rxonly6, mixed, drop, drop6 = (bench.median(name) if name in measured else None for name in (
+        "rxonly", "rxonly IPv6", "rxonly IMIX", "banned 64 k", "banned 64 k IPv6"))
     if "ceiling" in measured:
         bench.line(f"end to end, {transport}: generator's ceiling, into nothing", bench.median("ceiling"), rxonly,
                    "testpmd rxonly, same generator", "> 1 of testpmd rxonly: the generator is not the bottleneck", ratio_floor=1.0)
-    for name, baseline in ((*((name, rxonly) for name in BANNED_LOG2), ("64 k IPv6", rxonly6))):
+    for name, baseline in (*((name, rxonly) for name in BANNED_LOG2), ("64 k IPv6", rxonly6), ("64 k IMIX", mixed)):
         if f"banned {name}" in measured:
             bench.line(f"end to end, {transport}: drop of banned sources, {name}", bench.median(f"banned {name}"), baseline,
                        "testpmd rxonly, same generator and sides", ">= 0.70 of testpmd rxonly", ratio_floor=0.7)

@@ -42,7 +42,9 @@ static const char usage[] =
 	"(default 1)\n"
 	"  --stream            open a connection of each source, then send data of all in turn and count "
 	"what arrives at\n"
-	"                      --respond; needs --model slow; --imix: of 40, 576 and 1500 bytes, 7 : 4 : 1\n"
+	"                      --respond; needs --model slow\n"
+	"  --imix              packets of 40, 576 and 1500 bytes, 7 : 4 : 1, of --stream or --packet udp or "
+	"data\n"
 	"  --respond VDEV      be the node behind this device too, on the same lcores\n"
 	"  --lcores N          sending threads, one queue each (default 1); --cpu C: on CPUs C, C+1, ...\n"
 	"  --poll              spin between bursts instead of sleeping; --huge: use huge pages\n"
@@ -227,6 +229,10 @@ static const char *connect_fault(const struct flood_options *options)
 	if (options->stream && (options->connect || options->respond_port == NULL ||
 				       options->sources.kind != TRAFFIC_SLOW || options->n_lcores != 1))
 		return "--stream needs --respond, --model slow and one lcore, and no --connect";
+	if (options->imix && !options->stream &&
+		(options->n_kinds != 1 ||
+			(options->kinds[0] != FLOOD_DATA && options->kinds[0] != FLOOD_UDP)))
+		return "--imix needs --stream, or one --packet, udp or data";
 	if (!options->connect && !options->stream)
 		return options->respond_port != NULL || options->in_flight != 0
 			       ? "--respond and --in-flight belong to --connect and --stream"

@@ -339,6 +339,15 @@ static const char *const kind_names[FLOOD_KINDS] = {
 	[FLOOD_FIN] = "fin",
 };
 
+uint16_t flood_imix_payload(enum flood_kind kind, unsigned i, bool v4)
+{
+	static const uint16_t sizes[FLOOD_IMIX] = {40, 576, 40, 40, 576, 40, 1500, 40, 576, 40, 576, 40};
+	uint16_t headers = (uint16_t)((v4 ? 20 : 40) + (kind == FLOOD_UDP ? 8 : 20));
+	uint16_t smallest = headers < 50 ? (uint16_t)(50 - headers) : 10;
+
+	return sizes[i] > headers + smallest ? (uint16_t)(sizes[i] - headers) : smallest;
+}
+
 const char *flood_kind_name(enum flood_kind kind)
 {
 	return kind_names[kind];

@@ -25,10 +25,16 @@ enum flood_kind {
 
 enum {
 	FLOOD_MAC_BYTES = 6,
-	FLOOD_PAYLOAD_MAX = 1460,
+	FLOOD_PAYLOAD_MAX = 1472, /* of a datagram of IPv4 in 1500 bytes */
 	/* Ethernet, IPv6, TCP with 20 bytes of options, payload, to the next 16 */
 	FLOOD_FRAME_MAX = (14 + 40 + 40 + FLOOD_PAYLOAD_MAX + 15) / 16 * 16,
 };
+
+/* The simple IMIX: IP packets of 40, 576 and 1500 bytes, 7 : 4 : 1, as far apart as they go. */
+enum { FLOOD_IMIX = 12 };
+/** The payload of the i-th frame, i < FLOOD_IMIX, of FLOOD_DATA or FLOOD_UDP. The smallest ones fill a frame
+ * of 64 bytes, or have 10 bytes where the headers do. */
+uint16_t flood_imix_payload(enum flood_kind kind, unsigned i, bool v4);
 
 struct flood_target {
 	struct address address;

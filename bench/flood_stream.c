@@ -24,19 +24,6 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
 		counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* 7 : 4 : 1 of IP packets of 40, 576 and 1500 bytes, as far apart as they go; the smallest fill a frame
- * of 64. */
-static uint16_t payload_of(const struct flood_options *options, unsigned i, bool v4)
-{
-	static const uint16_t imix[FLOOD_STREAM_SIZES] = {
-		10, 576, 10, 10, 576, 10, 1500, 10, 576, 10, 576, 10};
-	uint16_t headers = v4 ? 40 : 60;
-
-	if (!options->imix)
-		return options->payload_bytes;
-	return imix[i] > headers ? (uint16_t)(imix[i] - headers) : imix[i];
-}
-
 void flood_stream_prepare(struct flood_stream *stream, struct flood_client *client)
 {
 	const struct flood_options *options = client->worker->options;
@@ -50,7 +37,8 @@ void flood_stream_prepare(struct flood_stream *stream, struct flood_client *clie
 		stream->node_port[v4] = options->targets[t].port;
 		for (unsigned i = 0; i < FLOOD_STREAM_SIZES; i++)
 			flood_template_build(&stream->templates[v4][i], FLOOD_DATA, &options->targets[t],
-				payload_of(options, i, v4));
+				options->imix ? flood_imix_payload(FLOOD_DATA, i, v4)
+					      : options->payload_bytes);
 	}
 }
 

@@ -8,7 +8,7 @@
 
 #include "bench/flood_client.h"
 
-enum { FLOOD_STREAM_SIZES = 12 };
+enum { FLOOD_STREAM_SIZES = FLOOD_IMIX };
 
 /** Written by the lcore, read by anyone, relaxed. */
 struct flood_stream_counts {

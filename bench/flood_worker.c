@@ -56,7 +56,11 @@ int flood_worker_prepare(struct flood_worker *worker, const struct flood_options
 	for (unsigned t = 0; t < options->n_targets; t++) {
 		bool v4 = address_is_v4(&options->targets[t].address);
 
-		for (unsigned k = 0; k < options->n_kinds; k++)
+		for (unsigned i = 0; options->imix && !options->stream && i < FLOOD_IMIX; i++)
+			flood_template_build(&worker->templates[v4][worker->n_templates[v4]++],
+				options->kinds[0], &options->targets[t],
+				flood_imix_payload(options->kinds[0], i, v4));
+		for (unsigned k = 0; k < options->n_kinds && (!options->imix || options->stream); k++)
 			flood_template_build(&worker->templates[v4][worker->n_templates[v4]++],
 				options->kinds[k], &options->targets[t], options->payload_bytes);
 	}

@@ -12,6 +12,8 @@
 
 struct rte_mempool;
 
+enum { FLOOD_TEMPLATES = (int)FLOOD_IMIX > (int)FLOOD_KINDS ? (int)FLOOD_IMIX : (int)FLOOD_KINDS };
+
 /** Written by the worker, read by anyone, relaxed. */
 struct flood_counts {
 	_Atomic uint64_t sent, bytes, received;
@@ -30,7 +32,8 @@ struct flood_worker {
 	uint16_t port_id, queue_id;
 	unsigned n_templates[2]; /* by family: [0] v6, [1] v4 */
 	unsigned turn[2];
-	struct flood_template templates[2][FLOOD_TARGETS_MAX * FLOOD_KINDS];
+	/* of each target: every kind, or one kind in every size of the IMIX */
+	struct flood_template templates[2][FLOOD_TARGETS_MAX * FLOOD_TEMPLATES];
 	_Alignas(64) struct flood_counts counts;
 };
 

@@ -93,7 +93,8 @@ def every_frame_between_two_processes_is_accounted():
     small = ["--flows-log2", "14", "--pressure-keys-log2", "12", "--proven-log2", "12"]
     with Rig(BUILD, huge=False) as rig:
         bench = end_to_end.Bench(rig, Transport(rig, "memif"), options, small)
-        trials = {"banned": bench.banned(8), "banned IPv6": bench.banned(8, 6), "challenged": bench.challenged("proxy"),
+        trials = {"banned": bench.banned(8), "banned IPv6": bench.banned(8, 6), "banned IMIX": bench.banned(8, 4, end_to_end.MIXED),
+                  "challenged": bench.challenged("proxy"),
                   "not challenged": bench.unchallenged(), "forward": bench.streamed(64, "IMIX", "weir", 6),
                   "forward while bans come": bench.streamed(64, "64-byte", "weir, bans"), "connections": bench.connected("proxy")}
     equal(bench.faults + [sentence for trial in trials.values() for sentence in trial.doubts], [], "faults")

@@ -52,7 +52,7 @@ static void test_frames(void)
 			0},
 		{"an empty datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", 0, 0, PACKET_KIND_UDP, 42, 0},
 		{"the longest datagram", FLOOD_UDP, "198.18.0.2", "10.1.2.3", FLOOD_PAYLOAD_MAX, 0,
-			PACKET_KIND_UDP, 1502, 0},
+			PACKET_KIND_UDP, 1514, 0},
 		{"an IPv6 SYN with options", FLOOD_SYN, "fd18::2", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 			0, TCP_FLAG_SYN, PACKET_KIND_TCP, 94, 1460},
 		{"an IPv6 ACK", FLOOD_ACK, "fd18::2", "fd00::1", 0, TCP_FLAG_ACK, PACKET_KIND_TCP, 74, 0},
@@ -203,11 +203,39 @@ static void test_names(void)
 	CHECK_EQ("and changes nothing", (unsigned)untouched, FLOOD_UDP);
 }
 
+static void test_imix(void)
+{
+	static const struct {
+		const char *name, *target;
+		enum flood_kind kind;
+		unsigned frame_bytes[3];
+	} cases[] = {{"IPv4 data: 64, 590 and 1514", "198.18.0.2", FLOOD_DATA, {64, 590, 1514}},
+		{"IPv6 data: 84, 590 and 1514", "fd18::2", FLOOD_DATA, {84, 590, 1514}},
+		{"IPv4 datagrams: 64, 590 and 1514", "198.18.0.2", FLOOD_UDP, {64, 590, 1514}},
+		{"IPv6 datagrams: 64, 590 and 1514", "fd18::2", FLOOD_UDP, {64, 590, 1514}}};
+
+	for (unsigned c = 0; c < CHECK_COUNT(cases); c++) {
+		struct flood_target target = target_of(cases[c].target);
+		unsigned n[3] = {0};
+
+		for (unsigned i = 0; i < FLOOD_IMIX; i++) {
+			struct flood_template template;
+
+			flood_template_build(&template, cases[c].kind, &target,
+				flood_imix_payload(cases[c].kind, i, address_is_v4(&target.address)));
+			for (unsigned size = 0; size < 3; size++)
+				n[size] += template.frame_bytes == cases[c].frame_bytes[size];
+		}
+		CHECK_EQ(cases[c].name, n[0] * 100 + n[1] * 10 + n[2], 741);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"the dataplane's parser reads every kind of frame", test_frames},
 	{"pings carry their numbers", test_echo},
 	{"QUIC Initials are what a server must answer", test_initials},
 	{"checksums are right for random words", test_many_checksums},
 	{"kinds have names", test_names},
+	{"the IMIX is 7 : 4 : 1", test_imix},
 };
 CHECK_MAIN("flood_packet", tests)
