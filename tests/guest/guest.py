@@ -29,6 +29,14 @@ MEMORY_MIB = 1536  # 512 of them huge pages
 DIRECTORIES = {"run_dir": "/run/weir", "shm_dir": "/dev/shm/weir", "state_dir": "/tmp/state"}
 
 
+def unit_capabilities():
+    """What the dataplane's unit leaves of root's capabilities, as setpriv writes them: the guest has no systemd, but must do with these."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(f"{root}/tools/systemd/weir-dataplane.service", encoding="utf-8") as unit:
+        line, = [line for line in unit if line.startswith("CapabilityBoundingSet=")]
+    return [word.removeprefix("CAP_").lower() for word in line.partition("=")[2].split()]
+
+
 class GuestWeir(Weir):
     """`device`: qemu's name of both ports. `queues`: of each port, where the device has several (virtio-net-pci)."""
 
@@ -40,6 +48,7 @@ class GuestWeir(Weir):
         self.config.update({**DIRECTORIES, "dataplane": {"memory": "huge", "pairs": [{"outside": OUTSIDE, "inside": INSIDE}]}})
         self.taps, self.line, self.unread = {}, None, b""
         self.ports = [OUTSIDE, INSIDE]
+        self.privileges = ["/weir/setpriv", "--bounding-set", "-all" + "".join(f",+{word}" for word in unit_capabilities())]
 
     # --- the machine
 
@@ -188,7 +197,7 @@ class GuestWeir(Weir):
         self.guest_start("control", "weir-control", "--config", "/tmp/weir.yaml")
 
     def dataplane_command(self):
-        return ["weir-dataplane", "--instance", "live", "--run-dir", DIRECTORIES["run_dir"], "--shm-dir", DIRECTORIES["shm_dir"],
+        return [*self.privileges, "weir-dataplane", "--instance", "live", "--run-dir", DIRECTORIES["run_dir"], "--shm-dir", DIRECTORIES["shm_dir"],
                 "--outside", self.ports[0], "--inside", self.ports[1], *self.options]
 
     def start_dataplane(self):

@@ -15,7 +15,7 @@ MODULES = ("virt/lib/irqbypass", "drivers/vfio/vfio", "drivers/vfio/vfio_virqfd"
            "drivers/vfio/pci/vfio-pci-core", "drivers/vfio/pci/vfio-pci")  # in the order of loading
 # EAL loads every file of its plugin folder: these suffice for e1000e and virtio-net, buffers and rings.
 PLUGINS = ("bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_virtio")
-BUSYBOX_NAMES = ("sh", "cat", "chmod", "echo", "kill", "ln", "mkdir", "mount", "insmod", "poweroff", "sleep", "stty", "rm", "setsid", "timeout")
+BUSYBOX_NAMES = ("sh", "cat", "chmod", "echo", "grep", "kill", "ln", "mkdir", "mount", "insmod", "poweroff", "sleep", "stty", "rm", "setsid", "timeout")
 DOWNLOAD_S = 120
 
 
@@ -105,7 +105,7 @@ class Archive:
 
 def make(build):
     """(kernel, initramfs) of a guest with what `build` has built."""
-    for program in ("qemu-system-x86_64", "busybox", "apt-get", "dpkg-deb"):
+    for program in ("qemu-system-x86_64", "busybox", "setpriv", "apt-get", "dpkg-deb"):
         if not shutil.which(program):
             raise Cannot(f"{program} is not installed (tools/setup --tests installs it)")
     folder = os.path.join(build, "guest")
@@ -129,6 +129,7 @@ def make(build):
         archive.copy(f"{modules}/{name}.ko", f"/modules/{number}.ko")
     programs = {f"{build}/{place}": f"/weir/{os.path.basename(place)}" for place in
                 ("dataplane/weir-dataplane", "control/weir-control", "tools/weirctl")}
+    programs[shutil.which("setpriv")] = "/weir/setpriv"
     plugins = [path for name in PLUGINS for path in glob.glob(f"/usr/lib/*/dpdk/pmds-*/librte_{name}.so*")]
     if len(plugins) < len(PLUGINS):
         raise Cannot("DPDK's plugins are not where Debian puts them (/usr/lib/*/dpdk)")

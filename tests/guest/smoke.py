@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from guest import Cannot, GuestWeir
+from guest import Cannot, GuestWeir, unit_capabilities
 import transfer
 from weir import CLIENT_V4, CLIENT_V6, NODE_V4, NODE_V6, TCP_PORT, UDP_PORT, Suite, wait_for
 
@@ -360,6 +360,8 @@ def cards(suite):
         suite.say(f"a guest with two e1000e booted in {weir.begin():.1f} s")
         weir.options = ["--lcores", "0"]
         weir.start()
+        held = weir.guest("grep CapEff /proc/$(cat /tmp/dataplane.pid)/status").split()[-1]
+        suite.check("the dataplane has no more capabilities than its unit leaves it", bin(int(held, 16)).count("1") == len(unit_capabilities()), held)
         run_parts(suite, weir, ((forwards,), (bans,), (checksums,), (flood,), (tagged,), (links,), (segments, "0", 3000), (killed,), (two_lcores,),
                                 (refusals, ("46 to 9216", 2)), (unbound,)))
 
