@@ -31,6 +31,7 @@ from session import remove_leftovers  # noqa: E402
 # Bots need 1.5 s to fill the node, counts over 3 s and ban scripts need time to answer, and whoever allows 5 a second with a burst of 16
 # first notices a bot that tries 8.3 times a second after 16 / 3.3 = 4.8 s.
 BOTNET_WINDOW_S = 5.5
+WINDOWS_S = {"botnet": BOTNET_WINDOW_S, "hold": BOTNET_WINDOW_S}
 CALM_S = 0.2  # after an attack: queues and half-open handshakes of the last one are not the next one's
 SEARCH_LOW_PPS, SEARCH_STEP = 20_000, 1.3
 # Of --minutes, for the searches of all systems together: six or seven probes each by default.
@@ -54,17 +55,18 @@ class Live:
 
     def _models(self, trial, extra):
         """The models of design.md section 10, 'alone' first as the calm that the rest is held against, the others beginning with another
-        one each trial; or those that it does not name."""
+        one each trial; or those that it does not name, the one that outlives itself last."""
         attacked = [model for model in self.options.models if model != "alone" and (model in attacks.EXTRA) == extra]
         turn = trial % len(attacked) if attacked else 0
-        return [model for model in self.options.models if model == "alone" and not extra] + attacked[turn:] + attacked[:turn]
+        turned = sorted(attacked[turn:] + attacked[:turn], key=lambda model: model == attacks.LAST)
+        return [model for model in self.options.models if model == "alone" and not extra] + turned
 
     def _stages(self, live, trial, extra=False):
         for model in self._models(trial, extra):
             if self._left_s() < 0:
                 self.report.cut(live.name, model)
                 continue
-            window_s = max(self.options.seconds, BOTNET_WINDOW_S) if model == "botnet" else self.options.seconds
+            window_s = max(self.options.seconds, WINDOWS_S.get(model, 0))
             row = live.stage(model, self.options.rate, window_s, self.options.seed + trial)
             self.report.add(row)
             say(live_report.words(row))

@@ -29,11 +29,14 @@ _FLOODS = {
     "rotate": (("--model", "rotate", "--population", "4096", "--run", "8"), SPOOFED, NOT_SPOOFED, None),
     "cgnat": (("--model", "cgnat", "--population", str(INSIDE_ADDRESSES)), (INSIDE_DENSE,), (), None),
     "slow": (("--model", "slow", "--population", str(SLOW_SOURCES), "--connect", "complete"), CLIENTS_OF_FLOOD, (), SLOW_RATE_PER_S),
+    "hold": (("--model", "slow", "--population", str(SLOW_SOURCES), "--connect", "silent"), CLIENTS_OF_FLOOD, (), SLOW_RATE_PER_S),
     "reconnect": (("--model", "reconnect", "--population", str(RECONNECT_SOURCES), "--run", "8", "--connect", "complete"),
                   CLIENTS_OF_FLOOD, (), RECONNECT_RATE_PER_S),
 }
 CORE = ("spoof", "zipf", "subnets", "botnet")
-EXTRA = ("v6-64", "v6-48", "rotate", "cgnat", "slow", "reconnect")
+EXTRA = ("v6-64", "v6-48", "rotate", "cgnat", "slow", "reconnect", "hold")
+# what it holds outlives it, in the node or in who stands before it, so nothing can be measured after it
+LAST = "hold"
 MODELS = ("alone", *CORE, *EXTRA)
 # those in which honest hosts live inside the attacked prefix
 WITH_INSIDE = ("subnets", "cgnat")
@@ -46,7 +49,8 @@ def describe(model, rate_pps):
     if model == "alone":
         return "no attack"
     own = _FLOODS[model][3]
-    return f"{own or rate_pps:g} {'connections' if own else 'SYNs'}/s"
+    held = ", held in silence" if model == "hold" else ""
+    return f"{own or rate_pps:g} {'connections' if own else 'SYNs'}/s{held}"
 
 
 def _each(option, values):

@@ -105,6 +105,12 @@ class Report:
         # beside each in the models of design.md section 10; beside the best of them in the others
         beside = [(None, None)] if best is None else rivals if model in attacks.CORE else [best]
         name = f"live {model} ({attacks.describe(model, self.options.rate)})"
+        if model == attacks.LAST:
+            # Strangers within every limit who take all places: no target of design.md covers it, so only others are a measure.
+            theirs = best[1]["success"] if best else None
+            yield self._line(f"{name}: honest clients served, {ours}", "%", cell["success"], theirs, best[0] if best else None,
+                             "no less than the best of the others" if best else None, cell["success"] >= theirs if best else None)
+            return
         for rival, other in beside:
             yield self._line(f"{name}: honest clients served, {ours}", "%", cell["success"], other["success"] if other else None, rival,
                              f">= {SUCCESS_PERCENT} %", cell["success"] >= SUCCESS_PERCENT)
@@ -138,7 +144,8 @@ class Report:
         """A stage has some hundred attempts, so one failure misses 99.9 % there; all of them together have the power to tell."""
         for words, part in (("", lambda cell: cell), (" over IPv6", lambda cell: cell["v6"])):
             def of(system, part=part):
-                cells = [part(cell) for model in self.options.models if model != "alone" and (cell := self.cell(system, model))]
+                cells = [part(cell) for model in self.options.models
+                         if model not in ("alone", attacks.LAST) and (cell := self.cell(system, model))]
                 return sum(cell["succeeded"] for cell in cells), sum(cell["attempts"] for cell in cells)
             served, attempts = of(ours)
             if not attempts:

@@ -79,6 +79,16 @@ def rivals_stand_beside():
     equal(report.bound_ms("weir-auto"), 160.0, "twice the calm of the bare path")
 
 
+def what_no_target_covers_is_held_against_others():
+    report = report_of()
+    report.options.models.append(attacks.LAST)
+    for system, succeeded in (("weir-auto", 500), ("syn-cookies", 400), ("meters", 510)):
+        report.add(GOOD | {"system": system, "model": attacks.LAST, "succeeded": succeeded})
+    lines = [line for line in report.lines() if attacks.LAST in line["name"]]
+    equal([(line["baseline_name"], line["baseline"], line["met"]) for line in lines], [("meters", 51.0, False)])
+    holds(all(line["ours"] == 100.0 for line in report.lines() if "all floods" in line["name"]), "it is none of the floods")
+
+
 def trials_are_one():
     report = report_of()
     for p99_ms in (90.0, 300.0):
@@ -130,6 +140,8 @@ def orders_rotate():
     equal(set(first), {"alone", *attacks.CORE})
     holds(first != second and set(first) == set(second), f"{first}, {second}")
     equal(set(bench._models(1, True)), set(attacks.EXTRA))
+    for trial in range(len(attacks.EXTRA)):
+        equal(bench._models(trial, True)[-1], attacks.LAST, "nothing can be measured after it")
 
 
 def models_have_their_sources():
@@ -137,7 +149,7 @@ def models_have_their_sources():
     for model in attacks.MODELS[1:]:
         command = attacks.attack_command(tools, model, "02:00:00:00:00:02", "0" * 32, 20000, 1.5, 1)
         holds(attacks.describe(model, 20000), model)
-        if model not in ("botnet", "slow", "reconnect"):
+        if model not in ("botnet", "slow", "reconnect", "hold"):
             equal(command[command.index("--rate") + 1], "20000", model)
         if model.startswith("v6"):
             targets = [command[at + 1] for at, word in enumerate(command) if word == "--target"]
@@ -157,6 +169,7 @@ if __name__ == "__main__":
         ("only attempts whose time fell into the attack count", only_the_window_counts),
         ("each miss of a target shows, and nothing else", each_miss_shows),
         ("rivals stand beside ours", rivals_stand_beside),
+        ("what no target covers is held against the others", what_no_target_covers_is_held_against_others),
         ("trials are added up, latencies are medians", trials_are_one),
         ("a rival that blocks no bot makes the run invalid", idle_rivals_are_named),
         ("what was skipped or cut is named", what_did_not_run_is_named),
