@@ -84,7 +84,10 @@ class Rivals:
             file.write(" }\n }\n}\n")
         seconds = self.timed("nft", "-f", path)
         for address in (addresses[0], addresses[len(addresses) // 2], addresses[-1]):
-            self.timed("nft", "get", "element", "inet", "bans", "bans", f"{{ {address} }}")
+            # `get` would fetch the whole set each time
+            words = run("ip", "netns", "exec", self.name, "nft", "create", "element", "inet", "bans", "bans", f"{{ {address} }}", check=False)
+            if "File exists" not in words:
+                raise RuntimeError(f"nft does not hold {address}: {words.strip()}")
         return seconds
 
     def clear(self):
