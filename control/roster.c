@@ -185,7 +185,7 @@ void roster_clock_step_back(struct roster *roster, int64_t now_ms)
 
 /* What may be due, in the order in which equal times are served: bans end before anybody is judged by them,
  * and a tick sees what came due with it. */
-enum due_kind { DUE_GOVERNOR, DUE_JUDGE, DUE_BOOK, DUE_CONNECTION, DUE_PEER, DUE_TICK, DUE_COUNT };
+enum due_kind { DUE_GOVERNOR, DUE_JUDGE, DUE_CAPS, DUE_BOOK, DUE_CONNECTION, DUE_PEER, DUE_TICK, DUE_COUNT };
 
 static int64_t due_at(const struct roster *roster, enum due_kind kind)
 {
@@ -194,6 +194,8 @@ static int64_t due_at(const struct roster *roster, enum due_kind kind)
 		return governor_next_due_ms(roster->governor);
 	case DUE_JUDGE:
 		return due_queue_next_ms(&roster->judge_due);
+	case DUE_CAPS:
+		return roster_caps_exceeded(roster) ? roster->now_ms : INT64_MAX;
 	case DUE_BOOK:
 		return address_book_next_due_ms(roster->book);
 	case DUE_CONNECTION:
@@ -247,6 +249,9 @@ static void due_do(struct roster *roster, enum due_kind kind)
 	case DUE_JUDGE:
 		if (take(&roster->judge_due, &item))
 			roster_peer_judge(roster, item);
+		break;
+	case DUE_CAPS:
+		roster_caps_keep(roster);
 		break;
 	case DUE_BOOK:
 		(void)address_book_advance(roster->book, roster->now_ms, 1);

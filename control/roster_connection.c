@@ -183,8 +183,14 @@ static int find_peer(struct roster *roster, const struct roster_open *open, uint
 	*ret_peer = ahead != RECORD_NONE   ? ahead
 		    : known != RECORD_NONE ? roster_connection_at(roster, known)->peer
 					   : host;
-	if (r == 0 && open->id_or_null != NULL && open->id_or_null[0] != '\0')
-		r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
+	if (r < 0 || open->id_or_null == NULL || open->id_or_null[0] == '\0')
+		return r;
+	/* The host's record must not give way to the id's. */
+	roster_peer_at(roster, host)->behind++;
+	roster_peer_relist(roster, host);
+	r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
+	roster_peer_at(roster, host)->behind--;
+	roster_peer_relist(roster, host);
 	return r;
 }
 

@@ -97,6 +97,7 @@ struct roster_connection {
 	bool dialing;                  /* asked for by conn.dial, not open yet; outbound */
 	bool silent;                   /* the timeout of its first payload is over */
 	bool counted;                  /* its outcome is booked already */
+	bool behind;                   /* it is counted in its host's `behind`; there may have been no room for one */
 	bool evidence;                 /* what happens on it may be held against its address */
 	uint8_t service;               /* of the dataplane's image; ROSTER_SERVICE_NONE: told by the node */
 	uint32_t seen_epoch;           /* the flow dump that saw it, or during which it began */
@@ -208,9 +209,13 @@ static inline struct roster_connection *roster_connection_at(const struct roster
 struct roster_facts *roster_facts_obtain(struct roster *roster, uint32_t peer);
 /** Facts to read: of the peer, or what a peer has that nobody spoke of. Never NULL. */
 const struct roster_facts *roster_facts_of(const struct roster *roster, uint32_t peer);
-/** The record's list follows its state (LH-22); over a cap the oldest is forgotten, with its event. */
+/** The record's list follows its state. */
 void roster_peer_relist(struct roster *roster, uint32_t peer);
 void roster_peer_forget(struct roster *roster, uint32_t peer);
+/** LH-22: is there somebody to forget, or to unban, over a cap; and do it for one. At a moment at which nobody holds a
+ * record: roster_advance. */
+bool roster_caps_exceeded(const struct roster *roster);
+void roster_caps_keep(struct roster *roster);
 struct peer_name roster_peer_name(const struct roster *roster, uint32_t peer);
 const char *roster_text(const struct roster *roster, uint32_t text); /* "" for RECORD_NONE */
 /** One connected peer more or less in its /24 or /48; how many there are. */

@@ -227,11 +227,8 @@ static enum roster_list_kind list_of(const struct roster *roster, const struct r
 }
 
 /** LH-22 and 5.5.6: the oldest score ban over the cap ends before its time. */
-static void unban_oldest(struct roster *roster)
+static void unban(struct roster *roster, uint32_t oldest)
 {
-	uint32_t oldest = oldest_of(roster, ROSTER_LIST_BANNED);
-	if (oldest == RECORD_NONE)
-		return;
 	struct roster_peer *peer = roster_peer_at(roster, oldest);
 	struct ban key = {.scope = BAN_SCOPE_PREFIX, .prefix = host_prefix(&peer->address)};
 	if (peer->id != RECORD_NONE) {
@@ -239,7 +236,6 @@ static void unban_oldest(struct roster *roster)
 		strncpy(key.id, roster_text(roster, peer->id), sizeof(key.id) - 1);
 	}
 	(void)governor_ban_remove(roster->governor, &key, BAN_TIER_SCORE, roster->now_ms, NULL);
-	roster->peers_evicted++;
 	roster_peer_judge(roster, oldest);
 }
 
@@ -253,17 +249,39 @@ void roster_peer_relist(struct roster *roster, uint32_t index)
 	if (kind == ROSTER_LIST_COUNT)
 		return;
 	list_join(roster, index, kind);
-	if (kind == ROSTER_LIST_DISCONNECTED && roster->config.disconnected_max != 0 &&
-		roster->lists[kind].n > roster->config.disconnected_max) {
-		uint32_t oldest = oldest_of(roster, kind);
-		if (oldest != RECORD_NONE && oldest != index) {
-			roster_peer_forget(roster, oldest);
-			roster->peers_evicted++;
-		}
+}
+
+/** The list that is over its cap and whose oldest may go; RECORD_NONE: none. Not done where a peer changes
+ * its list: whoever changed it may hold another's record. */
+static uint32_t over_cap(const struct roster *roster, enum roster_list_kind *ret_kind)
+{
+	const uint32_t caps[] = {[ROSTER_LIST_DISCONNECTED] = roster->config.disconnected_max,
+		[ROSTER_LIST_BANNED] = roster->config.banned_max};
+	for (unsigned kind = ROSTER_LIST_DISCONNECTED; kind <= ROSTER_LIST_BANNED; kind++) {
+		*ret_kind = (enum roster_list_kind)kind;
+		if (caps[kind] != 0 && roster->lists[kind].n > caps[kind])
+			return oldest_of(roster, *ret_kind);
 	}
-	if (kind == ROSTER_LIST_BANNED && roster->config.banned_max != 0 &&
-		roster->lists[kind].n > roster->config.banned_max)
-		unban_oldest(roster);
+	return RECORD_NONE;
+}
+
+bool roster_caps_exceeded(const struct roster *roster)
+{
+	enum roster_list_kind kind;
+	return over_cap(roster, &kind) != RECORD_NONE;
+}
+
+void roster_caps_keep(struct roster *roster)
+{
+	enum roster_list_kind kind;
+	uint32_t oldest = over_cap(roster, &kind);
+	if (oldest == RECORD_NONE)
+		return;
+	roster->peers_evicted++;
+	if (kind == ROSTER_LIST_BANNED)
+		unban(roster, oldest);
+	else
+		roster_peer_forget(roster, oldest);
 }
 
 static void peer_give(struct roster *roster, uint32_t index)
@@ -429,6 +447,8 @@ void roster_prefix_count(struct roster *roster, const struct address *address, i
 	prefix->n += (uint32_t)change;
 	if (prefix->n == 0) {
 		hash_index_remove(&roster->prefix_index, at);
+		prefix->address =
+			(struct address){.bytes = {0}}; /* nobody's: whoever walks the pool skips it */
 		record_pool_give(&roster->prefixes, at);
 	}
 }

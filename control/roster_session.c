@@ -138,8 +138,11 @@ void roster_connection_move(struct roster *roster, uint32_t index, uint32_t to)
 		return;
 	detach(roster, index);
 	attach(roster, index, to);
+	roster_peer_relist(roster, from);
+	roster_peer_relist(roster, to);
 	struct roster_peer *peer = roster_peer_at(roster, to);
-	if (peer->state.status != PEER_STATUS_CONNECTED) {
+	/* A host keeps its identity, the address of its /64. */
+	if (peer->id != RECORD_NONE && peer->state.status != PEER_STATUS_CONNECTED) {
 		peer->address = connection->address;
 		peer->port = connection->port;
 	}
@@ -218,9 +221,11 @@ int roster_connection_make(struct roster *roster, const struct roster_open *open
 	}
 	roster->next_number++;
 	attach(roster, index, peer);
+	roster_peer_relist(roster, peer); /* whose connection lives is not forgotten, be it a courtesy */
 	roster_connection_count(roster, connection, 1);
-	host = roster_peer_find_host(roster, &open->address);
-	if (host != RECORD_NONE) {
+	/* A dial may be for a peer whose host nobody has spoken of. */
+	connection->behind = roster_peer_obtain(roster, NULL, &open->address, &host) == 0;
+	if (connection->behind) {
 		roster_peer_at(roster, host)->behind++;
 		roster_peer_relist(roster, host);
 	}
@@ -329,8 +334,8 @@ void roster_connection_drop(struct roster *roster, uint32_t index, const struct 
 	detach(roster, index);
 	connection->number = 0; /* a given record is never taken for one that lives */
 	record_pool_give(&roster->connections, index);
-	if (host != RECORD_NONE) {
-		roster_peer_at(roster, host)->behind -= roster_peer_at(roster, host)->behind != 0;
+	if (gone.behind && host != RECORD_NONE) {
+		roster_peer_at(roster, host)->behind--;
 		roster_peer_relist(roster, host);
 	}
 	book_leave(roster, &gone);

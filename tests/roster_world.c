@@ -278,15 +278,73 @@ struct roster_metrics roster_world_metrics(void)
 		.compliance = NAN};
 }
 
+/** What a peer's record says of its connections, and what is said of its host. */
+static void check_peer(const char *name, const struct roster *roster, uint32_t index)
+{
+	const struct roster_peer *peer = roster_peer_at(roster, index);
+	uint32_t in = 0, out = 0, behind = 0;
+	for (uint32_t i = 0; i < roster->connections.high_water; i++) {
+		const struct roster_connection *connection = roster_connection_at(roster, i);
+		if (connection->number == 0)
+			continue;
+		bool counted = connection->peer == index && !connection->courtesy && !connection->dialing;
+		in += counted && connection->inbound;
+		out += counted && !connection->inbound;
+		behind += connection->behind && peer->id == RECORD_NONE &&
+			  roster_peer_find_host(roster, &connection->address) == index;
+	}
+	CHECK_EQ(name, peer->state.n_in, in);
+	CHECK_EQ(name, peer->state.n_out, out);
+	CHECK_EQ(name, peer->behind, behind);
+	if (peer->state.status == PEER_STATUS_CONNECTED)
+		CHECK_TRUE(name, in + out != 0);
+	CHECK_EQ(name, peer->list == ROSTER_LIST_CONNECTED, peer->state.status == PEER_STATUS_CONNECTED);
+}
+
+/** The lists are whole, and the numbers that they and the records add up to. */
+static void check_peers(const char *name, const struct roster *roster)
+{
+	uint32_t outbound_only = 0, facts = 0, connected = 0, prefixes = 0, hot = 0, warm = 0;
+	for (unsigned kind = 0; kind < ROSTER_LIST_COUNT; kind++) {
+		uint32_t n = 0;
+		for (uint32_t at = roster->lists[kind].oldest; at != RECORD_NONE; n++)
+			at = roster_peer_at(roster, at)->newer;
+		CHECK_EQ(name, roster->lists[kind].n, n);
+	}
+	for (uint32_t i = 0; i < roster->peers.high_water; i++) {
+		const struct roster_peer *peer = roster_peer_at(roster, i);
+		if (peer->list == ROSTER_LIST_GIVEN)
+			continue;
+		check_peer(name, roster, i);
+		outbound_only += peer_state_is_outbound_only(&peer->state);
+		connected += peer->state.status == PEER_STATUS_CONNECTED;
+		facts += peer->facts != NULL;
+		hot += peer->facts != NULL && peer->facts->temperature.temperature == TEMPERATURE_HOT;
+		warm += peer->facts != NULL && peer->facts->temperature.temperature == TEMPERATURE_WARM;
+	}
+	for (uint32_t i = 0; i < roster->prefixes.high_water; i++) {
+		const struct roster_prefix *prefix = record_pool_at(&roster->prefixes, i);
+		prefixes += roster_prefix_connected(roster, &prefix->address) != 0 ? prefix->n : 0;
+	}
+	CHECK_EQ(name, roster->lists[ROSTER_LIST_CONNECTED].n, connected);
+	CHECK_EQ(name, roster->n_outbound_only, outbound_only);
+	CHECK_EQ(name, roster->n_facts, facts);
+	CHECK_EQ(name, roster->n_hot, hot);
+	CHECK_EQ(name, roster->n_warm, warm);
+	CHECK_EQ(name, prefixes, connected);
+}
+
 void roster_world_check_counts(const char *name)
 {
 	const struct roster *roster = roster_world.roster;
-	uint32_t in = 0, out = 0, pending_in = 0, pending_out = 0, closing = 0, courtesy = 0, n = 0;
+	uint32_t in = 0, out = 0, pending_in = 0, pending_out = 0, closing = 0, courtesy = 0, dialing = 0,
+		 n = 0;
 	for (uint32_t i = 0; i < roster->connections.high_water; i++) {
 		const struct roster_connection *connection = roster_connection_at(roster, i);
 		if (connection->number == 0)
 			continue;
 		n++;
+		dialing += connection->dialing;
 		if (connection->courtesy)
 			courtesy++;
 		else if (connection->closing)
@@ -305,4 +363,6 @@ void roster_world_check_counts(const char *name)
 	CHECK_EQ(name, roster->connections.n_used, n);
 	CHECK_EQ(name, roster->connection_index.n_items, n);
 	CHECK_EQ(name, roster->number_index.n_items, n);
+	CHECK_EQ(name, roster->n_dialing, dialing);
+	check_peers(name, roster);
 }

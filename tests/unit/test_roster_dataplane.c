@@ -146,7 +146,215 @@ static void test_live_limit(void)
 	roster_world_end();
 }
 
+/* Random: everything that a dataplane, a node and an operator may say, in any order, lost and twice. */
+
+enum { RANDOM_SEEDS = 60, RANDOM_STEPS = 400, RANDOM_HOSTS = 7, RANDOM_PORTS = 3, RANDOM_IDS = 6 };
+
+struct random_world {
+	struct keyed_random random;
+	int64_t now_ms;
+};
+
+static uint32_t below(struct random_world *world, uint32_t bound)
+{
+	return (uint32_t)keyed_random_below(&world->random, bound);
+}
+
+static struct address random_host(struct random_world *world)
+{
+	uint32_t n = below(world, RANDOM_HOSTS);
+	struct address v6 = {.bytes = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, [15] = (uint8_t)n}};
+	return n < 3 ? v6 : address_from_v4(0xcb007100u + n); /* three of one /64 */
+}
+
+static const char *random_id(struct random_world *world)
+{
+	static const char *const ids[RANDOM_IDS] = {"a", "b", "c", "d", "e", "f"};
+	return ids[below(world, RANDOM_IDS)];
+}
+
+static void random_event(struct random_world *world)
+{
+	static const enum closed_how hows[] = {CLOSED_HOW_FIN, CLOSED_HOW_RST, CLOSED_HOW_TIMEOUT,
+		CLOSED_HOW_BACKEND_REFUSED, CLOSED_HOW_BACKEND_SILENT, CLOSED_HOW_IDLE,
+		CLOSED_HOW_ESTABLISHED};
+	struct address address = random_host(world);
+	struct event_record event = {.kind = (uint8_t)(1 + below(world, EVENT_KIND_COUNT - 1)),
+		.client_port = (uint16_t)(1 + below(world, RANDOM_PORTS)),
+		.flags = (uint8_t)((below(world, 10) != 0 ? EVENT_FLAG_PROVEN : 0) |
+				   (below(world, 4) != 0 ? EVENT_FLAG_EVIDENCE : 0) |
+				   (below(world, 5) == 0 ? EVENT_FLAG_OUTBOUND : 0)),
+		.service = (uint8_t)(below(world, 3) == 0),
+		.protocol = 6,
+		.closed_by = (uint8_t)(1 + below(world, 3)),
+		.closed_how = (uint8_t)hows[below(world, sizeof(hows) / sizeof(hows[0]))],
+		.rtt_us = below(world, 2) * 30000,
+		.duration_ms = below(world, 3000),
+		.bytes_in = below(world, 2) * 100};
+	if (below(world, 2) == 0)
+		event.kind = EVENT_FLOW_PROVEN;
+	memcpy(event.client, address.bytes, sizeof(event.client));
+	roster_dataplane_event(roster_world.roster, &event, world->now_ms);
+}
+
+static void random_dump(struct random_world *world)
+{
+	roster_flows_begin(roster_world.roster, (uint64_t)world->now_ms * 1000000, world->now_ms);
+	for (unsigned i = below(world, 6); i > 0; i--) {
+		struct roster_flow flow = {.client = random_host(world),
+			.client_port = (uint16_t)(1 + below(world, RANDOM_PORTS)),
+			.outbound = below(world, 4) == 0,
+			.service = (uint8_t)below(world, 2)};
+		roster_flow_seen(roster_world.roster, &flow, world->now_ms);
+		if (below(world, 3) == 0)
+			random_event(world);
+	}
+	if (below(world, 5) != 0)
+		roster_flows_end(roster_world.roster, world->now_ms);
+}
+
+static void random_ban(struct random_world *world)
+{
+	struct ban ban = {.scope = below(world, 2) == 0 ? BAN_SCOPE_PEER : BAN_SCOPE_PREFIX,
+		.tier = (enum ban_tier)(2 + below(world, 4)),
+		.end_ms = world->now_ms + 1 + below(world, 100000)};
+	struct address address = random_host(world);
+	strncpy(ban.id, random_id(world), sizeof(ban.id) - 1);
+	ban.prefix = prefix_of(&address, below(world, 3) == 0 ? 120 : 128);
+	if (below(world, 3) != 0)
+		(void)governor_ban_add(
+			roster_governor(roster_world.roster), &ban, false, world->now_ms, NULL);
+	else
+		(void)governor_ban_remove(roster_governor(roster_world.roster), &ban, 0, world->now_ms, NULL);
+}
+
+static void random_word(struct random_world *world)
+{
+	struct roster *roster = roster_world.roster;
+	struct roster_bind bind = {.id = random_id(world),
+		.address = random_host(world),
+		.port = (uint16_t)(1 + below(world, RANDOM_PORTS)),
+		.listen_port = (uint16_t)(below(world, 2) * 9000)};
+	struct peer_name name = {.address = bind.address, .port = (uint16_t)(below(world, 2) * bind.port)};
+	struct peer_report_result result;
+	struct roster_bound bound;
+	struct roster_opened opened;
+	enum temperature from, to;
+	enum outcome outcome;
+	struct book_dial dial;
+	uint32_t closed;
+	if (below(world, 2) == 0)
+		strncpy(name.id, bind.id, sizeof(name.id) - 1);
+	switch (below(world, 9)) {
+	case 0:
+	case 1:
+	case 2:
+		(void)roster_peer_bind(roster, &bind, world->now_ms, &bound);
+		break;
+	case 3:
+		(void)roster_peer_report(roster, &name, (enum peer_action)below(world, PEER_ACTION_COUNT), "",
+			"", true, world->now_ms, &result);
+		break;
+	case 4:
+		(void)roster_peer_disconnect(roster, &name, "", (int)below(world, 2), world->now_ms, &closed);
+		break;
+	case 5:
+		(void)roster_peer_remove(roster, bind.id, world->now_ms);
+		break;
+	case 6:
+		(void)roster_peer_temperature(
+			roster, bind.id, (enum temperature)below(world, 4), world->now_ms, &from, &to);
+		break;
+	case 7:
+		roster_connection_dial(roster, &bind.address, bind.port, world->now_ms, &dial);
+		break;
+	default:
+		(void)roster_connection_auth(roster, 1 + below(world, (uint32_t)roster->next_number),
+			below(world, 2) == 0, "", world->now_ms, &outcome, &opened);
+		break;
+	}
+}
+
+static void random_open(struct random_world *world)
+{
+	struct roster *roster = roster_world.roster;
+	struct roster_open open = {.address = random_host(world),
+		.port = (uint16_t)(1 + below(world, RANDOM_PORTS)),
+		.inbound = below(world, 3) != 0,
+		.proven = true,
+		.rtt_ms = below(world, 50),
+		.id_or_null = below(world, 2) == 0 ? random_id(world) : NULL};
+	struct roster_opened opened;
+	struct roster_close close = {.connection = 1 + below(world, (uint32_t)roster->next_number),
+		.by = (enum closed_by)(1 + below(world, 3)),
+		.how = (enum closed_how)(1 + below(world, 4)),
+		.reason = ""};
+	enum outcome outcome;
+	const char *why;
+	if (below(world, 3) != 0)
+		(void)roster_connection_open(roster, &open, world->now_ms, &opened);
+	else if (below(world, 2) == 0)
+		(void)roster_connection_close(roster, &close, world->now_ms, &outcome, &why);
+	else
+		(void)roster_connection_data(
+			roster, close.connection, below(world, 3), below(world, 3), -1, world->now_ms);
+}
+
+static void random_step(struct random_world *world)
+{
+	world->now_ms += below(world, 4) == 0 ? below(world, 20000) : below(world, 500);
+	while (roster_advance(roster_world.roster, world->now_ms, 1000, /* ticks= */ true))
+		;
+	switch (below(world, 12)) {
+	case 0:
+		random_dump(world);
+		break;
+	case 1:
+		random_ban(world);
+		break;
+	case 2:
+	case 3:
+	case 4:
+		random_word(world);
+		break;
+	case 5:
+	case 6:
+		random_open(world);
+		break;
+	default:
+		random_event(world);
+		break;
+	}
+}
+
+static void test_random(void)
+{
+	for (unsigned seed = 0; seed < RANDOM_SEEDS; seed++) {
+		char name[32];
+		struct random_world world = {keyed_random_from_seed(seed, 7), ROSTER_WORLD_START_MS};
+		struct roster_config config = roster_world_config(profile_name(seed % PROFILE_COUNT));
+		config.grace_ms = seed % 2 * 1500;
+		config.courtesy_ms = seed % 3 * 1000;
+		config.connections_max = 8;
+		config.peers_max = seed % 5 == 0 ? 6 : 1000;
+		config.disconnected_max = seed % 4;
+		config.banned_max = seed % 4;
+		if (seed % 2 == 0) {
+			config.profile.target = config.profile.target != 0 ? 4 : 0;
+			config.profile.limits.in = 3;
+		}
+		roster_world_begin_with(&config);
+		for (unsigned step = 0; step < RANDOM_STEPS; step++) {
+			random_step(&world);
+			snprintf(name, sizeof(name), "seed %u, step %u", seed, step);
+			roster_world_check_counts(name);
+		}
+		roster_world_end();
+	}
+}
+
 static const struct check_test tests[] = {
+	{"random events, dumps, bans and words leave every number right", test_random},
 	{"events of the dataplane mean the same, once", test_dataplane},
 	{"without evidence nothing is held against anybody", test_no_evidence},
 	{"a connection whose end was lost does not stay for ever", test_dump},
