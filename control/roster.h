@@ -300,7 +300,8 @@ void roster_peer_get(struct roster *roster, const struct peer_name *peer, int64_
 struct roster_filter { /* NULL or negative: any */
 	int status, temperature, category, banned;
 };
-/** In order of id, after `after`; *ret_next: more follow. The visited info is valid in the call only. */
+/** In order of id, then those without one by address; after `after`, a cursor. The visited info is valid in the call
+ * only, which changes nothing. One page of 128 costs a pass over whoever is known, or connected if that is asked for. */
 void roster_peer_each(struct roster *roster, const struct roster_filter *filter, const char *after_or_null,
 	int64_t now_ms, bool (*visit)(void *context, const struct roster_peer_info *info), void *context);
 /** peer.best (LO-13, SP-8): connected ones are included as the profile says; best first. Returns how many ids

@@ -94,15 +94,6 @@ static void fill_record(struct roster *roster, uint32_t peer, struct roster_peer
 	}
 }
 
-static void cursor_of(const struct roster *roster, uint32_t peer, char cursor[GOVERNOR_ID_MAX])
-{
-	const struct roster_peer *record = roster_peer_at(roster, peer);
-	char text[PREFIX_TEXT_MAX];
-	const char *key = record->id != RECORD_NONE ? roster_text(roster, record->id)
-						    : address_format(&record->address, text);
-	snprintf(cursor, GOVERNOR_ID_MAX, "%s", key);
-}
-
 static void get(
 	struct roster *roster, uint32_t peer, const struct peer_name *name, struct roster_peer_info *info)
 {
@@ -129,7 +120,10 @@ static void get(
 		return;
 	}
 	fill_values(roster, peer, info);
-	cursor_of(roster, peer, info->cursor);
+	char text[PREFIX_TEXT_MAX];
+	snprintf(info->cursor, sizeof(info->cursor), "%s",
+		info->id[0] != '\0' ? info->id
+				    : address_format(&roster_peer_at(roster, peer)->address, text));
 }
 
 void roster_peer_get(struct roster *roster, const struct peer_name *name, int64_t now_ms,
@@ -164,36 +158,60 @@ static bool matches(struct roster *roster, uint32_t peer, const struct roster_fi
 	return info.has_ban == (filter->banned != 0);
 }
 
-/* The PAGE smallest cursors above one. */
+/* Where a peer stands in a list: those with an id first, in its order, then the others by address. */
+struct place {
+	uint32_t peer;
+	const char *id; /* the pool's: lists change nothing. NULL: by address */
+	struct address address;
+};
+
+static struct place place_of(const struct roster *roster, uint32_t peer)
+{
+	const struct roster_peer *record = roster_peer_at(roster, peer);
+	return (struct place){
+		peer, record->id != RECORD_NONE ? roster_text(roster, record->id) : NULL, record->address};
+}
+
+static int compare_places(const struct place *a, const struct place *b)
+{
+	if (a->id != NULL && b->id != NULL)
+		return strcmp(a->id, b->id);
+	if (a->id == NULL && b->id == NULL)
+		return address_compare(&a->address, &b->address);
+	return a->id != NULL ? -1 : 1;
+}
+
+/** What `after` means: an address unless somebody has it for an id. */
+static struct place place_after(const struct roster *roster, const char *after)
+{
+	struct place place = {.peer = RECORD_NONE, .id = after};
+	if (address_parse(after, &place.address) == 0 && roster_peer_find(roster, after) == RECORD_NONE)
+		place.id = NULL;
+	return place;
+}
+
+/* The PAGE first ones after a place. */
 struct page {
-	struct {
-		uint32_t peer;
-		char cursor[GOVERNOR_ID_MAX];
-	} slots[PAGE];
-	uint8_t order[PAGE]; /* slots, smallest first */
+	struct place places[PAGE]; /* in order */
 	unsigned n;
 };
 
-static void page_add(struct roster *roster, struct page *page, const char *after, uint32_t peer,
+static void page_add(struct roster *roster, struct page *page, const struct place *after, uint32_t peer,
 	const struct roster_filter *filter)
 {
-	char cursor[GOVERNOR_ID_MAX];
-	cursor_of(roster, peer, cursor);
-	if (strcmp(cursor, after) <= 0 ||
-		(page->n == PAGE && strcmp(cursor, page->slots[page->order[PAGE - 1]].cursor) >= 0) ||
+	struct place place = place_of(roster, peer);
+	if (compare_places(&place, after) <= 0 ||
+		(page->n == PAGE && compare_places(&place, &page->places[PAGE - 1]) >= 0) ||
 		!matches(roster, peer, filter))
 		return;
-	uint8_t slot = page->n == PAGE ? page->order[PAGE - 1] : (uint8_t)page->n;
 	unsigned at = page->n == PAGE ? PAGE - 1 : page->n++;
-	for (; at > 0 && strcmp(cursor, page->slots[page->order[at - 1]].cursor) < 0; at--)
-		page->order[at] = page->order[at - 1];
-	page->order[at] = slot;
-	page->slots[slot].peer = peer;
-	memcpy(page->slots[slot].cursor, cursor, sizeof(cursor));
+	for (; at > 0 && compare_places(&place, &page->places[at - 1]) < 0; at--)
+		page->places[at] = page->places[at - 1];
+	page->places[at] = place;
 }
 
-static void page_fill(
-	struct roster *roster, struct page *page, const char *after, const struct roster_filter *filter)
+static void page_fill(struct roster *roster, struct page *page, const struct place *after,
+	const struct roster_filter *filter)
 {
 	page->n = 0;
 	if (filter != NULL && filter->status == PEER_STATUS_CONNECTED) {
@@ -210,22 +228,20 @@ static void page_fill(
 void roster_peer_each(struct roster *roster, const struct roster_filter *filter, const char *after_or_null,
 	int64_t now_ms, bool (*visit)(void *context, const struct roster_peer_info *info), void *context)
 {
-	char after[GOVERNOR_ID_MAX];
 	struct page page;
 	roster_clock(roster, now_ms);
-	snprintf(after, sizeof(after), "%s", after_or_null != NULL ? after_or_null : "");
+	struct place after = place_after(roster, after_or_null != NULL ? after_or_null : "");
 	do {
-		page_fill(roster, &page, after, filter);
+		page_fill(roster, &page, &after, filter);
 		for (unsigned i = 0; i < page.n; i++) {
 			struct roster_peer_info info;
-			uint32_t peer = page.slots[page.order[i]].peer;
-			struct peer_name name = roster_peer_name(roster, peer);
-			get(roster, peer, &name, &info);
+			struct peer_name name = roster_peer_name(roster, page.places[i].peer);
+			get(roster, page.places[i].peer, &name, &info);
 			if (!visit(context, &info))
 				return;
 		}
 		if (page.n != 0)
-			memcpy(after, page.slots[page.order[page.n - 1]].cursor, sizeof(after));
+			after = page.places[page.n - 1];
 	} while (page.n == PAGE);
 }
 

@@ -357,11 +357,12 @@ static void test_list(void)
 	roster_world_close(3, CLOSED_BY_CLIENT, CLOSED_HOW_FIN, 1);
 	struct roster_tag tag = {.which = ROSTER_TAG_CATEGORY, .values.category = PEER_CATEGORY_LEDGER};
 	roster_world_tag("#b", &tag, 1);
-	CHECK_EQ("in order of id", list(NULL, NULL, 9), "20.0.3.1 b m z");
-	CHECK_EQ("a page", list(NULL, NULL, 2), "20.0.3.1 b");
-	CHECK_EQ("the next", list(NULL, "b", 2), "m z");
-	CHECK_EQ("by status", list(&connected, NULL, 9), "20.0.3.1 b m");
-	CHECK_EQ("by temperature", list(&warm, NULL, 9), "20.0.3.1 b m");
+	CHECK_EQ("in order of id, then by address", list(NULL, NULL, 9), "b m z 20.0.3.1");
+	CHECK_EQ("a page", list(NULL, NULL, 2), "b m");
+	CHECK_EQ("the next", list(NULL, "m", 2), "z 20.0.3.1");
+	CHECK_EQ("after the last", list(NULL, "20.0.3.1", 2), "");
+	CHECK_EQ("by status", list(&connected, NULL, 9), "b m 20.0.3.1");
+	CHECK_EQ("by temperature", list(&warm, NULL, 9), "b m 20.0.3.1");
 	CHECK_EQ("by category", list(&ledger, NULL, 9), "b");
 	struct peer_name name = roster_world_name("#m");
 	struct peer_report_result result;
