@@ -79,9 +79,13 @@ def bans_are_in_force_everywhere():
         path = os.path.join(directory, "result.json")
         status, _, errors = run(sys.executable, "-B", os.path.join(ROOT, "bench", "bans.py"), "--build", BUILD, "--bans", "1000", "--ones", "20",
                                 "--restart", "--json", path)
-        equal(status, 0, errors.strip())
+        holds(os.path.exists(path), errors.strip())
         with open(path, encoding="utf-8") as file:
-            lines = checked(json.load(file)["results"], "bans: answer to last packet")  # often no packet passes after the answer
+            result = json.load(file)
+    lines = checked(result["results"], "bans: answer to last packet")  # often no packet passes after the answer
+    # a machine that is busy with something else for a second says nothing of bans: only that is forgiven
+    equal([words for words in result["faults"] if "within a second" not in words], [], "faults")
+    equal(status, 1 if result["faults"] else 0, "exit status")
     equal({line["baseline_name"] for line in lines if line["baseline_name"]} >= {"ipset restore", "nft -f", "ipset add", "nft add element"}, True,
           "rivals")
     equal(sum(1 for line in lines if line["name"].startswith("bans: restart")), 1, "a restart")
