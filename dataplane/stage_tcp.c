@@ -31,11 +31,6 @@ enum {
 	ACKNOWLEDGEMENT_AGE_MAX = 1 << 30,
 };
 
-static bool is_attempt(const struct packet *packet)
-{
-	return packet_is_attempt_tcp(packet);
-}
-
 /* The acknowledgement acknowledges something the node has sent, and nothing it has not. */
 static bool acknowledgement_plausible(const struct flow *flow, uint32_t acknowledgement)
 {
@@ -57,7 +52,7 @@ static void advance(uint32_t *to, uint32_t value)
 }
 
 /* Both directions' FINs acknowledged, or one. */
-static void fin_progress(struct stage *stage, const struct moment *moment, struct flow *flow)
+static void fin_progress_seen(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
 	bool client_done =
 		(flow->flags & FLOW_FLAG_FIN_CLIENT_SEEN) && flow->client_acked == flow->client_next;
@@ -74,6 +69,13 @@ static void fin_progress(struct stage *stage, const struct moment *moment, struc
 		flow_set_state(stage, flow, FLOW_STATE_FIN_NODE);
 }
 
+/* Nearly all segments are of flows in which nobody has sent one. */
+static inline void fin_progress(struct stage *stage, const struct moment *moment, struct flow *flow)
+{
+	if (flow->flags & (FLOW_FLAG_FIN_CLIENT_SEEN | FLOW_FLAG_FIN_NODE_SEEN))
+		fin_progress_seen(stage, moment, flow);
+}
+
 static void payload_seen(struct stage *stage, const struct moment *moment, struct flow *flow)
 {
 	if ((flow->flags & (FLOW_FLAG_PROVEN | FLOW_FLAG_PAYLOAD | FLOW_FLAG_OUTBOUND)) != FLOW_FLAG_PROVEN)
@@ -82,18 +84,18 @@ static void payload_seen(struct stage *stage, const struct moment *moment, struc
 	flow_event(stage, moment, flow, EVENT_FLOW_PAYLOAD, CLOSED_BY_NONE, CLOSED_HOW_NONE, 0);
 }
 
-/* Remember where the client is in its stream. `plausible` acknowledgements only: a blind segment must not
- * move it. */
-static void client_advance(
-	struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet)
+/* Remember where the client is in its stream. Plausible acknowledgements only, in the node's numbers: a blind segment must
+ * not move it. */
+static inline void client_advance(struct stage *stage, const struct moment *moment, struct flow *flow, const struct packet *packet,
+	uint32_t acknowledgement)
 {
 	uint32_t end = packet->tcp_sequence + packet_tcp_sequence_length(packet);
 	int32_t ahead = sequence_after(end, flow->client_acked);
 
-	activity_of_client(stage, moment, flow, packet, acknowledged(flow, packet));
+	activity_of_client(stage, moment, flow, packet, acknowledgement);
 	if (flow->rtt_pending)
-		translate_rtt_take(stage, moment, flow, acknowledged(flow, packet));
-	advance(&flow->node_acked, acknowledged(flow, packet));
+		translate_rtt_take(stage, moment, flow, acknowledgement);
+	advance(&flow->node_acked, acknowledgement);
 	if (ahead >= 0 && ahead <= WINDOW_TRUSTED_BYTES) {
 		/* A FIN may overtake data that was lost, and counts only once the node acknowledges exactly
 		 * its end (fin_progress). Nothing comes behind a real one: what does shows that it was a
@@ -123,29 +125,32 @@ static enum reason reset_from_client(struct stage *stage, const struct moment *m
 	return REASON_FLOW;
 }
 
+static enum reason syn_in_open_flow(const struct moment *moment, struct flow *flow, const struct packet *packet)
+{
+	/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost. */
+	bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
+		      acknowledgement_plausible(flow, acknowledged(flow, packet));
+	bool quiet = moment->now_ms - flow->last_ms >= SYN_KNOWN_QUIET_MS;
+
+	/* Only the node can ask a client that lost its memory to reset the old connection. */
+	if (quiet && packet_is_attempt_tcp(packet))
+		flow->last_ms = moment->now_ms;
+	return resent || (quiet && packet_is_attempt_tcp(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
+}
+
 static enum reason open_from_client(struct stage *stage, const struct moment *moment, struct work *work)
 {
 	struct flow *flow = work->flow;
 	const struct packet *packet = &work->arrival->packet;
+	uint32_t acknowledgement = acknowledged(flow, packet);
 
-	if (packet->tcp_flags & TCP_FLAG_RST)
-		return reset_from_client(stage, moment, work);
-	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		/* The far end of the node's own connection resends its SYN-ACK when our node's ACK was lost.
-		 */
-		bool resent = (flow->flags & FLOW_FLAG_OUTBOUND) && (packet->tcp_flags & TCP_FLAG_ACK) &&
-			      acknowledgement_plausible(flow, acknowledged(flow, packet));
-		bool quiet = moment->now_ms - flow->last_ms >= SYN_KNOWN_QUIET_MS;
-
-		/* Only the node can ask a client that lost its memory to reset the old connection. */
-		if (quiet && is_attempt(packet))
-			flow->last_ms = moment->now_ms;
-		return resent || (quiet && is_attempt(packet)) ? REASON_FLOW : REASON_FLOW_SYN_KNOWN;
-	}
-	if (!acknowledgement_plausible(flow, acknowledged(flow, packet)))
+	if (__builtin_expect((packet->tcp_flags & (TCP_FLAG_RST | TCP_FLAG_SYN)) != 0, 0))
+		return packet->tcp_flags & TCP_FLAG_RST ? reset_from_client(stage, moment, work)
+							: syn_in_open_flow(moment, flow, packet);
+	if (!acknowledgement_plausible(flow, acknowledgement))
 		return REASON_FLOW_ILLEGAL;
 	flow_touch(stage, moment, work, flow);
-	client_advance(stage, moment, flow, packet);
+	client_advance(stage, moment, flow, packet, acknowledgement);
 	return REASON_FLOW;
 }
 
@@ -197,7 +202,7 @@ static enum reason half_open_from_client(
 
 		return reason == REASON_FLOW ? reason : stage_challenge_answer(stage, moment, work);
 	}
-	if (is_attempt(packet)) {
+	if (packet_is_attempt_tcp(packet)) {
 		if (!is_resent_syn(flow, packet) && work->service == SERVICE_NONE)
 			return REASON_OTHER_SERVICE;
 		/* The node has answered another SYN. If that one was a stranger's, the client resets the
@@ -226,7 +231,7 @@ static enum reason half_open_from_client(
 		(flow->flags & FLOW_FLAG_SYN_ACK_RESENT) ? 0
 		: moment->now_us == flow->handshake_us   ? 1
 							 : moment->now_us - flow->handshake_us);
-	client_advance(stage, moment, flow, packet);
+	client_advance(stage, moment, flow, packet, acknowledged(flow, packet));
 	return REASON_FLOW;
 }
 
@@ -371,7 +376,7 @@ static enum reason tcp_outside(
 	if (flow == NULL) {
 		if (work->service == SERVICE_NONE)
 			return REASON_OTHER_SERVICE;
-		return is_attempt(packet) ? stage_attempt(stage, moment, work, decision)
+		return packet_is_attempt_tcp(packet) ? stage_attempt(stage, moment, work, decision)
 					  : unknown_from_client(stage, moment, work, decision);
 	}
 	(void)flow_recheck_bans(stage, moment, flow);
@@ -384,11 +389,11 @@ static enum reason tcp_outside(
 	case FLOW_STATE_FIN_NODE:
 		return open_from_client(stage, moment, work);
 	case FLOW_STATE_CLOSED:
-		if (is_attempt(packet) && work->service != SERVICE_NONE)
+		if (packet_is_attempt_tcp(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
 		return closed_from_client(stage, moment, work, decision);
 	case FLOW_STATE_CUT:
-		if (is_attempt(packet) && work->service != SERVICE_NONE)
+		if (packet_is_attempt_tcp(packet) && work->service != SERVICE_NONE)
 			return stage_attempt(stage, moment, work, decision);
 		reason = is_of_ended(flow, packet) ? REASON_COUNT : proxy_answer(stage, moment, work, decision);
 		return reason != REASON_COUNT ? reason : REASON_FLOW_CUT;
@@ -536,7 +541,7 @@ static enum reason tcp_inside(
 	(void)flow_recheck_bans(stage, moment, flow);
 	if (flow->state == FLOW_STATE_PROXY_DIAL)
 		return proxy_dial_from_node(stage, moment, work, decision);
-	starts = is_attempt(packet);
+	starts = packet_is_attempt_tcp(packet);
 	if (flow->state == FLOW_STATE_CUT && !starts)
 		return REASON_FLOW_CUT;
 	/* Whatever we remember of these ports, the node has no connection on them when it dials; unless the
