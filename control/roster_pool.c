@@ -9,8 +9,8 @@
 
 /* Offline peers forgotten a tick: a bound on its work; the rest has its turn at the next. */
 enum { FORGET_MAX = 1000 };
-/* LO-1: what a peer is worth of which nothing is known; the records of cold addresses have no more. */
-#define SCORE_UNKNOWN 50.0
+/* Names of pool_optimise: peers by record, cold addresses by their place. */
+#define ID_COLD (UINT64_C(1) << 40)
 
 struct round {
 	struct pool_peer *peers;
@@ -66,9 +66,8 @@ static void round_cold(struct roster *roster, struct round *round, uint32_t n_co
 	for (size_t i = 0; i < n; i++) {
 		struct governor_why why;
 		governor_why(roster->governor, &round->targets[i].endpoint.address, roster->now_ms, &why);
-		round->targets[round->n - round->n_connected] = round->targets[i];
-		round->peers[round->n] = (struct pool_peer){.id = (UINT64_C(1) << 40) | i,
-			.score = SCORE_UNKNOWN,
+		round->peers[round->n] = (struct pool_peer){.id = ID_COLD | i,
+			.score = ROSTER_LORACHAIN_UNKNOWN,
 			.online = true,
 			.banned = !why.allowed && (why.denied || why.class == SOURCE_CLASS_BANNED)};
 		round->n++;

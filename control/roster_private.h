@@ -331,6 +331,8 @@ void roster_ban_changed(void *context, const struct ban *ban);
 /** The profile's value, for ranking; and its combined score (gossip included). */
 double roster_value(const struct roster *roster, uint32_t peer);
 double roster_combined(const struct roster *roster, uint32_t peer, enum score_state *ret_state);
+/* LO-1: Lorachain's value of a peer of which nothing is known. */
+#define ROSTER_LORACHAIN_UNKNOWN 50.0
 /* Each value, whatever the profile ranks by. */
 double roster_value_dugite(const struct roster *roster, uint32_t peer); /* without DU-6 */
 double roster_value_rank(const struct roster *roster, uint32_t peer);

@@ -24,7 +24,8 @@ static void fill_unknown(const struct roster *roster, struct roster_peer_info *i
 		value_selection(&(struct value_selection_input){.reputation = info->reputation});
 	info->value_inbound =
 		value_inbound(&(struct value_inbound_input){.rtt_ms = -1, .useful = -1, .idle_s = -1});
-	info->lorachain = (struct value_lorachain){50, 50, 50, 50}; /* LO-1 */
+	info->lorachain = (struct value_lorachain){ROSTER_LORACHAIN_UNKNOWN, ROSTER_LORACHAIN_UNKNOWN,
+		ROSTER_LORACHAIN_UNKNOWN, ROSTER_LORACHAIN_UNKNOWN};
 	info->quality = value_quality(0, 0);
 	info->combined = info->governor.app_score;
 	info->combined_state = info->governor.state;

@@ -12,8 +12,6 @@
 #define MINUTE_MS          60000.0
 /* LO-8: a change of more than one of a hundred is news; the other values have other ranges. */
 #define NEWS_OF_HUNDRED 1.0
-/* LO-1: what a peer is worth of which nothing is known. */
-#define LORACHAIN_UNKNOWN 50.0
 /* Below any difference that the first key of an order is given in. */
 #define SECOND_KEY 1e-3
 
@@ -71,8 +69,8 @@ struct value_lorachain roster_value_lorachain(const struct roster *roster, uint3
 	const struct roster_facts *facts = roster_facts_of(roster, peer);
 	const struct peer_counters *counters = &facts->counters;
 	if (!facts->has_lorachain && counters->ok == 0 && counters->fail == 0 && counters->rtt_ms < 0)
-		return (struct value_lorachain){
-			LORACHAIN_UNKNOWN, LORACHAIN_UNKNOWN, LORACHAIN_UNKNOWN, LORACHAIN_UNKNOWN};
+		return (struct value_lorachain){ROSTER_LORACHAIN_UNKNOWN, ROSTER_LORACHAIN_UNKNOWN,
+			ROSTER_LORACHAIN_UNKNOWN, ROSTER_LORACHAIN_UNKNOWN};
 	struct value_lorachain_input input = facts->lorachain;
 	if (!facts->has_lorachain)
 		input = (struct value_lorachain_input){.uptime = -1,
