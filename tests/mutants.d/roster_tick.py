@@ -10,6 +10,8 @@ MUTANTS = [
     ("roster: duties are candidates' duties", PRUNE, ".duty = duty,", "", "test_roster_tick"),
     ("roster: the free floor", PRUNE, "wanted = free_wanted > wanted ? free_wanted : wanted;", "", "test_roster_tick"),
     ("roster: subnets are needed until a time", PRUNE, "if (roster->now_ms < roster->subnet_until_ms[subnet] &&", "if (", "test_roster_tick"),
+    ("roster: discovery before pruning", TICK, "	roster_discover(roster);\n	roster_prune(roster);\n", "	roster_prune(roster);\n	roster_discover(roster);\n",
+     "test_roster_tick"),
     ("roster: dues are told", TICK, "unsigned due = peer_due_take(&facts->due, roster->now_ms);", "unsigned due = 0;", "test_roster_tick"),
     ("roster: values fade without a word", TICK, "values_tell(roster);\n}\n\n/*", "}\n\n/*", "test_roster_tick"),
     ("roster: optimisation keeps its interval", POOL, "times->optimise_ms != 0 && roster->now_ms >= roster->next_optimise_ms", "times->optimise_ms != 0",

@@ -336,6 +336,22 @@ static void test_outbound_goal(void)
 	roster_world_end();
 }
 
+static void test_order(void)
+{
+	struct peer_duty needed = {9, ROSTER_MS(1000)};
+	uint16_t discover;
+	roster_world_begin("lighthouse");
+	connect_many(2, 2, 0);
+	(void)roster_node_subnets(roster(), &needed, 1, ROSTER_MS(1), &discover);
+	retarget(3, 2);
+	roster_world_tick(30);
+	CHECK_EQ("LH-1: discovery, then pruning", roster_world_names(),
+		"discover.subnets governor.disconnect");
+	roster_world_tick(30);
+	CHECK_EQ("LH-1: another tick at once closes nobody", roster_world_names(), "discover.subnets");
+	roster_world_end();
+}
+
 static void test_scheduled(void)
 {
 	roster_world_begin("lighthouse");
@@ -395,6 +411,7 @@ static const struct check_test tests[] = {
 	{"LO-8: changed values are told", test_value_news},
 	{"HE-13: out of sync", test_out_of_sync},
 	{"V32: the outbound goal", test_outbound_goal},
+	{"LH-1: the order of a tick", test_order},
 	{"LH-1: ticks come by themselves", test_scheduled},
 	{"a million known peers", test_million},
 };
