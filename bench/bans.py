@@ -85,7 +85,8 @@ class Rivals:
         seconds = self.timed("nft", "-f", path)
         for address in (addresses[0], addresses[len(addresses) // 2], addresses[-1]):
             # `get` would fetch the whole set each time
-            words = run("ip", "netns", "exec", self.name, "nft", "create", "element", "inet", "bans", "bans", f"{{ {address} }}", check=False)
+            words = run("ip", "netns", "exec", self.name, "nft", "create", "element", "inet", "bans", "bans", f"{{ {address} }}",
+                        check=False)
             if "File exists" not in words:
                 raise RuntimeError(f"nft does not hold {address}: {words.strip()}")
         return seconds

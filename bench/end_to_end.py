@@ -281,7 +281,8 @@ class Bench:
         if floor is not None or ratio_floor is not None:
             met = (floor is None or ours >= floor) and (ratio_floor is None or (ratio or 0) >= ratio_floor)
         self.results.append({"name": name, "unit": unit, "ours": round(ours), "baseline": baseline and round(baseline),
-                             "baseline_name": baseline_name if baseline else None, "ratio": ratio and round(ratio, 3), "target": target, "met": met})
+                             "baseline_name": baseline_name if baseline else None, "ratio": ratio and round(ratio, 3),
+                             "target": target, "met": met})
 
     def spread(self):
         return {name: {"rates": [round(trial.rate) for trial in trials], "waited": [round(trial.waited, 4) for trial in trials],
@@ -341,7 +342,8 @@ def report(bench):
         name = f"forward {flows} {size}{' IPv6' if family == 6 else ''}"
         for subject, beside in (("weir", ""), ("weir, bans", f", {CHURN_PER_S} bans/s")):
             if {f"{name} {subject}", f"{name} testpmd"} <= set(measured):
-                bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}{', IPv6' if family == 6 else ''}{beside}",
+                bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}"
+                           f"{', IPv6' if family == 6 else ''}{beside}",
                            bench.median(f"{name} {subject}"), bench.median(f"{name} testpmd"),
                            "testpmd macswap, same ports and generator", ">= 0.70 of testpmd macswap", ratio_floor=0.7)
     if "connections testpmd" in measured:

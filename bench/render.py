@@ -112,7 +112,8 @@ def report(result, plots=(), earlier=""):
     """The whole of RESULTS.md. `plots`: paths as they are written into it; `earlier`: the file as it was."""
     results = result["results"]
     lines = ["# Results", "", "Written by `tools/bench --results` from one run; [READING.md](READING.md) says how to read it and what it "
-             "does not show. A ratio is ours by the baseline's, measured in the same run; **MISSED** is said where a target is not reached.", ""]
+             "does not show. A ratio is ours by the baseline's, measured in the same run; **MISSED** is said where a target is not "
+             "reached.", ""]
     lines += head(result) + ["", "## Targets", ""]
     lines += table(("what", "target", "result"), [(target.what, target.target, verdict(target.matches(results))) for target in TARGETS])
     if result["faults"]:
