@@ -8,7 +8,6 @@ Ours includes more than theirs: control checks each ban, keeps it for its databa
 stops when the dataplane has put the last one in force.
 """
 import argparse
-import ipaddress
 import json
 import os
 import random
@@ -16,6 +15,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -42,7 +42,7 @@ OPTIONS = ["--start-wait", str(RESTART_PATIENCE_S)]
 def addresses_make(number, seed):
     """Distinct IPv4 hosts of 20.0.0.0/6, scattered, in the order of a list that grew."""
     rng = random.Random(number * 31 + seed)
-    return [str(ipaddress.IPv4Address((20 << 24) + value)) for value in rng.sample(range(1 << 26), number)]
+    return [socket.inet_ntoa(struct.pack(">I", (20 << 24) + value)) for value in rng.sample(range(1 << 26), number)]
 
 
 class Rivals:
