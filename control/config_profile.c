@@ -243,5 +243,6 @@ void config_to_roster(const struct config *config, struct roster_config *ret_con
 	roster.connections_max = (uint32_t)from->connections_max;
 	roster.disconnected_max = (uint32_t)from->disconnected_max;
 	roster.banned_max = (uint32_t)from->banned_max;
+	roster.outbound_only = !config->accept_inbound;
 	*ret_config = roster;
 }

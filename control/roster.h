@@ -45,6 +45,7 @@ struct roster_config {
 	bool throttle_any_close;     /* LH-6: key throttle.on = any_close; else we_closed */
 	uint32_t target_phases;      /* bits of enum target_phase that may act (keys stages.*) */
 	uint32_t subnet_target;      /* LH-24: 3 */
+	bool outbound_only;          /* DU-9: InitiatorOnly, nobody is let in (node.accept_inbound: no) */
 	struct limiter_policy opens; /* V30: exact window of proven opens of one address; burst 0: off */
 	bool attempt_challenge;      /* conn.attempt: strangers are challenged under pressure, else refused */
 	struct limiter_policy

@@ -94,7 +94,7 @@ static bool source_admits(
 	if (open->inbound && roster->config.opens.burst != 0 &&
 		!keyed_limiter_allow(&roster->opens, &roster->config.opens, key_of(roster, &open->address), 1,
 			roster->now_ms, &wait_ms))
-		return refuse(opened, ROSTER_REFUSE, "rate");
+		return refuse(opened, ROSTER_REFUSE, ROSTER_REASON_RATE);
 	if (class == SOURCE_CLASS_THROTTLED)
 		return refuse(opened, ROSTER_REFUSE, "throttled");
 	return true;
@@ -234,6 +234,8 @@ bool roster_admit(
 {
 	if (roster_peer_protected(roster, peer))
 		return true; /* 5.3 E: reserved places */
+	if (open->inbound && roster->config.outbound_only && !open->already_open)
+		return refuse(opened, ROSTER_DROP, "inbound");
 	/* Who is there already was judged by the dataplane's own tables. */
 	if (!open->already_open && !source_admits(roster, open, peer, opened))
 		return false;

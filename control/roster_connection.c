@@ -55,6 +55,20 @@ void roster_feed(
 	governor_dataplane_event(roster->governor, &event, roster->now_ms);
 }
 
+/** 2.3: who opens faster than it may costs itself Low, at most once in ten seconds; live the dataplane tells.
+ */
+static void feed_over_rate(struct roster *roster, const struct roster_open *open)
+{
+	struct event_record event = {.time_ns = (uint64_t)roster->now_ms * 1000000,
+		.client_port = open->port,
+		.kind = EVENT_SOURCE_OVER_RATE,
+		.flags = EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE,
+		.service = EVENT_OF_NO_SERVICE,
+		.protocol = PROTOCOL_TCP};
+	memcpy(event.client, open->address.bytes, sizeof(event.client));
+	governor_dataplane_event(roster->governor, &event, roster->now_ms);
+}
+
 /* Outcomes */
 
 enum outcome roster_connection_outcome(struct roster *roster, uint32_t index, const struct roster_end *end,
@@ -255,6 +269,8 @@ int roster_open_as(struct roster *roster, const struct roster_open *open, uint8_
 	bool kept = admitted || open->already_open || opened.verdict == ROSTER_COURTESY;
 	if (!kept) {
 		roster->refused++;
+		if (strcmp(opened.reason, ROSTER_REASON_RATE) == 0)
+			feed_over_rate(roster, open);
 		if (index !=
 			RECORD_NONE) /* the dial is over; that there is no place for it is nobody's fault */
 			roster_connection_drop(roster, index,

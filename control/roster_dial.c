@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The node dials: may it, whom does that mean, and what a dial that failed says (roster.h, conn.dial; policy.md
- * DU-5, LH-1, V22). Every dial is a connection record that is not open yet, so that one path ends them all. The
- * roster's thread. Must not decide when to dial: the book does.
+ * The node dials: may it, whom does that mean, and what a dial that failed says (roster.h, conn.dial;
+ * policy.md DU-5, LH-1, V22). Every dial is a connection record that is not open yet, so that one path ends
+ * them all. The roster's thread. Must not decide when to dial: the book does.
  */
 #include "control/roster_private.h"
 
@@ -57,6 +57,18 @@ static bool circuit_of_peer(struct roster *roster, uint32_t peer, struct book_di
 	return dial->allow;
 }
 
+/** V32 and LH-7: so many dials may be under way; 0: any number. */
+static uint32_t dials_max(const struct roster *roster)
+{
+	const struct profile_limits *limits = &roster->config.profile.limits;
+	struct target_slots slots;
+	if (roster_has_pending(roster)) {
+		target_slots(limits->out, limits->pending, &slots);
+		return slots.pending_out;
+	}
+	return roster->target != 0 ? pool_limits_from_target(roster->target).pending_out : 0;
+}
+
 void roster_connection_dial(struct roster *roster, const struct address *address, uint16_t port,
 	int64_t now_ms, struct book_dial *ret_dial)
 {
@@ -65,6 +77,11 @@ void roster_connection_dial(struct roster *roster, const struct address *address
 	struct book_dial dial;
 	uint32_t peer, index = roster_connection_match(roster, address, port, false, ROSTER_SERVICE_NONE);
 	roster_clock(roster, now_ms);
+	if (index == RECORD_NONE && dials_max(roster) != 0 &&
+		roster->counts.pending_out >= dials_max(roster)) {
+		*ret_dial = (struct book_dial){.reason = "pending", .wait_ms = DIALING_MS};
+		return;
+	}
 	address_book_dial(roster->book, &endpoint, roster->now_ms, &dial);
 	bool open_already = index != RECORD_NONE && !roster_connection_at(roster, index)->dialing;
 	if (dial.allow && open_already) {

@@ -104,6 +104,8 @@ struct roster_connection {
 };
 
 enum { ROSTER_SERVICE_NONE = 255 };
+/* LH-1: a dial that nobody heard of again is given up. */
+#define DIALING_MS INT64_C(15000)
 enum { /* LH-25 */
 	ROSTER_GOODBYE_UNABLE = 128,
 	ROSTER_GOODBYE_TOO_MANY = 129,
@@ -284,6 +286,8 @@ enum outcome roster_connection_outcome(struct roster *roster, uint32_t connectio
 void roster_feed(struct roster *roster, uint32_t connection, enum event_kind kind, const struct roster_end *end_or_null);
 
 /* roster_admit.c */
+/* Refused by the window of its address: what 2.3 holds against it. */
+#define ROSTER_REASON_RATE "rate"
 /** The limits of the pool that are in force: of the target, else of the profile. */
 struct pool_limits roster_limits(const struct roster *roster);
 /** Does the profile know connections that are not authenticated yet? */

@@ -257,10 +257,13 @@ static uint32_t over_cap(const struct roster *roster, enum roster_list_kind *ret
 {
 	const uint32_t caps[] = {[ROSTER_LIST_DISCONNECTED] = roster->config.disconnected_max,
 		[ROSTER_LIST_BANNED] = roster->config.banned_max};
+	uint32_t oldest = RECORD_NONE;
 	for (unsigned kind = ROSTER_LIST_DISCONNECTED; kind <= ROSTER_LIST_BANNED; kind++) {
 		*ret_kind = (enum roster_list_kind)kind;
 		if (caps[kind] != 0 && roster->lists[kind].n > caps[kind])
-			return oldest_of(roster, *ret_kind);
+			oldest = oldest_of(roster, *ret_kind);
+		if (oldest != RECORD_NONE)
+			return oldest;
 	}
 	return RECORD_NONE;
 }

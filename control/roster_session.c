@@ -6,9 +6,6 @@
 
 #include <errno.h>
 
-/* LH-1: a dial that nobody heard of again is given up. */
-#define DIALING_MS INT64_C(15000)
-
 /* The session of a peer: from its first connection to the moment at which the last one is gone or closing. */
 
 static void session_begin(struct roster *roster, uint32_t index)

@@ -135,6 +135,16 @@ static void test_window(void)
 			cases[i].verdict);
 	CHECK_EQ("another address has its own", verdict_of("203.0.113.8", 1, true, NULL, 61), "forward");
 	roster_world_end();
+
+	roster_world_begin("bootstrap");
+	for (unsigned i = 0; i < 16; i++)
+		CHECK_EQ("sixteen at once", verdict_of("203.0.113.7", (uint16_t)(1 + i), true, NULL, 0),
+			"forward");
+	CHECK_EQ("and no more", verdict_of("203.0.113.7", 17, true, NULL, 0), "refuse rate");
+	CHECK_EQ("again", verdict_of("203.0.113.7", 17, true, NULL, 1), "refuse rate");
+	CHECK_NEAR("2.3: Low, once in ten seconds", roster_world_peer("203.0.113.7", 1).governor.app_score,
+		-10, 0.1);
+	roster_world_end();
 }
 
 static uint64_t authenticated(const char *ip, const char *id, double at_s, struct roster_opened *ret_opened)
@@ -343,6 +353,25 @@ static void test_dial_given_up(void)
 	roster_world_end();
 }
 
+static void test_dials_bounded(void)
+{
+	roster_world_begin("lighthouse");
+	for (unsigned i = 0; i < 16; i++)
+		CHECK_TRUE("LH-7: sixteen dials", dial(host(i), 9000, 0).allow);
+	struct book_dial more = dial(host(16), 9000, 0);
+	CHECK_FALSE("and no more", more.allow);
+	CHECK_EQ("as pending", more.reason, "pending");
+	CHECK_TRUE("15 s later there is room", dial(host(16), 9000, 15).allow);
+	roster_world_end();
+
+	struct roster_config config = roster_world_config("dugite");
+	config.outbound_only = true;
+	roster_world_begin_with(&config);
+	CHECK_EQ("DU-9: an initiator lets nobody in", verdict_of(host(1), 1, true, NULL, 0), "drop inbound");
+	CHECK_EQ("and goes out", verdict_of(host(1), 1, false, NULL, 0), "forward");
+	roster_world_end();
+}
+
 static void test_unproven(void)
 {
 	struct address address = roster_world_address("198.51.100.7");
@@ -486,6 +515,7 @@ static const struct check_test tests[] = {
 	{"V22: the circuit follows dials", test_circuit},
 	{"LH-1: a dial that nobody heard of is cleaned up", test_dial_given_up},
 	{"V39: unproven changes nothing", test_unproven},
+	{"LH-7, DU-9: dials are bounded, an initiator is closed", test_dials_bounded},
 	{"2.3: silence costs once, idleness closes", test_silence},
 	{"2.1: what an end means", test_outcomes},
 	{"the records of connections are bounded", test_no_room},
