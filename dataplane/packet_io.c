@@ -209,12 +209,12 @@ unsigned packet_io_receive(struct packet_io *io, unsigned i, const struct packet
 		n = rte_ring_sc_dequeue_burst(source->ring, (void **)frames, PACKET_IO_RECEIVE_MAX, NULL);
 	if (n == 0)
 		return 0;
-	for (unsigned j = 0; j < n; j++)
+	for (unsigned j = 0; j < n; j++) {
 		rte_prefetch0(rte_pktmbuf_mtod(frames[j], void *));
-	for (unsigned j = 0; j < n; j++)
 		bytes += frames[j]->pkt_len;
+	}
 	kept = n;
-	if (source->port && source->port->side == SIDE_OUTSIDE && moment->rules)
+	if (source->port && source->port->side == SIDE_OUTSIDE && moment->rules && stage_shed_pays(moment->stage, n))
 		kept = packet_io_shed(moment, frames, n);
 	packet_io_parse_burst(io, moment, source, frames, kept);
 	if (!source->port)

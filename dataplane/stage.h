@@ -252,9 +252,12 @@ struct decision {
  * `rules` fetched in this section. Counts every reason and updates flows. */
 void stage_decide_burst(struct stage *stage, const struct ruleset *rules, struct arrival *const arrivals[],
 	unsigned n, uint64_t now_ns, struct decision decisions[]);
+/** n frames have come from outside, however they will be decided: are so many of the last ones banned that it pays to show them to
+ * stage_shed first? Once a burst. Thread: as above. */
+bool stage_shed_pays(struct stage *stage, unsigned n);
 /** Frames from outside, before they are parsed, n <= STAGE_BURST_MAX: a bit for each that must be dropped now, because it is an attempt
- * of a banned source. It is counted as such, once and for all; the others take the usual way. Finds nothing while few of the traffic
- * are banned, in monitor mode, and of what is not plain (tags, options, extension headers, fragments, QUIC). Differs from
+ * of a banned source. It is counted as such, once and for all; the others take the usual way. Finds nothing in monitor mode, and
+ * nothing in what is not plain (tags, options, extension headers, fragments, QUIC). Differs from
  * stage_decide_burst in this alone: a frame that is malformed beyond its addresses (a checksum, a port, flags, a length) is
  * counted as banned; a flow of the source that is still open is cut by its other packets or by stage_step and not by this one; and
  * what belongs to a flow that the node opened from a port without a service is banned and not FLOW_CUT. Thread: as above. */

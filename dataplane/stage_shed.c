@@ -29,7 +29,7 @@ struct suspects {
 	uint32_t metas[STAGE_BURST_MAX];
 };
 
-static bool shed_is_on(struct stage *stage, const struct ruleset *rules, unsigned n)
+bool stage_shed_pays(struct stage *stage, unsigned n)
 {
 	struct shed *shed = &stage->shed;
 	uint64_t banned;
@@ -41,8 +41,7 @@ static bool shed_is_on(struct stage *stage, const struct ruleset *rules, unsigne
 		shed->banned = banned;
 		shed->seen = 0;
 	}
-	/* A node that is closed answers every attempt in one way, banned or not. */
-	return shed->on && rules->policy.mode != IMAGE_MODE_MONITOR && rules->policy.accept_inbound;
+	return shed->on;
 }
 
 /* An attempt as the stage means it, as far as can be seen without its options and checksums. */
@@ -173,7 +172,8 @@ uint64_t stage_shed(struct stage *stage, const struct ruleset *rules, const stru
 
 	if (n > STAGE_BURST_MAX)
 		n = STAGE_BURST_MAX;
-	if (!shed_is_on(stage, rules, n))
+	/* A node that is closed answers every attempt in one way, banned or not. */
+	if (rules->policy.mode == IMAGE_MODE_MONITOR || !rules->policy.accept_inbound)
 		return 0;
 	moment = moment_make(rules, now_ns);
 	suspects_collect(rules, frames, n, &v4, &v6);

@@ -18,8 +18,8 @@ MUTANTS = [
     ("the short way takes no impossible flags", PLAIN, "!tcp_flags_are_legal(tcp[13]) ||", "", "test_packet_plain"),
     ("half a frame goes the long way", "dataplane/packet.c", "head_bytes >= total_bytes && ", "", "test_packet_plain"),
 
-    ("the shed obeys monitor mode", SHED, "rules->policy.mode != IMAGE_MODE_MONITOR &&", "", "test_stage_shed"),
-    ("a closed node's answer is not shed", SHED, " && rules->policy.accept_inbound", "", "test_stage_shed"),
+    ("the shed obeys monitor mode", SHED, "rules->policy.mode == IMAGE_MODE_MONITOR ||", "", "test_stage_shed"),
+    ("a closed node's answer is not shed", SHED, " || !rules->policy.accept_inbound", "", "test_stage_shed"),
     ("only attempts are shed", SHED, "== TCP_FLAG_SYN;", "!= 0;", "test_stage_shed"),
     ("fragments are not shed", SHED, "(load_u16(data + 20) & IPV4_FRAGMENT) == 0 &&", "", "test_stage_shed"),
     ("IPv4 options are not shed", SHED, "data[14] == IPV4_PLAIN", "data[14] >> 4 == 4", "test_stage_shed"),

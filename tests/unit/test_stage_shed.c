@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The shed against the stage without it: twins see the same random bursts of both sides, one of them with the shed forced on.
+ * The shed against the stage without it: twins see the same random bursts of both sides, one of them with the shed always on.
  * Whatever is shed must be what the other drops, with the same reason but for the differences that stage.h names. Then
  * cases by name, and when the shed begins and ends. Seeds are fixed and printed.
  */
@@ -148,10 +148,8 @@ static uint64_t decide(struct world *world, const struct burst *burst, bool shed
 
 	for (unsigned i = 0; i < BURST; i++)
 		heads[i] = (struct shed_frame){.data = burst->frames[i].bytes, .bytes = burst->frames[i].n};
-	if (shed && burst->side == SIDE_OUTSIDE) {
-		world->stage->shed = (struct shed){.on = true};
+	if (shed && burst->side == SIDE_OUTSIDE)
 		banned = stage_shed(world->stage, world->rules, heads, BURST, world->now_ns);
-	}
 	for (unsigned i = 0; i < BURST; i++) {
 		arrival_make(&burst->frames[i], burst->side, &arrivals[i]);
 		if (!(banned >> i & 1))
@@ -278,7 +276,6 @@ static bool is_shed(struct world *world, const struct frame_spec *spec)
 
 	frame_make(spec, &frame);
 	head = (struct shed_frame){.data = frame.bytes, .bytes = frame.n};
-	world->stage->shed = (struct shed){.on = true};
 	return stage_shed(world->stage, world->rules, &head, 1, world->now_ns) != 0;
 }
 
@@ -336,8 +333,7 @@ static void test_short(void)
 		struct frame frame;
 
 		frame_make(&syn, &frame);
-		world->stage->shed = (struct shed){.on = true};
-		head = (struct shed_frame){.data = frame.bytes, .bytes = frame.l4 + 19};
+			head = (struct shed_frame){.data = frame.bytes, .bytes = frame.l4 + 19};
 		CHECK_EQ(sources[i], stage_shed(world->stage, world->rules, &head, 1, world->now_ns), (uint64_t)0);
 		head.bytes++;
 		CHECK_EQ(sources[i], stage_shed(world->stage, world->rules, &head, 1, world->now_ns), (uint64_t)1);
@@ -389,7 +385,8 @@ static bool window_play(struct world *world, unsigned banned)
 			frame_make(&specs[i], &frames[i]);
 			heads[i] = (struct shed_frame){.data = frames[i].bytes, .bytes = frames[i].n};
 		}
-		took = stage_shed(world->stage, world->rules, heads, BURST, world->now_ns) != 0;
+		took = stage_shed_pays(world->stage, BURST) &&
+		       stage_shed(world->stage, world->rules, heads, BURST, world->now_ns) != 0;
 		if (took)
 			world_send_burst(world, 10, SIDE_OUTSIDE, specs + banned, BURST - banned, reasons);
 		else
