@@ -165,6 +165,17 @@ static struct target_peer peer_view(struct roster *roster, uint32_t peer, struct
 		.stale = facts->stall.stale};
 }
 
+/** DU-22: an inbound peer is none of the targets' business until it is mature, or the node has made it hot:
+ * else the newest, of which least is known, would be closed for every surplus and nobody would ever mature.
+ */
+static bool is_candidate(const struct roster *roster, uint32_t peer)
+{
+	const struct roster_peer *record = roster_peer_at(roster, peer);
+	return record->state.n_out != 0 || roster_temperature(roster, peer) == TEMPERATURE_HOT ||
+	       roster->now_ms - record->state.since_ms >= roster->config.profile.times.mature_ms ||
+	       roster_root_group(roster, peer) != TARGET_NO_GROUP;
+}
+
 int roster_target_peers(
 	struct roster *roster, uint32_t places, struct target_peer **ret_peers, uint32_t *ret_n)
 {
@@ -190,7 +201,8 @@ int roster_target_peers(
 	for (uint32_t at = roster->lists[ROSTER_LIST_CONNECTED].oldest; at != RECORD_NONE;
 		at = roster_peer_at(roster, at)->newer) {
 		uint32_t root = n_roots != 0 ? roster_root_of(roster, at) : RECORD_NONE;
-		if ((root == RECORD_NONE || of_root[root] != at) && roster_facts_obtain(roster, at) != NULL)
+		if ((root == RECORD_NONE || of_root[root] != at) && is_candidate(roster, at) &&
+			roster_facts_obtain(roster, at) != NULL)
 			peers[n++] = peer_view(roster, at, roster_peer_at(roster, at)->facts);
 	}
 	free(of_root);

@@ -453,8 +453,17 @@ static void test_maturity(void)
 	roster_world_open("20.0.0.1", 50000, true, "in", 0);
 	roster_world_tick(899);
 	CHECK_EQ("DU-22: not before 15 minutes", roster_world_events("governor.promote"), 0);
+	retarget(0, 0, 20, 899);
+	roster_world_tick(899);
+	CHECK_EQ("DU-22: nor closed for a surplus before", roster_world_status().connected, 1);
+	retarget(5, 5, 20, 900);
 	roster_world_tick(900);
 	CHECK_EQ("DU-22: a mature one", roster_world_events_with("governor.promote", "\"id\":\"in\""), 1);
+	roster_world_open("20.0.1.1", 50000, true, "other", 901);
+	retarget(0, 0, 20, 1801);
+	roster_world_tick(1801);
+	CHECK_EQ("DU-15: and closed for a surplus then",
+		roster_world_events_with("governor.disconnect", "\"id\":\"other\""), 1);
 	roster_world_end();
 }
 
