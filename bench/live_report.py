@@ -191,6 +191,10 @@ def table_print(result, file):
         texts = [f"{cells[model]['success']:.1f} / {cells[model]['p99_ms']:.0f}" if model in cells else "-" for model in models]
         print(f"{system:12} " + " ".join(f"{text:>13}" for text in texts), file=file)
     print(f"{'pinning':12} {result['pinning']}", file=file)
+    late = sum(row["clients_bottleneck"] not in (None, "none") for row in result["rows"])
+    if late:
+        print(f"{'disturbed':12} {late} of {len(result['rows'])} stages: weir-dial itself was late, the machine was busy with other things",
+              file=file)
     for name, reason in result["skipped"].items():
         print(f"{name:12} skipped: {reason}", file=file)
     for found in result["searches"]:
