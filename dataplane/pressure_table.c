@@ -393,11 +393,10 @@ static uint32_t key_charge(struct pressure_table *table, const struct pressure_h
 		key_add(place.word, place.value, price);
 		return place.twin ? UINT16_MAX : (place.value & 0xffff) + price;
 	}
-	/* Lost to another newcomer: then this attempt is not counted at this level. */
-	charging->replaced += atomic_compare_exchange_strong_explicit(place.word, &place.value,
-				      (uint32_t)handle->ids[level] << 16 | price, memory_order_relaxed,
-				      memory_order_relaxed) &&
-			      place.value != 0;
+	/* A plain store: a locked one would cost as much as the search. What another lcore counted in this place in the few ns since it was
+	 * read is forgotten at this level: mostly a newcomer that chose it at once. */
+	atomic_store_explicit(place.word, (uint32_t)handle->ids[level] << 16 | price, memory_order_relaxed);
+	charging->replaced += place.value != 0;
 	return price;
 }
 
