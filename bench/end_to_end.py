@@ -97,6 +97,10 @@ def unaccounted(result, counters, reasons, sunk=False, slack=8192):
     return sentences
 
 
+def undisturbed(trials):
+    return [trial for trial in trials if trial.waited <= WAITED_MAX]
+
+
 class Bench:
     """Measurements over one transport. `always`: options of every dataplane, for tests that have no huge pages."""
 
@@ -230,6 +234,10 @@ class Bench:
                 self.measured.setdefault(name, []).append(trial)
                 print(f"      {number + 1}/{self.trials} {name}: {trial.rate / 1e6:.2f} M/s, waited {trial.waited:.1%}, "
                       f"bottleneck {trial.bottleneck}", flush=True)
+        for name, trials in self.measured.items():
+            if not undisturbed(trials):
+                self.fault(f"{name}: another process had a CPU in every trial, for {min(trial.waited for trial in trials):.0%} of the time "
+                           "at least: its rate says nothing")
 
     # --- the highest rate without loss
 
@@ -270,7 +278,8 @@ class Bench:
     # --- results
 
     def median(self, name):
-        return statistics.median(trial.rate for trial in self.measured[name])
+        """Of the trials that were not disturbed, where there are any."""
+        return statistics.median(trial.rate for trial in undisturbed(self.measured[name]) or self.measured[name])
 
     def line(self, name, ours, baseline, baseline_name, target, floor=None, ratio_floor=None, unit="packets/s"):
         """`floor`: of the value itself; `ratio_floor`: of ours by the baseline."""

@@ -5,8 +5,10 @@ accounts of what became of each frame. Measures nothing.
 
     test_bench_run.py [- words of a case]
 """
+import argparse
 import contextlib
 import csv
+import io
 import json
 import os
 import shutil
@@ -212,6 +214,22 @@ def every_frame_is_accounted():
           [], "nobody counts behind a sink")
 
 
+def trials_that_were_disturbed_do_not_count():
+    options = argparse.Namespace(seconds=1, trials=3, minutes=1, transport=["vhost"], seed=1)
+    bench = end_to_end.Bench(None, argparse.Namespace(name="vhost"), options)
+    waits = iter([0.5, 0.0] + [0.5, 0.5, 0.5, 0.5, 0.5] + [0.0])  # made again; given up; at once
+
+    def trial(rate, waited):
+        return end_to_end.Trial(1000, rate, waited, "port", 1)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        bench.run({"calm at times": lambda: trial(10 if (waited := next(waits)) == 0.0 else 99, waited)})
+        bench.run({"never calm": lambda: trial(99, 0.2)})
+    equal(bench.median("calm at times"), 10, "the median of what was not disturbed")
+    equal(len(bench.measured["calm at times"]), 3, "trials")
+    holds(len(bench.faults) == 1 and "never calm" in bench.faults[0] and "20%" in bench.faults[0], bench.faults)
+    holds("once more" in out.getvalue(), "it is said")
+
+
 if __name__ == "__main__":
     sys.exit(main("bench_run", [
         ("results have exactly eight fields", results_have_exactly_eight_fields),
@@ -224,4 +242,5 @@ if __name__ == "__main__":
         ("what people wrote outlives a run", what_people_wrote_outlives_a_run),
         ("plots show what there is", plots_show_what_there_is),
         ("every frame is accounted", every_frame_is_accounted),
+        ("trials that were disturbed do not count", trials_that_were_disturbed_do_not_count),
     ]))
