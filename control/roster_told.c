@@ -165,13 +165,15 @@ static struct target_peer peer_view(struct roster *roster, uint32_t peer, struct
 		.stale = facts->stall.stale};
 }
 
-/** DU-22: an inbound peer is none of the targets' business until it is mature, or the node has made it hot:
- * else the newest, of which least is known, would be closed for every surplus and nobody would ever mature.
- */
+/** DU-22: an inbound peer is none of the targets' business until it is mature, or the node has made it hot.
+ * Else the newest, of which least is known, would be closed for every surplus and nobody would ever mature;
+ * and strangers who send a byte a minute (5.5.15) would take the places of peers that the node chose. */
 static bool is_candidate(const struct roster *roster, uint32_t peer)
 {
 	const struct roster_peer *record = roster_peer_at(roster, peer);
-	return record->state.n_out != 0 || roster_temperature(roster, peer) == TEMPERATURE_HOT ||
+	bool made_hot = roster_facts_of(roster, peer)->node_said &&
+			roster_temperature(roster, peer) == TEMPERATURE_HOT;
+	return record->state.n_out != 0 || made_hot ||
 	       roster->now_ms - record->state.since_ms >= roster->config.profile.times.mature_ms ||
 	       roster_root_group(roster, peer) != TARGET_NO_GROUP;
 }

@@ -32,6 +32,7 @@ MUTANTS = [
     ("roster: the high water of the known", TARGET, "view->targets.normal.known * 3 / 2", "view->targets.normal.known", "test_roster_target"),
     ("roster: inbound peers mature", TARGET, "view->mature_ms = times->mature_ms;", "view->mature_ms = 0;", "test_roster_target"),
     ("roster: a surplus leaves the immature alone", TOLD, "is_candidate(roster, at) &&", "", "test_roster_target"),
+    ("roster: a stranger's payload takes nobody's place", TOLD, "roster_facts_of(roster, peer)->node_said &&", "", "test_roster_target"),
     ("roster: big ledger peers are apart", TARGET, "record->category != PEER_CATEGORY_BIG_LEDGER &&", "", "test_roster_target"),
     ("roster: the node's word of big ledger peers", NODE, "if (peers[i].big >= 0)", "if (0)", "test_roster_target"),
     ("roster: forgotten members of groups make room", NODE, "		roots_settle(roster);\n", "		;\n", "test_roster_target"),

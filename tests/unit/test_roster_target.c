@@ -459,6 +459,20 @@ static void test_maturity(void)
 	retarget(5, 5, 20, 900);
 	roster_world_tick(900);
 	CHECK_EQ("DU-22: a mature one", roster_world_events_with("governor.promote", "\"id\":\"in\""), 1);
+	roster_world_end();
+
+	roster_world_begin_with(&config);
+	connect_out("w", 3, 0, true, 0);
+	retarget(0, 3, 20, 0);
+	uint64_t stranger = roster_world_open("20.0.0.1", 50000, true, "in", 0);
+	CHECK_EQ("it pays", roster_connection_data(roster(), stranger, 100, 0, -1, ROSTER_MS(10)), 0);
+	roster_world_tick(20);
+	CHECK_EQ("5.5.15: it is hot", roster_world_status().hot, 1);
+	CHECK_EQ("but nobody whom the node chose gives way to it", roster_world_names(),
+		"governor.share governor.share");
+	roster_world_end();
+
+	roster_world_begin_with(&config);
 	roster_world_open("20.0.1.1", 50000, true, "other", 901);
 	retarget(0, 0, 20, 1801);
 	roster_world_tick(1801);
