@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Protections of the SYN proxy's pure parts: cookies, replies, translation; see tests/mutants.py."""
-COOKIE = "dataplane/cookie.c"
+COOKIE, WORDS = "dataplane/cookie.c", "dataplane/cookie_private.h"
 REPLY, TRANSLATE = "dataplane/reply.c", "dataplane/translate.c"
 MOVES, MODEL = "dataplane/stage_translate.c", "test_proxy_model"
 SLOTS = "		uint64_t age = guess & 1;"
@@ -8,11 +8,11 @@ MUTANTS = [
     ("a proxy cookie's end", COOKIE, SLOTS, "		uint64_t age = (guess & 1) * 2;", "test_cookie_proxy"),
     ("the client's number in a cookie", COOKIE, "COOKIE_KIND_PROXY, sequence, (uint8_t)cookie", "COOKIE_KIND_PROXY, 0, (uint8_t)cookie",
      "test_cookie_proxy"),
-    ("options under the MAC", COOKIE, "(uint64_t)kind << 8 | data", "(uint64_t)kind << 8", "test_cookie_proxy"),
-    ("kinds of cookies", COOKIE, "slot << 16 | (uint64_t)kind << 8", "slot << 16 | 1 << 8", "test_cookie_proxy"),
-    ("ports under the MAC", COOKIE, "(uint64_t)packet->source_port << 48", "(uint64_t)packet->family << 48", "test_cookie_proxy"),
-    ("the network of an IPv6 client", COOKIE, "load_native(packet->source.bytes);", "0;", "test_cookie_proxy"),
-    ("the host of an IPv6 client", COOKIE, "load_native(packet->source.bytes + 8);", "0;", "test_cookie_proxy"),
+    ("options under the MAC", WORDS, "(uint64_t)kind << 8 | data", "(uint64_t)kind << 8", "test_cookie_proxy"),
+    ("kinds of cookies", WORDS, "slot << 16 | (uint64_t)kind << 8", "slot << 16 | 1 << 8", "test_cookie_proxy"),
+    ("ports under the MAC", WORDS, "(uint64_t)packet->source_port << 48", "(uint64_t)packet->family << 48", "test_cookie_proxy"),
+    ("the network of an IPv6 client", WORDS, "cookie_load(packet->source.bytes);", "0;", "test_cookie_proxy"),
+    ("the host of an IPv6 client", WORDS, "cookie_load(packet->source.bytes + 8);", "0;", "test_cookie_proxy"),
     ("SYNs that bring a cookie", COOKIE, "(TCP_FLAG_ACK | TCP_FLAG_SYN | TCP_FLAG_RST)) != TCP_FLAG_ACK",
      "TCP_FLAG_ACK) == 0", "test_cookie_proxy"),
     ("the probe at the first number", COOKIE, "guess < 4", "guess < 2", "test_cookie_proxy"),

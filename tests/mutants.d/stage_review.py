@@ -17,7 +17,7 @@ MUTANTS = [
     ("one SYN a second into a silent flow", TCP, "flow->last_ms = moment->now_ms;", ";", TEST),
     ("dials over old flows", TCP, "if (starts && !resent && flow->state != FLOW_STATE_OUT_SYN_SENT)", "if (0)", TEST),
     ("dials that cross with their answer", TCP, "if (starts && !resent &&", "if (starts &&", TEST),
-    ("bans behind the node's packets", "dataplane/stage_flow.c", "(work->arrival->side == SIDE_INSIDE ? 1 : 0)", "0", TEST),
+    ("bans behind the node's packets", "dataplane/stage_flow.c", "flow_forget_bans(stage, flow);", "flow->ban_epoch = stage_ban_epoch(stage->shared, flow->client);", TEST),
     ("the budget of tickets", ATTEMPT, "== PROVEN_YES ? work->key.client_port", "!= PROVEN_NO ? work->key.client_port", TEST),
     ("the number of fragments", "dataplane/fragment_table.c", "entry->followed >= FRAGMENTS_MAX", "0", TEST),
     ("the rate of early fragments", STAGE, "take(&moment->rules->other, &stage->fragments_tat_ns, moment)", "true", TEST),
