@@ -19,4 +19,7 @@ MUTANTS = [
     ("bench: what people wrote", RENDER, "return text[at + 1:] if at >= 0 else", "return", RUN_TEST),
     ("bench: a missed target", RENDER, "missed = sum(1 for line in judged if not line[\"met\"])", "missed = 0", RUN_TEST),
     ("bench: results of no group", RENDER, "if id(line) not in known]", "if False]", RUN_TEST),
+    ("bench: disturbed trials", END, "return [trial for trial in trials if trial.waited <= WAITED_MAX]", "return trials", RUN_TEST),
+    ("bench: always disturbed", END, "if not undisturbed(trials):", "if False:", RUN_TEST),
+    ("bench: disturbed trials are made again", END, "if trial.waited <= WAITED_MAX: break", "break", RUN_TEST),
 ]
