@@ -29,6 +29,10 @@ enum weirctl_option {
 	OPTION_FORMAT,
 	OPTION_PROFILE,
 	OPTION_EFFECTIVE,
+	OPTION_STATUS,
+	OPTION_TEMPERATURE,
+	OPTION_CATEGORY,
+	OPTION_BANNED,
 	OPTION_COUNT,
 };
 #define OPTION_BIT(option) (1u << (option))
@@ -104,10 +108,18 @@ int weirctl_ban_export(struct weirctl *weirctl);
 int weirctl_list_add(struct weirctl *weirctl);
 int weirctl_list_del(struct weirctl *weirctl);
 int weirctl_list_show(struct weirctl *weirctl);
+int weirctl_peers_list(struct weirctl *weirctl);
+int weirctl_peers_show(struct weirctl *weirctl);
+int weirctl_disconnect(struct weirctl *weirctl);
+int weirctl_book_list(struct weirctl *weirctl);
+int weirctl_book_best(struct weirctl *weirctl);
+int weirctl_book_add(struct weirctl *weirctl);
+int weirctl_book_remove_failed(struct weirctl *weirctl);
 int weirctl_config_check(struct weirctl *weirctl);
 int weirctl_config_show(struct weirctl *weirctl);
 int weirctl_config_dataplane_args(struct weirctl *weirctl);
-/** Becomes weir-control --simulate; argv as of main, from the word "simulate" on. Returns an exit status when it cannot. */
+/** Becomes weir-control --simulate; argv as of main, from the word "simulate" on. Returns an exit status when
+ * it cannot. */
 int weirctl_simulate(char **argv);
 /** The word came after an option of weirctl. */
 int weirctl_simulate_late(struct weirctl *weirctl);

@@ -158,6 +158,16 @@ for _sentence, _words, _expected in [
         ("a format that is none", ["ban", "export", "--format", "xml"], "allowed: plain, ipset"),
         ("a profile that is none", ["config", "show", "--profile", "x"], "allowed: bootstrap, lighthouse"),
         ("a limit that is none", ["ban", "list", "--limit", "0"], "--limit"),
+        ("a status that is none", ["peers", "list", "--status", "asleep"], "allowed: unknown, dialing, connected"),
+        ("a temperature that is none", ["peers", "list", "--temperature", "boiling"], "allowed: cold, warm, hot"),
+        ("a category that is none", ["peers", "list", "--category", "x"], "allowed: none, local_root"),
+        ("no peer to show", ["peers", "show"], '"peers show" needs ID|ADDRESS[:PORT]'),
+        ("no peer to disconnect", ["disconnect"], '"disconnect" needs ID|ADDRESS[:PORT]'),
+        ("an address without a port", ["book", "add", "203.0.113.9"], "not an address with a port"),
+        ("an IPv6 address without brackets", ["book", "add", "2001:db8::1"], "not an address with a port"),
+        ("a port out of range", ["book", "add", "[2001:db8::1]:65536"], "not an address with a port"),
+        ("a number of failures that is none", ["book", "remove-failed", "0"], "not a number of failures"),
+        ("more of the best than there may be", ["book", "best", "--limit", "1001"], "from 1 to 1000"),
 ]:
     CASES.append(("usage: " + _sentence, lambda words=_words, expected=_expected: fails(2, expected, *words)))
 
@@ -329,6 +339,75 @@ def _():
     holds(lines, "an event came")
     equal(json.loads(lines[0])["event"], "peer.banned", "the event")
     fails(1, "is no event", "events", "peer.bananed")
+
+
+# --- peers and the address book
+
+def rpc(method, **params):
+    """What a node says."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(30)
+        client.connect(SOCKET)
+        client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode() + b"\n")
+        return json.loads(client.makefile().readline())["result"]
+
+
+@case("peers that the node told of are listed, filtered, counted and shown")
+def _():
+    equal(good("peers", "list"), "No peer is known that matches.\n", "nobody yet")
+    for i in range(70):
+        rpc("peer.bind", id=f"peer-{i:02}", ip=f"203.0.113.{i + 1}", port=4000 + i, agent="teku/teku/v1/linux")
+    rpc("peer.report", id="peer-07", action="fatal", reason="lies", proven=True)
+    peers = answer("peers", "list")
+    equal([peer["id"] for peer in peers["peers"]], [f"peer-{i:02}" for i in range(70)], "all pages, in order")
+    equal(peers["more"], False, "no more")
+    limited = answer("peers", "list", "--limit", "33")
+    equal((len(limited["peers"]), limited["more"]), (33, True), "limited behind the first page")
+    equal([peer["id"] for peer in answer("peers", "list", "--banned")["peers"]], ["peer-07"], "banned")
+    equal([peer["id"] for peer in answer("peers", "list", "--status", "banned")["peers"]], ["peer-07"], "by status")
+    equal(answer("peers", "list", "--temperature", "hot")["peers"], [], "by temperature")
+    equal(len(answer("peers", "list", "--category", "none")["peers"]), 70, "by category")
+    out = good("peers", "list", "--limit", "1")
+    holds(out.startswith("PEER") and "peer-00" in out and "203.0.113.1 " in out and "Teku" in out, out)
+    shown = answer("peers", "show", "peer-07")
+    equal((shown["score"]["state"], shown["history"][0]["why"]), ("banned", "fatal: lies"), "shown")
+    equal(answer("peers", "show", "id:peer-07")["id"], "peer-07", "by id:")
+    equal(answer("peers", "show", "203.0.113.8:4007")["ip"], "203.0.113.8", "by address and port")
+    out = good("peers", "show", "peer-07")
+    holds("What moved the score" in out and "lies" in out and "Teku" in out, out)
+    equal(fails(1, "nothing is known", "peers", "show", "nobody")["code"], 2, "control's own code")
+
+
+@case("connections are closed by peer and by address")
+def _():
+    rpc("peer.bind", id="peer-closed", ip="203.0.113.200", port=4200)
+    for name in ("peer-closed", "203.0.113.200:4200", "203.0.113.200", "[2001:db8::9]:30303"):
+        equal(answer("disconnect", name, "--reason", "maintenance")["closed"], 0, name)  # no dataplane: none is open
+    equal(good("disconnect", "203.0.113.200"), "203.0.113.200: 0 connections closed.\n", "for people")
+    equal(fails(1, "no such peer", "disconnect", "nobody")["code"], 2, "control's own code")
+
+
+@case("addresses are kept, listed, the best first, and forgotten")
+def _():
+    equal(good("book", "list"), "The address book is empty.\n", "empty")
+    holds("is in the address book" in good("book", "add", "45.1.2.3:30303"), "added")
+    equal(answer("book", "add", "[2a00:1450::1]:30304")["results"][0]["added"], True, "IPv6")
+    fails(1, "the book does not take it", "book", "add", "10.0.0.1:30303")
+    records = answer("book", "list")
+    equal([(r["ip"], r["port"], r["source"]) for r in records["records"]],
+          [("45.1.2.3", 30303, "config"), ("2a00:1450::1", 30304, "config")], "records")
+    equal((len(answer("book", "list", "--limit", "1")["records"]), answer("book", "list", "--limit", "1")["more"]), (1, True), "limited")
+    out = good("book", "list")
+    holds(out.startswith("ADDRESS") and "2a00:1450::1" in out, out)
+    for _ in range(3):
+        rpc("book.record", ip="45.1.2.3", port=30303, ok=False)
+    rpc("book.record", ip="2a00:1450::1", port=30304, ok=True)
+    equal(answer("book", "best", "--limit", "1"), {"addrs": [{"ip": "2a00:1450::1", "port": 30304}]}, "the best")
+    holds("2a00:1450::1" in good("book", "best"), "for people")
+    equal(answer("book", "remove-failed", "4")["removed"], 0, "none failed four times")
+    equal(good("book", "remove-failed", "3"), "Addresses forgotten: 1.\n", "one failed three times")
+    equal([r["ip"] for r in answer("book", "list")["records"]], ["2a00:1450::1"], "the rest")
+    rpc("book.clear")
 
 
 # --- import and export
