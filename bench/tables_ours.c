@@ -349,7 +349,8 @@ static unsigned flows_find(
 		hashes[i] = flow_table_prefetch(flows->table, &flow_keys[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
-		flow_table_prefetch_flow(flows->table, hashes[i]);
+		if (!flow_table_prefetch_flow(flows->table, hashes[i]) && insert)
+			flow_table_prefetch_newcomer(flows->table, hashes[i]);
 	for (unsigned i = 0; i < n; i++) {
 		if (flow_table_lookup(flows->table, &flow_keys[i], hashes[i]))
 			hits++;

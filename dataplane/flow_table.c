@@ -245,15 +245,19 @@ static bool slot_find_oldest(
 	return youth_first != FLOW_OLDEST_NONE || youth_second != FLOW_OLDEST_NONE;
 }
 
-void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash)
+bool flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash)
+{
+	unsigned first = bucket_prefetch_flows(table, bucket_first(table, hash), hash_tag(hash));
+	unsigned second = bucket_prefetch_flows(table, bucket_second(table, hash), hash_tag(hash));
+
+	return (first | second) != 0;
+}
+
+void flow_table_prefetch_newcomer(const struct flow_table *table, uint64_t hash)
 {
 	struct flow_slot oldest;
 	uint32_t place;
 
-	if (bucket_prefetch_flows(table, bucket_first(table, hash), hash_tag(hash)) |
-		bucket_prefetch_flows(table, bucket_second(table, hash), hash_tag(hash)))
-		return;
-	/* A newcomer for sure. Where the table is full it takes the place of the oldest. */
 	if (table->first_free != 0 || !slot_find_oldest(table, hash, table->now, &oldest))
 		return;
 	place = oldest.bucket->places[oldest.slot] - 1;
@@ -315,7 +319,7 @@ static void slot_release(struct flow_table *table, const struct flow_slot *slot)
 	table->count--;
 }
 
-/* Who must go: one line of flows is read for the choice, which flow_table_prefetch_flow fetched and the newcomer needs, unless that
+/* Who must go: one line of flows is read for the choice, which flow_table_prefetch_newcomer fetched and the newcomer needs, unless that
  * flow has become proven meanwhile, which is noted in its stamp. So each flow costs one more read in its life. */
 static bool slot_find_victim(
 	struct flow_table *table, uint64_t hash, uint32_t now_ms, struct flow_slot *ret_slot)

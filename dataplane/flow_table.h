@@ -109,9 +109,10 @@ uint32_t flow_table_adopt_all(
 struct flow_key flow_key_of(const struct flow *flow);
 /** Phase 1 for a burst: hash and prefetch. */
 uint64_t flow_table_prefetch(const struct flow_table *table, const struct flow_key *key);
-/** Between the phases, once the index lines have come: prefetch the flows that may be this one, or, if there are none and the table
- * is full, the place of the flow that this one would displace. Optional. */
-void flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash);
+/** Between the phases, once the index lines have come: prefetch the flows that may be this one. False: there is none. Optional. */
+bool flow_table_prefetch_flow(const struct flow_table *table, uint64_t hash);
+/** The same for a flow that will be inserted: where the table is full, the place of the flow that it would displace. */
+void flow_table_prefetch_newcomer(const struct flow_table *table, uint64_t hash);
 /** Phase 2: the flow, or NULL. Valid until the owner's next insert or remove. */
 struct flow *flow_table_lookup(struct flow_table *table, const struct flow_key *key, uint64_t hash);
 /** A new flow, key, born_ms and last_ms filled, all else zero; state stays FREE until the caller sets it.

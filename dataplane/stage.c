@@ -110,6 +110,10 @@ static bool is_attempt(const struct work *work)
 /* Phase 2 of 4: find the flow; for attempts, the lines that say who the source is. */
 static void phase_lookup(struct stage *stage, const struct moment *moment, struct work works[], unsigned n)
 {
+	/* The index lines have come, the flows themselves have not. A SYN has none as a rule. */
+	for (unsigned i = 0; i < n; i++)
+		if (works[i].has_key && !packet_is_attempt_tcp(&works[i].arrival->packet))
+			(void)flow_table_prefetch_flow(stage->flows, works[i].flow_hash);
 	for (unsigned i = 0; i < n; i++) {
 		struct work *work = &works[i];
 

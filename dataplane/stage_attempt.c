@@ -296,7 +296,7 @@ void stage_attempt_look(struct stage *stage, const struct moment *moment, struct
 		return;
 	source_prefetch(stage->shared, moment->rules, work);
 	if (work->flow == NULL)
-		flow_table_prefetch_flow(stage->flows, work->flow_hash);
+		flow_table_prefetch_newcomer(stage->flows, work->flow_hash);
 }
 
 /* Row 6. */
