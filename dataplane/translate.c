@@ -93,7 +93,16 @@ static void sack_change(uint8_t *option, const struct translation *translation)
 		put_u32(option + i, load_u32(option + i) + translation->acknowledgement_add);
 }
 
-/* The parser has walked these options before: each has a length that fits. */
+/* The parser has walked these options before: each has a length that fits. Most segments have timestamps and no blocks. */
+static bool options_have_sack(const uint8_t *tcp, uint32_t header_bytes)
+{
+	uint32_t i = TCP_HEADER_BYTES;
+
+	while (i + 1 < header_bytes && tcp[i] != 0 && tcp[i] != TCP_OPTION_SACK)
+		i += tcp[i] == 1 ? 1 : tcp[i + 1];
+	return i + 1 < header_bytes && tcp[i] == TCP_OPTION_SACK;
+}
+
 static void options_change(uint8_t *tcp, uint32_t header_bytes, const struct translation *translation)
 {
 	uint32_t old_sum = words_sum(tcp + TCP_HEADER_BYTES, header_bytes - TCP_HEADER_BYTES), i = TCP_HEADER_BYTES;
@@ -122,7 +131,8 @@ void translate_segment(uint8_t *frame, const struct packet *packet, const struct
 		return;
 	if (translation->acknowledgement_add != 0)
 		u32_add(tcp + TCP_ACKNOWLEDGEMENT, translation->acknowledgement_add, tcp + TCP_CHECKSUM);
-	if (header_bytes > TCP_HEADER_BYTES && (translation->acknowledgement_add != 0 || translation->sack_blank))
+	if (header_bytes > TCP_HEADER_BYTES && (translation->acknowledgement_add != 0 || translation->sack_blank) &&
+		options_have_sack(tcp, header_bytes))
 		options_change(tcp, header_bytes, translation);
 }
 

@@ -23,4 +23,5 @@ MUTANTS = [
     ("path: a group of lanes that is not whole", "dataplane/cookie_burst.c", "syns->n - first < LANES ? syns->n - first : LANES", "LANES", "test_cookie_burst"),
     ("path: a burst of cookies has an end", "dataplane/cookie_burst.c", "if (i == COOKIE_BURST_MAX)", "if (0)", "test_cookie_burst"),
     ("path: a burst's cookies are finished", "dataplane/stage.c", "proxy_challenges_finish(stage, &moment);", "", "test_proxy_model"),
+    ("path: blocks behind other options", "dataplane/translate.c", "i += tcp[i] == 1 ? 1 : tcp[i + 1];\n	return i + 1", "break;\n	return i + 1", "test_translate"),
 ]
