@@ -305,6 +305,12 @@ static void test_cases(void)
 			{.source = "203.0.113.1", .destination = NODE_V4, .protocol = 17, .payload_bytes = 40}, false},
 		{"but any other datagram is an attempt",
 			{.source = "203.0.113.1", .destination = NODE_V4, .protocol = 17, .destination_port = 53, .payload_bytes = 40}, true},
+		{"a first fragment is left to the stage",
+			{.source = "203.0.113.1", .destination = NODE_V4, .protocol = 17, .destination_port = 53, .payload_bytes = 160,
+				.more_fragments = true, .fragment_bytes = 80},
+			false},
+		{"and so is a later one, which has no ports",
+			{.source = "203.0.113.1", .destination = NODE_V4, .protocol = 17, .payload_bytes = 160, .fragment_offset = 80}, false},
 		{"what goes to somebody else is not ours",
 			{.source = "203.0.113.1", .destination = "198.51.100.2", .protocol = 6, .tcp_flags = TCP_FLAG_SYN}, false},
 	};
