@@ -92,13 +92,31 @@ void roster_peer_ban(
 
 /* The throttle (LH-6) */
 
-void roster_throttle(struct roster *roster, uint32_t index, bool closed_by_us, int64_t since_ms)
+/** Was the place that it left among the last? Without a target the pool says so: its limits, or the places
+ * that pruning keeps free (5.5.9). A pool without limits is never crowded. */
+static bool pool_was_full(const struct roster *roster, bool inbound)
+{
+	const struct profile *profile = &roster->config.profile;
+	uint32_t hard = profile->limits.soft.hard, taken = roster->counts.in + roster->counts.out + 1;
+	uint32_t most = profile->limits.total != 0 ? profile->limits.total : hard;
+	struct pool_limits limits = roster_limits(roster);
+	struct pool_counts others = {.in = roster->counts.in, .out = roster->counts.out};
+	uint32_t *same = inbound ? &others.in : &others.out;
+	(*same)++;
+	return pool_admit(&limits, &others, inbound, 0) != POOL_ADMITTED || (hard != 0 && taken >= hard) ||
+	       (profile->floor_per_mille != 0 &&
+		       eviction_floor_wanted(most, taken, profile->floor_per_mille) != 0);
+}
+
+void roster_throttle(struct roster *roster, uint32_t index, bool inbound, bool closed_by_us, int64_t since_ms)
 {
 	const struct roster_peer *peer = roster_peer_at(roster, index);
 	uint32_t remaining = roster->lists[ROSTER_LIST_CONNECTED].n;
 	struct ban ban, real;
 	if (roster->config.profile.times.throttle_ms <= 0 ||
 		!target_throttles(roster->target, remaining, closed_by_us, roster->config.throttle_any_close))
+		return;
+	if (roster->target == 0 && !pool_was_full(roster, inbound))
 		return;
 	if (roster_peer_protected(roster, index) || roster_peer_banned(roster, index, &real))
 		return; /* a real ban supersedes it */

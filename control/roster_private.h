@@ -324,8 +324,9 @@ void roster_peer_ban(
 bool roster_peer_protected(const struct roster *roster, uint32_t peer);
 /** The strongest ban in force of the peer itself: of its id, or of its host and the prefixes around. */
 bool roster_peer_banned(const struct roster *roster, uint32_t peer, struct ban *ret_ban);
-/** LH-6: T1 for a peer that was closed, when the rule says so; from `since_ms`, the decision. */
-void roster_throttle(struct roster *roster, uint32_t peer, bool closed_by_us, int64_t since_ms);
+/** LH-6: T1 for a peer that was closed, when the rule says so: with a target, while so many are connected; without
+ * one, while the pool is full. From `since_ms`, the decision. */
+void roster_throttle(struct roster *roster, uint32_t peer, bool inbound, bool closed_by_us, int64_t since_ms);
 /** LH-8: the same for a newcomer that was never let in. */
 void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open, uint32_t peer);
 /** A ban of this key came, went or changed (governor_internal.h): its peer is judged at the next advance. */

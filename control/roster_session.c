@@ -302,20 +302,25 @@ static void status_follow(struct roster *roster, uint32_t peer_index,
 	struct roster_peer *peer = roster_peer_at(roster, peer_index);
 	if (connection->courtesy)
 		return;
-	bool last = peer->state.n_in + peer->state.n_out <= 1, ours = end->by == CLOSED_BY_WEIR;
-	/* Weir closed its last connection without closing the peer first: the trace, or a timeout, says so.
-	 */
+	/* Live only what was decided here is ours: the dataplane cuts by its timeouts, and whoever a ban or a
+	 * list names, and neither is about too many peers. A trace says whom Weir closed. */
+	bool decided =
+		connection->service == ROSTER_SERVICE_NONE || connection->cause == OUTCOME_CAUSE_OWN_LIMIT;
+	bool last = peer->state.n_in + peer->state.n_out <= 1, ours = end->by == CLOSED_BY_WEIR && decided;
+	/* Weir closed its last connection without closing the peer first. */
 	if (ours && last && !connection->dialing && peer->state.status == PEER_STATUS_CONNECTED)
 		(void)roster_peer_change(roster, peer_index, PEER_OCCASION_DISCONNECT);
 	int64_t since_ms =
 		peer->state.status == PEER_STATUS_DISCONNECTING ? peer->state.since_ms : roster->now_ms;
 	enum peer_operation operation = roster_peer_change(roster, peer_index, occasion_closed(connection));
 	/* LH-6 is about whom we do not want, not about who fell silent. */
-	bool silent = end->how == CLOSED_HOW_IDLE || end->how == CLOSED_HOW_TIMEOUT;
+	bool silent = end->how == CLOSED_HOW_IDLE || end->how == CLOSED_HOW_TIMEOUT ||
+		      end->how == CLOSED_HOW_STRAGGLER;
 	if (operation == PEER_OPERATION_THROTTLE && !silent)
-		roster_throttle(roster, peer_index, /* closed_by_us= */ true, since_ms);
+		roster_throttle(roster, peer_index, connection->inbound, /* closed_by_us= */ true, since_ms);
 	else if (operation == PEER_OPERATION_NONE && !connection->dialing && last)
-		roster_throttle(roster, peer_index, /* closed_by_us= */ false, roster->now_ms);
+		roster_throttle(
+			roster, peer_index, connection->inbound, /* closed_by_us= */ false, roster->now_ms);
 }
 
 void roster_connection_drop(struct roster *roster, uint32_t index, const struct roster_end *end)

@@ -20,7 +20,7 @@ CONFIG = {
                  for name, port in (("echo", TCP_PORT), ("closed", CLOSED_PORT))],
     "timeouts": {"auth": 0, "payload_idle": f"{IDLE_S}s", "closing": "1s"},
     "flood": {"per_s": FLOOD_PER_S},
-    "ban": {"throttle": "1s"},
+    "throttle": {"s": "1s"},
 }
 NAMES = ["peer.connected", "peer.disconnected", "conn.failed", "governor.disconnect", "flood.enter", "flood.leave"]
 

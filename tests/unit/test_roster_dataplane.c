@@ -70,6 +70,81 @@ static void test_dataplane(void)
 	roster_world_end();
 }
 
+/** LH-6 (5.4): is the address throttled, after a proven flow of it ended so at second 10? */
+static bool waits_after(const char *ip, enum closed_how how)
+{
+	struct event_record event = flow_event(ip, 7, EVENT_FLOW_PROVEN);
+	struct governor_why why;
+	tell(&event, 0);
+	event.kind = EVENT_FLOW_CLOSED;
+	event.closed_by = CLOSED_BY_WEIR;
+	event.closed_how = (uint8_t)how;
+	event.bytes_in = 100;
+	tell(&event, 10);
+	struct address address = roster_world_address(ip);
+	governor_why(roster_governor(roster_world.roster), &address, ROSTER_MS(10), &why);
+	return why.class == SOURCE_CLASS_THROTTLED;
+}
+
+/** A pool of at most `most`, or with the target of 20, in which so many others are connected, every fourth of
+ * them outbound. */
+static void crowd(const char *profile, uint32_t most, unsigned others)
+{
+	struct roster_config config = roster_world_config(profile);
+	char ip[32];
+	config.profile.limits.total = most;
+	config.profile.target = config.profile.target != 0 ? 20 : 0;
+	config.grace_ms = 500;
+	roster_world_begin_with(&config);
+	for (unsigned i = 0; i < others; i++) {
+		snprintf(ip, sizeof(ip), "198.51.100.%u", i + 1);
+		(void)roster_world_open(ip, 7, i % 4 != 0, "", 0);
+	}
+}
+
+/** The same after peer.disconnect. */
+static bool waits_after_command(const char *profile, uint32_t most, unsigned others)
+{
+	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
+	struct peer_name name = roster_world_name("203.0.113.1");
+	struct governor_why why;
+	uint32_t closed = 0;
+	crowd(profile, most, others);
+	tell(&event, 0);
+	CHECK_EQ("peer.disconnect is heard",
+		roster_peer_disconnect(roster_world.roster, &name, "", 0, ROSTER_MS(1), &closed), 0);
+	roster_world_wait(2);
+	CHECK_EQ("and cuts", roster_world.cuts, 1u);
+	event.kind = EVENT_FLOW_CLOSED;
+	event.closed_by = CLOSED_BY_WEIR;
+	event.closed_how = CLOSED_HOW_RST;
+	tell(&event, 2);
+	governor_why(roster_governor(roster_world.roster), &name.address, ROSTER_MS(2), &why);
+	CHECK_EQ(
+		"told once, though the dataplane tells it too", roster_world_events("peer.disconnected"), 1u);
+	roster_world_end();
+	return why.class == SOURCE_CLASS_THROTTLED;
+}
+
+static void test_throttle(void)
+{
+	static const char *const profiles[] = {"bootstrap", "lighthouse"};
+	for (unsigned i = 0; i < 2; i++) {
+		crowd(profiles[i], 21, 20);
+		CHECK_EQ("idle: it need not wait", waits_after("203.0.113.1", CLOSED_HOW_IDLE), false);
+		CHECK_EQ("a straggler neither", waits_after("203.0.113.2", CLOSED_HOW_STRAGGLER), false);
+		CHECK_EQ("nor whoever the dataplane cut", waits_after("203.0.113.3", CLOSED_HOW_RST), false);
+		roster_world_end();
+	}
+	CHECK_EQ("without a limit there is always a place", waits_after_command("bootstrap", 0, 3), false);
+	CHECK_EQ("closed in a full pool it waits", waits_after_command("bootstrap", 4, 3), true);
+	CHECK_EQ("not while one is free and kept so", waits_after_command("bootstrap", 5, 3), false);
+	CHECK_EQ("of 100 five are", waits_after_command("bootstrap", 100, 95), true);
+	CHECK_EQ("not with places free", waits_after_command("bootstrap", 40, 3), false);
+	CHECK_EQ("with a target: while so many are there", waits_after_command("lighthouse", 0, 20), true);
+	CHECK_EQ("and not while there are fewer", waits_after_command("lighthouse", 0, 19), false);
+}
+
 static void test_no_evidence(void)
 {
 	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
@@ -176,7 +251,7 @@ static const char *random_id(struct random_world *world)
 static void random_event(struct random_world *world)
 {
 	static const enum closed_how hows[] = {CLOSED_HOW_FIN, CLOSED_HOW_RST, CLOSED_HOW_TIMEOUT,
-		CLOSED_HOW_BACKEND_REFUSED, CLOSED_HOW_BACKEND_SILENT, CLOSED_HOW_IDLE,
+		CLOSED_HOW_BACKEND_REFUSED, CLOSED_HOW_BACKEND_SILENT, CLOSED_HOW_IDLE, CLOSED_HOW_STRAGGLER,
 		CLOSED_HOW_ESTABLISHED};
 	struct address address = random_host(world);
 	struct event_record event = {.kind = (uint8_t)(1 + below(world, EVENT_KIND_COUNT - 1)),
@@ -356,6 +431,7 @@ static void test_random(void)
 static const struct check_test tests[] = {
 	{"random events, dumps, bans and words leave every number right", test_random},
 	{"events of the dataplane mean the same, once", test_dataplane},
+	{"LH-6: whom the dataplane cuts need not wait; whom we close in a full pool must", test_throttle},
 	{"without evidence nothing is held against anybody", test_no_evidence},
 	{"a connection whose end was lost does not stay for ever", test_dump},
 	{"a limit that the dataplane does not know closes", test_live_limit},
