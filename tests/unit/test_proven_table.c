@@ -211,6 +211,34 @@ static void test_replacement(void)
 	proven_table_destroy(table);
 }
 
+/* Of a full table 24 of 256 proofs end early. A newcomer has 8 places to choose from, so with 1 - (232 / 256)^8 = 0.54 one of them ends early
+ * and goes, in whichever bucket it is. With the bucket whose proofs last longer it would be 0.1. */
+static void test_soonest_of_both(void)
+{
+	enum { ROUNDS = 100, EARLY = 24, NEWCOMERS = 4 };
+	unsigned gone = 0;
+
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		struct proven_table *table = table_make(256);
+		uint64_t number = round * 10000, early;
+
+		for (unsigned i = 0; i < 4000; i++)
+			proven_table_add(table, hash_of(table, number++), 1, 0, 3600000, 0);
+		early = number;
+		for (unsigned i = 0; i < EARLY; i++)
+			proven_table_add(table, hash_of(table, number++), 1, 0, 60000, 0);
+		for (unsigned i = 0; i < EARLY; i++)
+			gone -= proven_table_has(table, hash_of(table, early + i), 0);
+		for (unsigned i = 0; i < NEWCOMERS; i++)
+			proven_table_add(table, hash_of(table, number++), 1, 0, 3600000, 0);
+		for (unsigned i = 0; i < EARLY; i++)
+			gone += proven_table_has(table, hash_of(table, early + i), 0);
+		proven_table_destroy(table);
+	}
+	/* About 200 of 400; standard deviation 10. */
+	CHECK_TRUE("about half of the newcomers displace one that ends early", -gone >= 140 && -gone <= 260);
+}
+
 static void test_strangers(void)
 {
 	struct proven_table *table = table_make(1 << 14);
@@ -246,6 +274,7 @@ static const struct check_test tests[] = {
 	{"a renewal prolongs and never refills", test_renewal},
 	{"a proof says how long its source was quiet", test_quiet},
 	{"the proof that expires soonest is replaced", test_replacement},
+	{"the soonest to end goes from either bucket", test_soonest_of_both},
 	{"strangers are not proven", test_strangers},
 	{"wrong arguments are refused", test_arguments},
 };
