@@ -23,6 +23,11 @@ int rpc_event_index(const char *name)
 	return -1;
 }
 
+const char *rpc_event_name(int index)
+{
+	return event_names[index];
+}
+
 bool rpc_event_wanted(void *context, const char *name)
 {
 	struct rpc *rpc = context;

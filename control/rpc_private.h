@@ -161,6 +161,8 @@ void rpc_event(void *context, const char *name, const char *json);
 bool rpc_event_wanted(void *context, const char *name);
 /** Index of an event's name, or -1. */
 int rpc_event_index(const char *name);
+/** `index` below RPC_EVENT_NAMES. */
+const char *rpc_event_name(int index);
 void rpc_client_forget_events(struct rpc *rpc, struct rpc_client *client);
 
 /* rpc_why.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * The method table: what dispatches, checks parameters and prints the reference. Constant data.
+ * The method table: what dispatches, checks parameters and is printed as the reference. Constant data.
  */
 #include <stddef.h>
 #include <string.h>
@@ -253,17 +253,13 @@ const struct rpc_method rpc_methods[] = {
 	{"list.show", false, list_show, "entries[{prefix,reason,origin}],next", "A list in order of prefix.",
 		rpc_list_show, RPC_EVERYWHERE},
 	{"conn.open", true, conn_open, "conn,verdict,reason,delay_ms,evicted[]",
-		"A connection begins. Live the dataplane says so: only in simulate.", rpc_conn_open,
-		RPC_SIMULATE},
+		"A connection begins; live the dataplane says so.", rpc_conn_open, RPC_SIMULATE},
 	{"conn.attempt", true, conn_attempt, "forward,challenge,refuse,drop,reasons{}",
-		"So many attempts without proof: they change no score, count, ban or circuit. Only in "
-		"simulate.",
+		"So many attempts without proof: they change no score, count, ban or circuit.",
 		rpc_conn_attempt, RPC_SIMULATE},
-	{"conn.data", true, conn_data, "", "Bytes were carried. Only in simulate.", rpc_conn_data,
-		RPC_SIMULATE},
-	{"conn.close", true, conn_close, "outcome,why",
-		"A connection ended: what that says of its peer. Only in simulate.", rpc_conn_close,
-		RPC_SIMULATE},
+	{"conn.data", true, conn_data, "", "Bytes were carried.", rpc_conn_data, RPC_SIMULATE},
+	{"conn.close", true, conn_close, "outcome,why", "A connection ended: what that says of its peer.",
+		rpc_conn_close, RPC_SIMULATE},
 	{"conn.auth", true, conn_auth, "outcome,evicted[]",
 		"The node's word about the login of a connection, named by conn, or by ip and port.",
 		rpc_conn_auth, RPC_EVERYWHERE},
@@ -374,13 +370,11 @@ const struct rpc_method rpc_methods[] = {
 		"target_out,max_in,ignore_neg}",
 		"Set the targets that are given; answers with all that are in force.", rpc_governor_targets,
 		RPC_EVERYWHERE},
-	{"governor.tick", true, NULL, "actions[]", "One tick now; actions are its events.", rpc_governor_tick,
-		RPC_EVERYWHERE},
-	{"sim.restart", true, NULL, "loaded{}",
-		"Drop what is runtime and read the store again. Only in simulate.", rpc_sim_restart,
-		RPC_SIMULATE},
-	{"sim.eval", false, sim_eval, "out", "One formula of the policy. Only in simulate.", rpc_sim_eval,
-		RPC_SIMULATE},
+	{"governor.tick", true, NULL, "actions[{event,...}]", "One tick now; actions are its events.",
+		rpc_governor_tick, RPC_EVERYWHERE},
+	{"sim.restart", true, NULL, "loaded{}", "Drop what is runtime and read the store again.",
+		rpc_sim_restart, RPC_SIMULATE},
+	{"sim.eval", false, sim_eval, "out", "One formula of the policy.", rpc_sim_eval, RPC_SIMULATE},
 	{"governor.status", false, NULL,
 		"profile,mode,sync_state,connected,in,out,pending,hot,warm,cold,known,bans{},churn{phase,"
 		"next},short{},flood{lcores,floods,flood_s,services,pressures,"
@@ -405,28 +399,3 @@ const struct rpc_method rpc_methods[] = {
 		RPC_EVERYWHERE},
 };
 const size_t rpc_n_methods = sizeof(rpc_methods) / sizeof(rpc_methods[0]);
-
-void rpc_reference(FILE *file)
-{
-	char range[512];
-	fprintf(file,
-		"JSON-RPC 2.0, one object a line, at most %d bytes. Fields without \"required\" may be left "
-		"out.\n"
-		"Errors: -32600 request, -32601 method, -32602 parameter, 1 refused, 2 unknown, 3 busy.\n",
-		PROTOCOL_LINE_BYTES_MAX);
-	for (size_t i = 0; i < rpc_n_methods; i++) {
-		const struct rpc_method *method = &rpc_methods[i];
-		fprintf(file, "\n%s%s\n    %s\n", method->name,
-			method->where == RPC_SIMULATE ? "  (simulate)"
-			: method->writes              ? "  (needs write permission)"
-						      : "",
-			method->help);
-		for (const struct rpc_parameter *parameter = method->parameters;
-			parameter != NULL && parameter->name != NULL; parameter++) {
-			rpc_parameter_range(parameter, range, sizeof(range));
-			fprintf(file, "    %-12s %s%s\n", parameter->name, range,
-				parameter->required ? ", required" : "");
-		}
-		fprintf(file, "    -> %s\n", method->results);
-	}
-}

@@ -2,7 +2,7 @@
  * A node's connection to Weir: JSON-RPC over the unix socket of weir-control, made for the node's own event
  *loop. One descriptor, never blocks, no thread, no global state, no log. All functions and callbacks run on
  *the caller's thread; one client is used by one thread. Texts are UTF-8 and copied. Methods, parameters and
- *events: `weir-control --rpc-reference`.
+ *events: control/RPC.md (`weir-control --rpc-reference` prints it).
  *
  *	struct weir_client *weir;
  *	weir_client_create(&options, &weir);
