@@ -57,6 +57,8 @@ static void announce_failure(
 	struct event_text text;
 	roster_event_address(&text, roster, "conn.failed", &subject->open.address, subject->open.port);
 	event_string(&text, "direction", subject->open.inbound ? "in" : "out");
+	/* A client that gave up waiting for a silent node closed it itself. */
+	event_string(&text, "by", event->closed_by == CLOSED_BY_CLIENT ? "client" : "node");
 	event_string(&text, "how",
 		event->closed_how == CLOSED_HOW_BACKEND_REFUSED ? "backend_refused" : "backend_silent");
 	event_end(&text);

@@ -54,6 +54,13 @@ static void test_dataplane(void)
 	CHECK_EQ("one failure it stays", info.counters.fail, 1u);
 	tell(&event, 72);
 	CHECK_EQ("a close that nobody opened changes nothing", roster_world_events("peer.disconnected"), 1u);
+	event.closed_by = CLOSED_BY_NODE;
+	event.closed_how = CLOSED_HOW_BACKEND_REFUSED;
+	tell(&event, 72.5);
+	CHECK_CONTAINS("a node that refuses a proxied client is told", roster_world_event("conn.failed", 0),
+		"\"by\":\"node\",\"how\":\"backend_refused\"");
+	CHECK_EQ("and nobody's fault", roster_world_peer("203.0.113.1", 72.5).counters.fail, 1u);
+	roster_world_forget();
 	roster_world_check_counts("live");
 
 	event = flow_event("203.0.113.9", 9, EVENT_FLOW_OUT_RESULT);
