@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * A node's connection to Weir: JSON-RPC over the unix socket of weir-control, made for the node's own event
- *loop. One descriptor, never blocks, no thread, no global state, no log. All functions and callbacks run on
- *the caller's thread; one client is used by one thread. Texts are UTF-8 and copied. Methods, parameters and
- *events: control/RPC.md (`weir-control --rpc-reference` prints it).
+ * loop. One descriptor, never blocks, no thread, no global state, no log. All functions and callbacks run on
+ * the caller's thread; one client is used by one thread. Texts are UTF-8 and copied. Methods, parameters and
+ * events: control/RPC.md (`weir-control --rpc-reference` prints it).
  *
  *	struct weir_client *weir;
  *	weir_client_create(&options, &weir);
@@ -13,7 +13,7 @@
  *	}
  *
  * weir-control may stop and start at any time: the client connects again by itself and subscribes again; what
- *waited for an answer is answered with WEIR_LOST. Nothing of the node needs to wait for Weir.
+ * waited for an answer is answered with WEIR_LOST. Nothing of the node needs to wait for Weir.
  */
 #ifndef WEIR_CLIENT_H
 #define WEIR_CLIENT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Example: a node in C that is joined to Weir with weir_client.h. It listens on TCP; a peer says "HELLO ID"
- *and is bound, whatever else it says comes back, and "BAD" is a misdeed that is reported. Who is banned is
- *told "BYE CODE" and closed.
+ * and is bound, whatever else it says comes back, and "BAD" is a misdeed that is reported. Who is banned is
+ * told "BYE CODE" and closed.
  *
- *	node-c PORT [SOCKET]        cc node.c -lweir_client
+ *	node-c PORT [SOCKET]        from the source tree: cc -I. tools/examples/node.c -lweir_client -ljansson
  */
 #include <arpa/inet.h>
 #include <errno.h>
