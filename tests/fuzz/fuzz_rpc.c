@@ -13,7 +13,7 @@
 #include "control/log.h"
 #include "control/rpc.h"
 
-enum { INPUTS_PER_WORLD = 256 };
+enum { INPUTS_PER_WORLD = 256, FLOWS = 8 };
 
 static struct control control;
 static struct rpc *rpc;
@@ -52,6 +52,19 @@ static void world_close(void)
 		abort();
 }
 
+/** Clients that the dataplane told of: 203.0.113.1 and so on, each from the port of its number. */
+static void flows_open(void)
+{
+	for (uint8_t n = 1; n <= FLOWS; n++) {
+		struct event_record event = {.kind = EVENT_FLOW_PROVEN,
+			.flags = EVENT_FLAG_PROVEN | EVENT_FLAG_EVIDENCE,
+			.client_port = n,
+			.protocol = 6,
+			.client = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, n}};
+		roster_dataplane_event(control.roster, &event, control.clock.wall_ms);
+	}
+}
+
 static void world_open(void)
 {
 	static struct config config;
@@ -72,6 +85,8 @@ static void world_open(void)
 		control_open(&control, &config, error, sizeof(error)) != 0 ||
 		rpc_create(&control, &host, &rpc) != 0 || rpc_client_add(rpc, &sink, true, &client) != 0)
 		abort();
+	control_clock(&control);
+	flows_open();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
