@@ -24,7 +24,7 @@ MUTANTS = [
     ("fire: config: a price is never nothing", DERIVE, "sixteenths == 0 ? 1 : sixteenths", "sixteenths", "test_config"),
     ("fire: config: one price a prefix", CHECK,
      "if (prefix_compare(&price->prefix, &config->prices[j].prefix) == 0)", "if (0)", "test_config"),
-    ("fire: config: lighthouse cuts nobody for idling", SCHEMA, "{\"timeouts.payload_idle\", \"0\"},", "", "test_config"),
+    ("fire: config: a profile's idle limit is the dataplane's", "control/config_profile.c", "config->profile == CONFIG_PROFILE_OUROBOROS ? 0 : (uint64_t)times->idle_ms", "60000", "test_config"),
     ("fire: config: prices reach the image", "control/snapshot.c", "i < policy->n_prices && error == 0", "i < 0 && error == 0",
      "test_publisher"),
     # evidence

@@ -22,7 +22,8 @@ MUTANTS = [
     ("a time where an acknowledgement would be", ACTIVITY, "if (flow->rtt_pending) { outstanding", "if (0) { outstanding", TEST),
     ("the unit before the node's first word", ACTIVITY, "activity->progress_at = (uint16_t)(now_units(moment) - 1);", "", TEST),
     ("ended flows that are not cut", FLOW, "if (flow_has_ended(flow)) { flow_set_state", "if (0) { flow_set_state", TEST),
-    ("activities that begin empty", TABLE, "table->sides[place].activity = (struct flow_activity){0, 0};", "", TEST),
+    ("activities that begin empty", TABLE, "table->first_free = table->sides[place].next_free;\n	table->sides[place].activity = (struct flow_activity){0, 0};",
+     "table->first_free = table->sides[place].next_free;", TEST),
 ]
 HEAVY, PLAN, PORT, OFFLOAD = "dataplane/heavy_bans.c", "dataplane/ban_offload.c", "dataplane/port_offload.c", "dataplane/table_offload.c"
 MUTANTS += [

@@ -5,7 +5,7 @@ MUTANTS = [
     ("sources of Ethernet", "dataplane/packet.c", "source_mac_is_bad(head + 6)", "0", "test_packet"),
     ("the number of tags", "dataplane/packet.c", "return REASON_BAD_VLAN;", "break;", "test_packet"),
     ("the IPv4 checksum", IP, "!header_checksum_ok(ip, header_bytes)", "0", "test_packet_ip"),
-    ("sources of IPv4", IP, "top >= 224 || top == 127 || top == 0 ||", "", "test_packet_ip"),
+    ("sources of IPv4", "dataplane/packet_private.h", "top >= 224 || top == 127 || top == 0 ||", "", "test_packet_ip"),
     ("the land attack over IPv6", IP, "memcmp(source, destination, 16) == 0", "0", "test_packet_ip"),
     ("mapped sources", IP, "low >> 32 == 0xffff", "0", "test_packet_ip"),
     ("mapped destinations", IP, "address_is_v4(&packet->destination)", "0", "test_packet_ip"),
