@@ -142,6 +142,9 @@ def every_target_has_a_verdict():
         equal(render.verdict(target.matches([entry, {**entry, "met": False}])), "**missed** (1 of 2)", name)
         equal(render.verdict(target.matches([])), "not measured in this run", name)
     equal(render.verdict([line("x", None)]), "measured, no target", "nothing to judge")
+    smaller = [line("bans: restart with 100000 bans, aged database, cold cache, to the first governed packet"),
+               line("control: governor tick, 1000 connected, 100000 known"), line("decide: banned, IPv4, 1000000 bans, 2^20 prefixes")]
+    equal([target.what for target in TARGETS if target.matches(smaller)], [], "a smaller run answers no target")
 
 
 def result_of(*lines):
