@@ -419,6 +419,26 @@ static void test_light(void)
 	roster_world_end();
 }
 
+static unsigned shares(const char *ip, unsigned asked)
+{
+	struct address asker = roster_world_address(ip);
+	unsigned allowed = 0;
+	for (unsigned i = 0; i < asked; i++)
+		allowed += roster_share_allowed(roster(), &asker, ROSTER_MS(1));
+	return allowed;
+}
+
+static void test_shares(void)
+{
+	roster_world_begin("spacetime");
+	CHECK_EQ("SP-13: a stranger asks ten times", shares("20.0.0.1", 12), 10);
+	CHECK_EQ("SP-13: another one, too", shares("20.0.0.2", 12), 10);
+	roster_world_end();
+	roster_world_begin("dugite");
+	CHECK_EQ("other systems do not count", shares("20.0.0.1", 12), 12);
+	roster_world_end();
+}
+
 static void check_best(const char *name, const char *exclude, const char *expected)
 {
 	const char *ids[8];
@@ -494,6 +514,7 @@ static const struct check_test tests[] = {
 	{"peers in order", test_list},
 	{"a long list in pages", test_long_list},
 	{"SP-12: light peers", test_light},
+	{"SP-13: so many askings", test_shares},
 	{"LO-13, SP-8: the best", test_best},
 	{"V39: unproven attempts", test_unproven},
 };
