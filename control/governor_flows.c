@@ -26,16 +26,21 @@ static uint32_t *dumped_of(const struct governor *governor, struct peer_record *
 
 /** `since_ns` 0: there was no dump. Milliseconds wrap after 49 days: the difference tells the order of times that are less than half of that apart. An older
  * flow may be taken for a newer one; it is then missing from the count until it sends an event. */
-static bool born_before(uint32_t born_ms, uint64_t since_ns)
+bool governor_born_before(uint32_t born_ms, uint64_t since_ns)
 {
 	return since_ns != 0 && (int32_t)(born_ms - (uint32_t)(since_ns / 1000000)) < 0;
+}
+
+/* The last dump may be months ago: an event's own clock does not wrap. */
+bool governor_event_born_before(const struct event_record *event, uint64_t since_ns)
+{
+	return since_ns != 0 && event->time_ns / 1000000 < since_ns / 1000000 + event->duration_ms;
 }
 
 static void count(uint32_t *counter, const struct event_record *event, uint64_t since_ns)
 {
 	if (event->kind == EVENT_FLOW_PROVEN) {
-		uint32_t born_ms = (uint32_t)(event->time_ns / 1000000) - event->duration_ms;
-		*counter += !born_before(born_ms, since_ns); /* who was born before is in the dump */
+		*counter += !governor_event_born_before(event, since_ns); /* who was born before is in the dump */
 	} else if (event->time_ns >= since_ns && *counter > 0) {
 		(*counter)--; /* who was closed before is not */
 	}
@@ -64,7 +69,7 @@ void governor_flow_seen(
 {
 	uint32_t index;
 	governor_clock(governor, now_ms);
-	if (!governor->dumping || !born_before(born_ms, governor->dump_since_ns) ||
+	if (!governor->dumping || !governor_born_before(born_ms, governor->dump_since_ns) ||
 		governor_peer_obtain(governor, NULL, client, &index) < 0)
 		return;
 	struct peer_record *peer = peer_table_at(&governor->peers, index);

@@ -115,6 +115,9 @@ void governor_group_review(struct governor *governor, const struct prefix *prefi
 /** Bring a record's count to the present epoch before it is read or changed. */
 void governor_flows_settle(const struct governor *governor, struct peer_record *peer);
 /** Count a flow that was proven or closed. */
+/** Whether a flow, or the flow of an event, was born before a dump was asked for. `since_ns` 0: there was none. */
+bool governor_born_before(uint32_t born_ms, uint64_t since_ns);
+bool governor_event_born_before(const struct event_record *event, uint64_t since_ns);
 void governor_flows_event(const struct governor *governor, struct peer_record *peer, const struct event_record *event);
 
 /* governor_event.c */

@@ -64,12 +64,64 @@ static void announce_failure(
 	event_end(&text);
 }
 
+/* Dumps tell who is open at a time after their question; events tell of before and after it, and may be read
+ * late, because a ring that ran full is full of old ones. */
+
+static bool was_named(const struct roster *roster, uint32_t connection)
+{
+	return connection != RECORD_NONE && !roster_connection_at(roster, connection)->dialing &&
+	       roster_connection_at(roster, connection)->seen_epoch == roster->dump_epoch;
+}
+
+/** The end of a dump has said what this event says, or that it is no longer so. */
+static bool is_settled(const struct roster *roster, const struct event_record *event)
+{
+	return event->time_ns < roster->governor->flows_since_ns;
+}
+
+/** The question of the running dump came after this event: the dump must name the flow, or it is gone. */
+static bool is_asked_for(const struct roster *roster, const struct event_record *event)
+{
+	return roster->dumping && event->time_ns < roster->governor->dump_since_ns;
+}
+
+static void begin_told(struct roster *roster, const struct subject *subject, const struct event_record *event)
+{
+	uint64_t since_ns =
+		roster->dumping ? roster->governor->dump_since_ns : roster->governor->flows_since_ns;
+	if (is_settled(roster, event))
+		return;
+	if (was_named(roster, subject->connection) && governor_event_born_before(event, since_ns)) {
+		/* It is the one that the dump has named, which did not say whether its proof is evidence. */
+		roster_connection_at(roster, subject->connection)->evidence = subject->evidence;
+		return;
+	}
+	begin(roster, subject, event->duration_ms);
+	uint32_t index = roster_connection_match(
+		roster, &subject->open.address, subject->open.port, subject->open.inbound, subject->service);
+	if (index != RECORD_NONE && is_asked_for(roster, event))
+		roster_connection_at(roster, index)->seen_epoch = roster->dump_epoch - 1;
+}
+
+static uint32_t *closed_place(struct roster *roster, const struct subject *subject, uint32_t *ret_hash)
+{
+	*ret_hash = roster_connection_hash(roster, &subject->open.address, subject->open.port) | 1;
+	return &roster->dump_closed[*ret_hash / 2 % ROSTER_DUMP_CLOSED];
+}
+
 static void on_closed(struct roster *roster, const struct subject *subject, const struct event_record *event)
 {
 	struct roster_end end = {(enum closed_by)event->closed_by, (enum closed_how)event->closed_how, ""};
 	bool never_opened = end.how == CLOSED_HOW_BACKEND_REFUSED || end.how == CLOSED_HOW_BACKEND_SILENT;
 	const char *why;
-	if (subject->connection == RECORD_NONE) {
+	/* It was closed before the dump found it open: that is an earlier one of the same endpoint. */
+	bool is_older = is_settled(roster, event) ||
+			(is_asked_for(roster, event) && was_named(roster, subject->connection));
+	if (roster->dumping && !is_asked_for(roster, event)) {
+		uint32_t hash, *place = closed_place(roster, subject, &hash);
+		*place = hash;
+	}
+	if (subject->connection == RECORD_NONE || is_older) {
 		if (never_opened)
 			announce_failure(roster, subject, event);
 		return;
@@ -109,7 +161,7 @@ static void on_out_result(struct roster *roster, struct subject *subject, const 
 	const char *why;
 	subject->open.inbound = false;
 	if (event->closed_how == CLOSED_HOW_ESTABLISHED) {
-		begin(roster, subject, 0);
+		begin_told(roster, subject, event);
 		return;
 	}
 	if (end.how == CLOSED_HOW_BACKEND_REFUSED)
@@ -127,7 +179,7 @@ static void follow(struct roster *roster, const struct event_record *event)
 	case EVENT_FLOW_PROVEN:
 		/* The node's own flows are told by their result. */
 		if (subject.open.inbound)
-			begin(roster, &subject, event->duration_ms);
+			begin_told(roster, &subject, event);
 		break;
 	case EVENT_FLOW_PAYLOAD:
 		if (subject.connection != RECORD_NONE)
@@ -169,6 +221,7 @@ void roster_flows_begin(struct roster *roster, uint64_t since_ns, int64_t now_ms
 	governor_flows_begin(roster->governor, since_ns, roster->now_ms);
 	roster->dumping = true;
 	roster->dump_epoch++;
+	memset(roster->dump_closed, 0, sizeof(roster->dump_closed));
 }
 
 void roster_flow_seen(struct roster *roster, const struct roster_flow *flow, int64_t now_ms)
@@ -188,11 +241,15 @@ void roster_flow_seen(struct roster *roster, const struct roster_flow *flow, int
 		return;
 	uint32_t index = roster_connection_match(
 		roster, &flow->client, flow->client_port, subject.open.inbound, subject.service);
-	if (index == RECORD_NONE || roster_connection_at(roster, index)->dialing)
+	if (index != RECORD_NONE && !roster_connection_at(roster, index)->dialing) {
+		roster_connection_at(roster, index)->seen_epoch = roster->dump_epoch;
+		return;
+	}
+	/* Who was born after the question is told by events; who closed since is not open. */
+	uint32_t hash, *place = closed_place(roster, &subject, &hash);
+	if (*place != hash && governor_born_before(flow->born_ms, roster->governor->dump_since_ns))
 		begin(roster, &subject,
 			0); /* without evidence: whether its proof was one is not in the dump */
-	else
-		roster_connection_at(roster, index)->seen_epoch = roster->dump_epoch;
 }
 
 void roster_flows_end(struct roster *roster, int64_t now_ms)

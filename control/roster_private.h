@@ -132,6 +132,10 @@ struct roster_prefix {
 	struct address address;
 };
 
+/* Of a dump, which lasts milliseconds: what closed between the dataplane's look at a flow and its message here. A close
+ * that is overwritten leaves, at worst, one connection too many until the next dump; 16 kB. */
+enum { ROSTER_DUMP_CLOSED = 4096 };
+
 struct roster {
 	struct roster_config config;
 	struct roster_effects effects;
@@ -171,6 +175,7 @@ struct roster {
 	uint32_t n_closing, n_courtesy;
 	bool auth_told; /* the node has said conn.auth: until then a payload is taken for it */
 	uint32_t dump_epoch;
+	uint32_t dump_closed[ROSTER_DUMP_CLOSED]; /* endpoints that closed during the dump, by hash; 0: none */
 	bool dumping;
 	struct roster_facts *resting; /* what roster_facts_of answers for a peer without facts */
 	/* roster_node.c's */

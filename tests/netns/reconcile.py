@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Control stands still (SIGSTOP) while thousands of connections open and close, until the dataplane's event ring is full and drops what
 follows. Continued, control asks for a dump of the flows: what opened and what closed unheard is right again, for every source, and
-the total is the dataplane's. The same holds for a control that was killed."""
+the list of connections is the clients' own, the total the dataplane's. The same holds for a control that was killed; and a peer that
+the node names before control has read of its connection is that connection's."""
+import ipaddress
+import json
 import selectors
 import signal
 import socket
@@ -117,6 +120,15 @@ class CountingWeir(Weir):
     def counter(self, name):
         return run(f"{self.build}/tests/make_image", "counter", self.shm_dir, name, "live").strip()
 
+    def connections(self):
+        """Address and port of every connection that conn.list knows, page by page."""
+        listed, after = [], 0
+        while after is not None:
+            page = self.call("conn.list", n=100, after=after)
+            listed += [(connection["ip"], connection["port"]) for connection in page["conns"]]
+            after = page["next"]
+        return sorted(listed)
+
     def open_by_source(self):
         counts = []
         for i in range(SOURCES):
@@ -127,14 +139,51 @@ class CountingWeir(Weir):
         return counts
 
 
-def agree(suite, weir, sentence, expected, patience_s=PATIENCE_S):
-    """Control's count of every source, and the dataplane's total."""
+def ends(kept):
+    return sorted((str(ipaddress.ip_address(source(i))), connection.getsockname()[1])
+                  for i, connections in kept.items() for connection in connections)
+
+
+def agree(suite, weir, sentence, kept, expected, patience_s=PATIENCE_S):
+    """Control's count of every source, its list of connections, its total, and the dataplane's."""
     truth = [expected] * SOURCES
     right = wait_for(lambda: weir.open_by_source() == truth, patience_s, 0.2)
     counts = weir.open_by_source()
     suite.check(sentence, right, f"{sum(counts)} connections of {SOURCES} sources, {sum(a != b for a, b in zip(counts, truth))} wrong")
+    same = wait_for(lambda: weir.connections() == ends(kept), 10, 0.5)
+    listed, there = set(weir.connections()), set(ends(kept))
+    suite.check("  the listed connections are the clients', port by port", same,
+                f"{len(there - listed)} not listed, {len(listed - there)} not there")
+    status = weir.call("governor.status")
+    suite.check("  governor.status has as many",
+                (status["in"], status["out"], status["pending"]) == (SOURCES * expected, 0, 0), status)
     total = wait_for(lambda: weir.call("status")["counters"].get("flows_proven", 0) == SOURCES * expected, 10, 0.2)
     suite.check("  and so does the dataplane", total, weir.call("status")["counters"].get("flows_proven", 0))
+
+
+def bound_ahead(suite, weir):
+    """The request and the event of the connection wait for a control that stands still; whichever it reads first."""
+    for n in range(3):
+        name = f"peer{n}"
+        weir.send_signal("control", signal.SIGSTOP)
+        connection = weir.connect(f"10.98.0.{n + 1}", patience_s=10)
+        port = connection.getsockname()[1]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as node:
+            node.connect(weir.socket_path)
+            node.sendall((json.dumps({"jsonrpc": "2.0", "id": 1, "method": "peer.bind",
+                                      "params": {"id": name, "ip": f"10.98.0.{n + 1}", "port": port}}) + "\n").encode())
+            weir.send_signal("control", signal.SIGCONT)
+            node.settimeout(10)
+            node.recv(65536)
+
+        def found():
+            conns = weir.call("conn.list", id=name)["conns"]
+            return [conn["port"] for conn in conns] == [port] and weir.call("peer.get", id=name)["n_in"] == 1
+        suite.check("a peer that was named at once is its connection's", wait_for(found, 5, 0.1),
+                    weir.call("peer.get", id=name)["status"])
+        reset(connection)
+        suite.check("  and it ends as that peer's",
+                    wait_for(lambda: weir.call("peer.get", id=name)["status"] == "disconnected", 5, 0.1))
 
 
 def dumps(weir):
@@ -149,7 +198,7 @@ def main():
         weir.start()
         Node(weir)
         kept = {i: [opened(weir, i) for _ in range(KEPT)] for i in range(SOURCES)}
-        agree(suite, weir, "control counts the connections of every source from events", KEPT)
+        agree(suite, weir, "control counts the connections of every source from events", kept, KEPT)
 
         wait_for(lambda: dumps(weir) >= 1, 5)
         dumps_before, began = dumps(weir), time.monotonic()
@@ -167,7 +216,7 @@ def main():
         suite.check("and what opened and closed then went unheard", wait_for(lambda: dropped(weir) >= lost + changes, 5),
                     f"{dropped(weir):,} events dropped")
         weir.send_signal("control", signal.SIGCONT)
-        agree(suite, weir, "control, continued, knows what opened and what closed", KEPT - CLOSED + OPENED)
+        agree(suite, weir, "control, continued, knows what opened and what closed", kept, KEPT - CLOSED + OPENED)
         status = weir.call("status")["dataplane"]
         suite.check("by a dump of the flows", status["flow_dumps"] > dumps_before and status["events_dropped"] > 0,
                     f"{status['flow_dumps'] - dumps_before} dumps, {status['events_dropped']:,} events dropped")
@@ -175,15 +224,16 @@ def main():
 
         for connections in kept.values():
             reset(connections.pop())
-        agree(suite, weir, "events count again afterwards", KEPT - CLOSED + OPENED - 1)
+        agree(suite, weir, "events count again afterwards", kept, KEPT - CLOSED + OPENED - 1)
 
+        bound_ahead(suite, weir)
         weir.end("control", signal.SIGKILL)
         for i, connections in kept.items():
             reset(connections.pop())
             connections += [opened(weir, i) for _ in range(2)]
         weir.start_control()
         weir.wait_governing()
-        agree(suite, weir, "a control that was killed knows what its successor must", KEPT - CLOSED + OPENED)
+        agree(suite, weir, "a control that was killed knows what its successor must", kept, KEPT - CLOSED + OPENED)
     return suite.finish()
 
 

@@ -21,11 +21,11 @@ static void world_open(void)
 	CHECK_EQ("a governor", governor_create(&config, &effects, WALL_MS, &governor), 0);
 }
 
-static void event(unsigned host, enum event_kind kind, uint32_t at_ms, uint32_t duration_ms)
+static void event(unsigned host, enum event_kind kind, uint64_t at_ms, uint32_t duration_ms)
 {
 	struct address client = address_from_v4(0x0a000000 + host);
 	struct event_record record = {.kind = (uint8_t)kind, .flags = EVENT_FLAG_PROVEN, .protocol = 6,
-		.time_ns = (uint64_t)at_ms * 1000000, .duration_ms = duration_ms, .closed_by = CLOSED_BY_NODE,
+		.time_ns = at_ms * 1000000, .duration_ms = duration_ms, .closed_by = CLOSED_BY_NODE,
 		.closed_how = CLOSED_HOW_FIN};
 	memcpy(record.client, client.bytes, sizeof(record.client));
 	governor_dataplane_event(governor, &record, WALL_MS);
@@ -185,6 +185,8 @@ static void test_long_uptime(void)
 	seen(1, 2000);
 	governor_flows_end(governor, WALL_MS);
 	CHECK_EQ("born before the wrap, and after the question", open_now(1), 1u);
+	event(1, EVENT_FLOW_PROVEN, UINT64_C(4294967296) + UINT64_C(30) * 86400 * 1000, 10);
+	CHECK_EQ("thirty days after the last dump an event counts", open_now(1), 2u);
 	governor_destroy(governor);
 }
 

@@ -186,6 +186,7 @@ static void test_dump(void)
 	flow.client_port = 6;
 	roster_flow_seen(roster_world.roster, &flow, ROSTER_MS(1));
 	event = flow_event("203.0.113.4", 4, EVENT_FLOW_PROVEN);
+	event.time_ns = 2500000000;
 	tell(&event, 1.5);
 	roster_flows_end(roster_world.roster, ROSTER_MS(2));
 	CHECK_EQ("what the dump did not name is gone", roster_world.roster->counts.in, 4u);
@@ -205,6 +206,79 @@ static void test_dump(void)
 				&(struct book_endpoint){roster_world_address("203.0.113.3"), 1}) == trace);
 	CHECK_EQ("it is held against nobody", roster_world_peer("203.0.113.1", 2).counters.fail, 0u);
 	roster_world_check_counts("dump");
+	roster_world_end();
+}
+
+static unsigned open_at(const char *ip, uint16_t port)
+{
+	struct book_endpoint endpoint = {roster_world_address(ip), port};
+	return roster_connection_at_endpoint(roster_world.roster, &endpoint) != 0;
+}
+
+/** A kind of event of 203.0.113.N at `time_s` of the dataplane's clock, of a flow that was born `age_s`
+ * before. */
+static void late(uint8_t n, enum event_kind kind, double time_s, double age_s, double at_s)
+{
+	char ip[32];
+	snprintf(ip, sizeof(ip), "203.0.113.%u", n);
+	struct event_record event = flow_event(ip, n, kind);
+	event.time_ns = (uint64_t)(time_s * 1e9);
+	event.duration_ms = (uint32_t)(age_s * 1e3);
+	event.closed_by = CLOSED_BY_CLIENT;
+	event.closed_how = CLOSED_HOW_FIN;
+	tell(&event, at_s);
+}
+
+static void name_flow(uint8_t n, double born_s)
+{
+	struct roster_flow flow = {.client_port = n, .born_ms = (uint32_t)(born_s * 1e3)};
+	char ip[32];
+	snprintf(ip, sizeof(ip), "203.0.113.%u", n);
+	flow.client = roster_world_address(ip);
+	roster_flow_seen(roster_world.roster, &flow, ROSTER_MS(2));
+}
+
+/* A ring that ran full is full of old events: they are read while the dump runs, and after it. Asked at
+ * second 10. */
+static void test_late_events(void)
+{
+	roster_world_begin("bootstrap");
+	roster_flows_begin(roster_world.roster, UINT64_C(10000000000), ROSTER_MS(1));
+	late(1, EVENT_FLOW_PROVEN, 8, 0.1, 1);
+	late(2, EVENT_FLOW_PROVEN, 8, 0.1, 1);
+	late(3, EVENT_FLOW_CLOSED, 10.5, 3, 1);
+	name_flow(2, 7.9);
+	name_flow(3, 7.5);
+	name_flow(4, 7);
+	name_flow(5, 10.2);
+	name_flow(6, 7);
+	late(4, EVENT_FLOW_PROVEN, 7.1, 0.1, 2);
+	late(4, EVENT_FLOW_CLOSED, 6, 1, 2);
+	CHECK_EQ("who was born after the question is told by its event", open_at("203.0.113.5", 5), 0u);
+	late(5, EVENT_FLOW_PROVEN, 10.3, 0.1, 2);
+	late(6, EVENT_FLOW_CLOSED, 10.6, 3.6, 2);
+	late(7, EVENT_FLOW_PROVEN, 10.1, 0.4, 2);
+	roster_flows_end(roster_world.roster, ROSTER_MS(3));
+	CHECK_EQ("its end was lost with the ring's rest: the dump did not name it", open_at("203.0.113.1", 1),
+		0u);
+	CHECK_EQ("one that it named is open", open_at("203.0.113.2", 2), 1u);
+	CHECK_EQ("one whose end was read before its name is not", open_at("203.0.113.3", 3), 0u);
+	CHECK_EQ("an event of before changes nothing of what was named", open_at("203.0.113.4", 4), 1u);
+	CHECK_EQ("born after the question", open_at("203.0.113.5", 5), 1u);
+	CHECK_EQ("named, and then closed", open_at("203.0.113.6", 6), 0u);
+	CHECK_EQ("proven after the question, perhaps after the dump looked", open_at("203.0.113.7", 7), 1u);
+	late(8, EVENT_FLOW_PROVEN, 9, 0.1, 4);
+	late(2, EVENT_FLOW_CLOSED, 7, 1, 4);
+	late(4, EVENT_FLOW_PROVEN, 7.1, 0.1, 4);
+	CHECK_EQ("afterwards too: one that opened before", open_at("203.0.113.8", 8), 0u);
+	CHECK_EQ("an end of before", open_at("203.0.113.2", 2), 1u);
+	CHECK_EQ("nobody was told that it left but who did", roster_world_events("peer.disconnected"), 2u);
+	CHECK_EQ("nor twice that it came", roster_world_events("peer.connected"), 6u);
+	late(2, EVENT_FLOW_CLOSED, 12, 4, 5);
+	CHECK_EQ("its own end ends it", open_at("203.0.113.2", 2), 0u);
+	late(2, EVENT_FLOW_PROVEN, 13, 0.1, 6);
+	CHECK_EQ("and the next one begins", open_at("203.0.113.2", 2), 1u);
+	roster_world_check_counts("late events");
 	roster_world_end();
 }
 
@@ -263,6 +337,7 @@ static void random_event(struct random_world *world)
 	struct address address = random_host(world);
 	struct event_record event = {.kind = (uint8_t)(1 + below(world, EVENT_KIND_COUNT - 1)),
 		.client_port = (uint16_t)(1 + below(world, RANDOM_PORTS)),
+		.time_ns = (uint64_t)(world->now_ms - below(world, 4) / 3 * 1000) * 1000000,
 		.flags = (uint8_t)((below(world, 10) != 0 ? EVENT_FLAG_PROVEN : 0) |
 				   (below(world, 4) != 0 ? EVENT_FLAG_EVIDENCE : 0) |
 				   (below(world, 5) == 0 ? EVENT_FLAG_OUTBOUND : 0)),
@@ -441,6 +516,7 @@ static const struct check_test tests[] = {
 	{"LH-6: whom the dataplane cuts need not wait; whom we close in a full pool must", test_throttle},
 	{"without evidence nothing is held against anybody", test_no_evidence},
 	{"a connection whose end was lost does not stay for ever", test_dump},
+	{"events that are read late say nothing that a dump knows better", test_late_events},
 	{"a limit that the dataplane does not know closes", test_live_limit},
 };
 CHECK_MAIN("roster_dataplane", tests)
