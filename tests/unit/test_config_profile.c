@@ -124,6 +124,7 @@ static void test_keys_reach_the_governor(void)
 		uint32_t expected;
 	} cases[] = {
 		{"target", "60", offsetof(struct roster_config, profile.target), 60},
+		{"target", "60", offsetof(struct roster_config, profile.fractions.excess), 100},
 		{"limits.total", "7", offsetof(struct roster_config, profile.limits.total), 7},
 		{"limits.pending", "9", offsetof(struct roster_config, profile.limits.pending), 9},
 		{"limits.hard", "40", offsetof(struct roster_config, profile.limits.soft.hard), 40},
@@ -155,9 +156,26 @@ static void test_keys_reach_the_governor(void)
 	}
 }
 
+/* A profile without a soft limit has its hard one from "in" or "total"; what somebody writes holds all the
+ * same. */
+static void test_written(void)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+	struct roster_config made;
+	if (!take_profile("stellar", CONFIG_PROFILE_STELLAR))
+		return;
+	CHECK_EQ("stellar has no soft limit", config.soft_mode, (uint64_t)CONFIG_SOFT_NONE);
+	config_to_roster(&config, &made);
+	CHECK_EQ("so the governor has no hard one of its own", made.profile.limits.soft.hard, 0u);
+	CHECK_EQ("one is written", config_set(&config, "limits.hard", "40", error, sizeof(error)), 0);
+	config_to_roster(&config, &made);
+	CHECK_EQ("and holds", made.profile.limits.soft.hard, 40u);
+}
+
 static const struct check_test tests[] = {
 	{"a profile has the same numbers in the configuration and in the governor", test_same_numbers},
 	{"every value of a profile says where it comes from", test_origins},
 	{"keys reach the governor", test_keys_reach_the_governor},
+	{"a hard limit that is written holds", test_written},
 };
 CHECK_MAIN("config_profile", tests)
