@@ -250,8 +250,8 @@ static void test_lost(void)
 		return;
 	kill(control_pid, SIGSTOP);
 	call("governor.status", NULL, &first);
-	weir_client_run(node.client, now_ms()); /* sent */
-	call("governor.status", NULL, &second); /* not even sent */
+	weir_client_run(node.client, now_ms());               /* sent */
+	call("ban.add", "{\"ip\":\"203.0.113.9\"}", &second); /* not even sent */
 	control_kill();
 	node_run("what waited is answered", &node.n_answers, 2);
 	CHECK_EQ("sent", first.code, WEIR_LOST);
@@ -270,9 +270,10 @@ static void test_lost(void)
 	control_start();
 	/* what has failed at a time to come waits for it */
 	CHECK_TRUE("connected again", node_run("connected again", &node.n_connected, 2));
-	call("governor.status", NULL, &third);
+	call("ban.list", NULL, &third);
 	node_run("and answered", &node.n_answers, 3);
-	CHECK_EQ("and answered", third.code, WEIR_OK);
+	CHECK_EQ("what was lost is not done behind the caller's back", third.json,
+		"{\"bans\":[],\"next\":null}");
 	CHECK_EQ("the lost ones stay lost", first.n + second.n, 2u);
 	world_close();
 }
@@ -365,7 +366,7 @@ static void test_odd(void)
 		"{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"twice\"}\n{\"method\":\"event\"}\n"
 		"{\"jsonrpc\":\"2.0\",\"id\":2,\"res";
 	static char endless[65536];
-	struct answer first = {0}, second = {0};
+	struct answer first = {0}, second = {0}, third = {0};
 	int listener = listen_oddly(), fd;
 	size_t sent = 0;
 	if (!CHECK_TRUE("a socket", listener >= 0) || !node_open(socket_path) ||
@@ -391,6 +392,14 @@ static void test_odd(void)
 	}
 	CHECK_EQ("a line without end ends the connection", node.n_disconnected, 1u);
 	CHECK_TRUE("after a mebibyte and one read", sent <= LINE_BYTES + 4 * sizeof(endless));
+	close(fd);
+	node_run("connected again", &node.n_connected, 2);
+	fd = accept(listener, NULL, NULL);
+	call("book.count", NULL, &third); /* id 5 */
+	weir_client_run(node.client, now_ms());
+	CHECK_EQ("sent", send(fd, "{\"id\":5,\"result\":2}\n", 20, MSG_NOSIGNAL), (ssize_t)20);
+	node_run("nothing of the old connection is left", &node.n_answers, 3);
+	CHECK_EQ("nothing of the old connection is left", third.json, "2");
 	close(fd);
 	close(listener);
 	weir_client_destroy(node.client);
