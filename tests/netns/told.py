@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What control is told of proxied connections between two kernels, and what it makes of it: round trips, bytes and who closed; a node that
 refuses is nobody's fault; who idles without a word pays, who idled after one does not; control closes one connection of a source, at both
-ends, and no other; a flood puts the lcore into flood mode and out of it, counted and timed."""
+ends, and no other; of a peer that the node names and reports every method says the same; a flood puts the lcore
+into flood mode and out of it, counted and timed."""
 import json
 import re
 import socket
@@ -141,6 +142,33 @@ def evictions(weir, suite, server):
     other.close()
 
 
+def agreement(weir, suite, server):
+    """A peer that the node names and then reports: every answer says the same of it, and it is closed once."""
+    source = "10.77.4.6"
+    connection = weir.connect(source)
+    spoke, port, resets = speak(connection), connection.getsockname()[1], server.resets
+    wait_for(lambda: weir.peer(source)["n_in"] == 1, 5)
+    accepted = weir.call("peer.bind", id="liar", ip=source, port=port, agent="teku/1/linux")["accepted"]
+    told = [conn["id"] for conn in weir.call("conn.list", ip=source)["conns"]]
+    suite.check("a connection is its peer's once the node has named it", spoke and accepted and told == ["liar"], told)
+    report = weir.call("peer.report", id="liar", action="fatal", reason="lies")
+    suite.check("a fatal report bans it", report["state"] == "banned" and report["ban"] is not None, report)
+    suite.check("  the client has its RST, and the node", is_reset(connection) and wait_for(lambda: server.resets > resets, 5))
+    suite.check("  conn.list has it no more", wait_for(lambda: weir.call("conn.list", id="liar")["conns"] == [], 5))
+    peer, why = weir.call("peer.get", id="liar"), weir.call("why", ip=source, id="liar")
+    suite.check("  peer.get and why agree", (peer["status"], peer["n_in"], peer["score"]["state"], why["verdict"], why["until"]) ==
+                ("banned", 0, "banned", "refuse", peer["bans"][0]["until"]), (peer["status"], peer["bans"], why["rule"]))
+    bans = weir.call("governor.status")["bans"]
+    suite.check("  governor.status counts one ban, status as many",
+                (bans["all"], bans[f"t{peer['bans'][0]['tier']}"], weir.call("status")["bans"]["all"]) == (1, 1, 1), bans)
+    weir.event("peer.disconnected", ip=source, port=port)
+    weir.event("peer.disconnected", 2, port=0)  # never comes: a second one of this port would
+    ends = [event for event in weir.events if event["event"] == "peer.disconnected" and event.get("port") == port]
+    suite.check("  and its end was told once", len(ends) == 1, ends)
+    weir.call("ban.remove", id="liar")
+    connection.close()
+
+
 def flood(weir, suite):
     path = f"{weir.state_dir}/spoofed"
     with open(path, "w", encoding="ascii") as file:
@@ -172,6 +200,7 @@ def main():
         down(weir, suite)
         idlers(weir, suite)
         evictions(weir, suite, server)
+        agreement(weir, suite, server)
         flood(weir, suite)
     return suite.finish()
 
