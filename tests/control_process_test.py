@@ -474,8 +474,8 @@ def test_the_link(control):
     check(1 in first and 4 in first, "it connects, rings, and asks for the flows: %s" % first)
     born = (time.monotonic_ns() // 1000000 - 5000) & 0xffffffff
     peer = bytes.fromhex("00000000000000000000ffffcb007163")
-    flow = struct.pack("<16sHHBBBB6I", peer, 4000, 30303, 6, 0, 0, 1, 5000, 0, 0, 0, 0, born)
-    for body in (struct.pack("<II", 2, 0) + flow * 2, struct.pack("<II", 0, 0)):
+    flows = b"".join(struct.pack("<16sHHBBBB6I", peer, port, 30303, 6, 0, 0, 1, 5000, 0, 0, 0, 0, born) for port in (4000, 4001))
+    for body in (struct.pack("<II", 2, 0) + flows, struct.pack("<II", 0, 0)):
         link.send(struct.pack("<IIQ", 1, 5, 1) + body)
     wait_for(lambda: client.call("peer.get", ip="203.0.113.99").get("result", {}).get("n_in") == 2,
              "the flows that run are counted for their source")
