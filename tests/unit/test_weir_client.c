@@ -231,7 +231,8 @@ static void test_order(void)
 		0);
 	call("peer.get", "{\"id\":\"nobody\"}", &unknown);
 	node_run("all are answered", &node.n_answers, 4);
-	CHECK_TRUE("the ban's answer comes last", durable.place == 4);
+	CHECK_TRUE("the first call is answered behind the others",
+		durable.place > count.place && durable.place > unknown.place);
 	CHECK_EQ("and is the ban's", durable.code, WEIR_OK);
 	CHECK_CONTAINS("and is the ban's", durable.json, "\"tier\":5");
 	CHECK_EQ("the book's", count.json, "{\"count\":0}");
@@ -263,10 +264,10 @@ static void test_lost(void)
 	CHECK_EQ("nothing to poll", weir_client_fd(node.client), -1);
 	CHECK_EQ("a call is refused", weir_call(node.client, "governor.status", NULL, on_answer, &third),
 		-ENOTCONN);
-	CHECK_TRUE("it tries again soon, but not at once",
-		weir_client_timeout_ms(node.client, now_ms()) <= 5000);
-	weir_client_run(node.client, now_ms() + 5000);
-	CHECK_TRUE("nobody is there: it waits longer", weir_client_timeout_ms(node.client, now_ms()) > 5000);
+	int64_t at_ms = now_ms();
+	CHECK_TRUE("it tries again within 5 s", weir_client_timeout_ms(node.client, at_ms) <= 5000);
+	weir_client_run(node.client, at_ms + 5000);
+	CHECK_TRUE("nobody is there: it waits again", weir_client_timeout_ms(node.client, at_ms) > 5000);
 	control_start();
 	/* what has failed at a time to come waits for it */
 	CHECK_TRUE("connected again", node_run("connected again", &node.n_connected, 2));
