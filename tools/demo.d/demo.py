@@ -36,10 +36,11 @@ class Chaos:
     def __init__(self, weir, name, at_s):
         self.weir, self.name, self.at_s = weir, name, at_s
         self.bans_before = self.bans_after = None
-        self.automatic_before = 0
+        self.automatic_before = self.refused_before = 0
 
     def act(self):
         self.automatic_before = weir_module.automatic(self.weir.bans())
+        self.refused_before = self.weir.refused()
         self.bans_before = self._lasting_bans()
         self.weir.kill(self.name)
         time.sleep(self.DOWN_S)
@@ -56,7 +57,7 @@ class Chaos:
 
     def result(self):
         return {"killed": self.name, "at_s": self.at_s, "bans_before": self.bans_before, "bans_after": self.bans_after,
-                "automatic_before": self.automatic_before}
+                "automatic_before": self.automatic_before, "refused_before": self.refused_before}
 
 
 class Demo:
@@ -157,9 +158,9 @@ class Demo:
             self.run_stage(kind, number, weir, chaos if kind == stages.BOTNET else None)
         honest = sum((stage.honest for stage in self.stages), load.Attempts())
         bans = weir.bans()
-        status = weir.call("status")
-        said = {"driver": weir.driver, "bans": bans, "banned": weir_module.covered(bans, honest.sources), "status": status,
-                "chaos": chaos.result() if chaos else None}
+        status, refused = weir.call("status"), weir.refused()
+        said = {"driver": weir.driver, "bans": bans, "banned": weir_module.covered(bans, honest.sources), "refused": refused,
+                "status": status, "chaos": chaos.result() if chaos else None}
         weir.stop()
         self.session.end("node")
         return said

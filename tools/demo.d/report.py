@@ -44,9 +44,10 @@ def _promises(demo, result):
     promises.append((f"at least {stages.HONEST_MINIMUM} honest attempts from 500 addresses ({honest['attempts']} from {honest['sources']})",
                      honest["attempts"] >= stages.HONEST_MINIMUM and honest["sources"] >= 500))
     if demo.seconds >= stages.BANS_AFTER_S:
-        # a throttle lasts a minute and is not worth a place on disk: a control that was killed has forgotten it
-        earned = max(result["bans"]["automatic"], result["chaos"]["automatic_before"] if result["chaos"] else 0)
-        promises.append((f"the botnet earns bans ({earned} automatic ones)", earned > 0))
+        # scores are of this run: a control that was killed has forgotten them, and a throttle
+        before = result["chaos"] or {"automatic_before": 0, "refused_before": 0}
+        banned, refused = (max(result["bans"][name], before[name + "_before"]) for name in ("automatic", "refused"))
+        promises.append((f"the botnet is refused for what it did ({refused} sources by score, {banned} automatic bans)", banned + refused > 0))
     banned = next(stage.result["banned_network"] for stage in demo.stages if stage.result["with_weir"] and stage.kind == stages.BOTNET)
     promises.append((f"nothing of a banned network reaches the node ({banned['packets_at_node']} packets of {banned['attempts']} attempts)",
                      banned["packets_at_node"] == 0))
@@ -73,7 +74,7 @@ def summarise(demo, said, seconds):
         "without_weir": {"honest": {"attempts": bare.attempts, "succeeded": bare.succeeded, "p99_ms": bare.quantile_ms(0.99)},
                          "attack": _attacks(demo, False)},
         "bans": {"active": said["status"]["bans"]["all"], "by_tier": said["status"]["bans"],
-                 "automatic": automatic(said["bans"])},
+                 "automatic": automatic(said["bans"]), "refused": said["refused"]},
         "time_to_mitigate_ms": _time(demo, stages.BOTNET, "time_to_mitigate_ms"),
         "last_bot_attempt_ms": _time(demo, stages.BOTNET, "last_bot_attempt_ms"),
         "time_to_recover_ms": _time(demo, stages.SPOOF, "time_to_recover_ms"),

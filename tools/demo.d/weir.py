@@ -113,6 +113,16 @@ class Weir:
             raise RuntimeError(f"{method}: {reply['error'].get('message')}")
         return reply["result"]
 
+    def refused(self):
+        """How many sources are refused for their score, banned or not yet."""
+        count, after = 0, {}
+        while True:
+            page = self.call("peer.list", n=1000, **after)
+            count += sum(peer["score"]["state"] != "healthy" for peer in page["peers"])
+            if not page["next"]:
+                return count
+            after = {"after": page["next"]}
+
     def bans(self):
         """Every ban in force, as a list of rows with an ipaddress network under 'network' (None for a peer's id)."""
         rows, after = [], {}
