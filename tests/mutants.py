@@ -99,7 +99,7 @@ def load_extra(root):
 
 
 def quiet(command):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=600)
 
 
 class Copy:
@@ -192,8 +192,11 @@ def main():
     for thread in threads:
         thread.join()
     passed, failed = sum(copy.passed for copy in copies), sum(len(copy.failures) for copy in copies)
-    print(f"suite mutants: {passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    untried = len(rows) - passed - failed
+    if untried > 0:  # a thread that died must not look like rows that passed
+        print(f"FAILED: {untried} rows were not tried")
+    print(f"suite mutants: {passed} passed, {failed + max(0, untried)} failed")
+    return 0 if failed == 0 and untried <= 0 and passed > 0 else 1
 
 
 if __name__ == "__main__":
