@@ -30,7 +30,6 @@ MUTANTS = [
      "test_roster_target"),
     ("roster: stalls are evaluated", TARGET, "	stalls_evaluate(roster);\n", "", "test_roster_target"),
     ("roster: the high water of the known", TARGET, "view->targets.normal.known * 3 / 2", "view->targets.normal.known", "test_roster_target"),
-    ("roster: inbound peers mature", TARGET, "view->mature_ms = times->mature_ms;", "view->mature_ms = 0;", "test_roster_target"),
     ("roster: a surplus leaves the immature alone", TOLD, "is_candidate(roster, at) &&", "", "test_roster_target"),
     ("roster: a stranger's payload takes nobody's place", TOLD, "roster_facts_of(roster, peer)->node_said &&", "", "test_roster_target"),
     ("roster: big ledger peers are apart", TARGET, "record->category != PEER_CATEGORY_BIG_LEDGER &&", "", "test_roster_target"),
