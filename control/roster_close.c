@@ -113,10 +113,14 @@ void roster_throttle(struct roster *roster, uint32_t index, bool inbound, bool c
 	const struct roster_peer *peer = roster_peer_at(roster, index);
 	uint32_t remaining = roster->lists[ROSTER_LIST_CONNECTED].n;
 	struct ban ban, real;
+	enum score_state state;
+	(void)roster_combined(roster, index, &state);
 	if (roster->config.profile.times.throttle_ms <= 0 ||
 		!target_throttles(roster->target, remaining, closed_by_us, roster->config.throttle_any_close))
 		return;
-	if (roster->target == 0 && !pool_was_full(roster, inbound))
+	/* Without a target nobody is too many. A score is above its threshold again in seconds, and who is
+	 * closed at it would come back for the next misdeed at once: that one waits. */
+	if (roster->target == 0 && state == SCORE_STATE_HEALTHY && !pool_was_full(roster, inbound))
 		return;
 	if (roster_peer_protected(roster, index) || roster_peer_banned(roster, index, &real))
 		return; /* a real ban supersedes it */

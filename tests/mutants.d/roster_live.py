@@ -5,7 +5,8 @@ SESSION, CLOSE, DATAPLANE, FLOWS = ("control/roster_session.c", "control/roster_
 TEST = "test_roster_dataplane"
 MUTANTS = [
     ("roster live: whom the dataplane cuts need not wait", SESSION, "ours = end->by == CLOSED_BY_WEIR && decided;", "ours = end->by == CLOSED_BY_WEIR;", TEST),
-    ("roster live: without a target only a full pool throttles", CLOSE, "if (roster->target == 0 && !pool_was_full(roster, inbound))", "if (0)", TEST),
+    ("roster live: without a target only a full pool throttles", CLOSE, "if (roster->target == 0 && state == SCORE_STATE_HEALTHY && !pool_was_full(roster, inbound))", "if (0)", TEST),
+    ("roster live: who is closed for its score waits", CLOSE, "roster->target == 0 && state == SCORE_STATE_HEALTHY &&", "roster->target == 0 &&", TEST),
     ("roster live: the places that pruning keeps free", CLOSE, "eviction_floor_wanted(most, taken, profile->floor_per_mille) != 0);", "0);", TEST),
     ("roster live: what opened before a dump opens no more", DATAPLANE, "if (is_settled(roster, event))\n\t\treturn;", "", TEST),
     ("roster live: what a dump has named opens once", DATAPLANE,

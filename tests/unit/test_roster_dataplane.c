@@ -133,6 +133,29 @@ static bool waits_after_command(const char *profile, uint32_t most, unsigned oth
 	return why.class == SOURCE_CLASS_THROTTLED;
 }
 
+/** What a source meets `at_s`, that was closed at second 1 for a score of -20. */
+static enum source_class class_after_score(int64_t at_s)
+{
+	struct event_record event = flow_event("203.0.113.1", 7, EVENT_FLOW_PROVEN);
+	struct peer_name name = roster_world_name("203.0.113.1");
+	struct peer_report_result result;
+	struct governor_why why;
+	crowd("bootstrap", 0, 3);
+	tell(&event, 0);
+	for (int i = 0; i < 4; i++)
+		(void)roster_peer_report(roster_world.roster, &name, PEER_ACTION_MID, "silent", "", true,
+			ROSTER_MS(1), &result);
+	roster_world_wait(2);
+	event.kind = EVENT_FLOW_CLOSED;
+	event.closed_by = CLOSED_BY_WEIR;
+	event.closed_how = CLOSED_HOW_RST;
+	tell(&event, 2);
+	roster_world_wait(at_s);
+	governor_why(roster_governor(roster_world.roster), &name.address, ROSTER_MS(at_s), &why);
+	roster_world_end();
+	return why.class;
+}
+
 static void test_throttle(void)
 {
 	static const char *const profiles[] = {"bootstrap", "lighthouse"};
@@ -148,6 +171,9 @@ static void test_throttle(void)
 	CHECK_EQ("not while one is free and kept so", waits_after_command("bootstrap", 5, 3), false);
 	CHECK_EQ("of 100 five are", waits_after_command("bootstrap", 100, 95), true);
 	CHECK_EQ("not with places free", waits_after_command("bootstrap", 40, 3), false);
+	CHECK_EQ("closed for its score it waits, though the score has healed", class_after_score(10),
+		SOURCE_CLASS_THROTTLED);
+	CHECK_EQ("a minute long", class_after_score(62), SOURCE_CLASS_NONE);
 	CHECK_EQ("with a target: while so many are there", waits_after_command("lighthouse", 0, 20), true);
 	CHECK_EQ("and not while there are fewer", waits_after_command("lighthouse", 0, 19), false);
 }
