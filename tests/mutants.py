@@ -98,8 +98,12 @@ def load_extra(root):
     return rows
 
 
-def quiet(command):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=600)
+# The slowest test of a module takes some ten seconds; one that does not end without its protection has noticed.
+TEST_MAX_S = 120
+
+
+def quiet(command, timeout=600):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout)
 
 
 class Copy:
@@ -143,9 +147,11 @@ class Copy:
         return quiet(["ninja", "-j1", "-C", self.build] + ["tests/" + name for name in programs]) if programs else None
 
     def _test(self, name):
-        if name.endswith(".py"):
-            return quiet([sys.executable, "-B", os.path.join(self.source, "tests", "tools", name)]).returncode
-        return quiet([os.path.join(self.build, "tests", name)]).returncode
+        script = [sys.executable, "-B", os.path.join(self.source, "tests", "tools", name)]
+        try:
+            return quiet(script if name.endswith(".py") else [os.path.join(self.build, "tests", name)], TEST_MAX_S).returncode
+        except subprocess.TimeoutExpired:
+            return 1
 
     def try_without(self, what, path, text, replacement, test):
         file = os.path.join(self.source, path)
