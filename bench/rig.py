@@ -331,6 +331,7 @@ class Dataplane:
                 raise RigError(f"weir-fixed-control does not start: {self.control.text()}")
             self.process = self.stack.enter_context(self.rig.spawn(
                 "dataplane", self.rig.tool("weir-dataplane"), "--instance", self.rig.instance, "--shm-dir", shm, "--run-dir", run,
+                "--idle-sleep-us", "0",  # testpmd polls without rest too
                 "--outside", self.transport.subject(0), "--inside", self.inside, "--lcores", SUBJECT_CPU,
                 *(["--eal", f"--huge-dir={self.rig.huge_dir}"] if self.rig.huge else ["--memory", "no-huge"]), *self.options))
             until(lambda: not self.process.is_running() or self.counters()["state"] == 2, "governing", 60)
