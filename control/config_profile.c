@@ -158,6 +158,7 @@ static void take_score(const struct config *config, struct roster_config *roster
 		profile->penalty.freeze_s = governor->ban_freeze_s = config->score_freeze_s;
 		profile->penalty.disconnect = governor->threshold_disconnect = config->score_disconnect;
 		profile->penalty.ban = governor->threshold_ban = config->score_ban;
+		governor->threshold_hard = fmin(config->score_ban, profile->penalty.gossip.hard);
 	}
 	profile->penalty.gossip.clamp = config->governor.gossip_clamp;
 	profile->evidence_bans = governor->auto_bans = config->ban_auto != 0;

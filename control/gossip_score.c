@@ -7,29 +7,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "control/score.h"
-
 const struct gossip_policy gossip_lighthouse = {.clamp = -16000.0, .weight = 0.0011875, .hard = -60.0};
 
-int gossip_score_combine(
-	const struct gossip_policy *policy, double app, double gossip, bool ignore, double *ret_combined)
+int gossip_score_points(const struct gossip_policy *policy, double gossip, bool ignore, double *ret_points)
 {
-	if (!isfinite(app) || !isfinite(gossip))
+	if (!isfinite(gossip))
 		return -EINVAL;
-	double counted = gossip < policy->clamp ? policy->clamp : gossip;
-	if ((ignore && counted < 0.0) || app <= policy->hard + SCORE_EPSILON)
-		counted = 0.0;
-	*ret_combined = app + policy->weight * counted;
+	double counted = fmax(gossip, policy->clamp);
+	*ret_points = ignore && counted < 0.0 ? 0.0 : policy->weight * counted;
 	return 0;
-}
-
-enum score_state gossip_score_state(
-	const struct gossip_policy *policy, const struct governor_config *config, double app, double combined)
-{
-	if (app <= policy->hard + SCORE_EPSILON || combined <= config->threshold_ban + SCORE_EPSILON)
-		return SCORE_STATE_BANNED;
-	return combined <= config->threshold_disconnect + SCORE_EPSILON ? SCORE_STATE_DISCONNECT
-									: SCORE_STATE_HEALTHY;
 }
 
 struct negative {

@@ -53,6 +53,7 @@ struct governor_config {
 	double ban_freeze_s;		/* LH-16: bootstrap 3600, lighthouse 43200 */
 	double threshold_disconnect;	/* LH-13: -20 */
 	double threshold_ban;		/* -50 */
+	double threshold_hard;          /* -60: from it on, what gossip says does not count (LH-13) */
 	bool auto_bans;			/* policy.md 2.3: bans from dataplane evidence; on in bootstrap */
 	int64_t throttle_ms;		/* T1: bootstrap 60 s */
 	int64_t temporary_ban_ms;	/* T2: bootstrap 600 s; LO-9 scales: spam twice */
@@ -167,6 +168,11 @@ struct peer_report_result {
 /** -ENOENT: unknown id; -EPERM: `proven` is false (V39: nothing changes). */
 int governor_report(struct governor *governor, const struct peer_name *peer, enum peer_action action, const char *reason,
 	const char *evidence, bool proven, int64_t now_ms, struct peer_report_result *ret_result);
+/** LH-12: what gossip says of an id is worth `points` from now on (gossip_score_points); nothing for a
+ * protected one (LH-19). Within a freeze (LH-16) nothing changes and *ret_taken is false. Bans and closes as
+ * a report does. -ENOMEM, -ENOSPC. */
+int governor_gossip(
+	struct governor *governor, const char *id, double points, int64_t now_ms, bool *ret_taken);
 /** Bind an id to an address (from peer.bind). -ENOSPC. */
 int governor_bind(struct governor *governor, const char *id, const struct address *address, uint16_t port, const char *agent, int64_t now_ms);
 /** The node or an operator wants a peer's connections closed: RST to both sides. ret_closed: how many of them are known to be open, which

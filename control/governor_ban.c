@@ -148,8 +148,11 @@ static void forgive(struct governor *governor, const struct ban *named)
 	bool by_id = named->scope == BAN_SCOPE_PEER;
 	uint32_t peer = by_id ? peer_table_find_id(&governor->peers, named->id)
 			      : peer_table_find_host(&governor->peers, &named->prefix.address);
-	if (peer != RECORD_NONE)
-		peer_table_at(&governor->peers, peer)->score = (struct score){0.0, governor->now_ms};
+	if (peer != RECORD_NONE) {
+		struct score *score = &peer_table_at(&governor->peers, peer)->score;
+		score->value = 0.0;
+		score->decay_from_ms = governor->now_ms;
+	}
 	struct ban_key key = key_of(governor, named);
 	uint32_t refused = ban_table_find(&governor->bans, &key, BAN_TIER_REFUSED);
 	if (refused != RECORD_NONE)
@@ -207,16 +210,16 @@ struct score governor_score_revive(const struct governor *governor, const struct
 	if (index == RECORD_NONE)
 		index = ban_table_find(&governor->bans, key, BAN_TIER_REFUSED);
 	if (index == RECORD_NONE)
-		return (struct score){0.0, 0};
+		return (struct score){0};
 	const struct ban_record *record = ban_table_at(&governor->bans, index);
-	return (struct score){record->score, record->freeze_until_ms};
+	return (struct score){.value = record->score, .decay_from_ms = record->freeze_until_ms};
 }
 
 /** The record that keeps a source refused from the end of its T3 until its score is healthy. */
 static void refused_from_score(struct ban *ban, const struct governor_config *config, const struct score *score)
 {
 	ban->tier = (enum ban_tier)BAN_TIER_REFUSED;
-	ban->end_ms = score_above_ms(score, config, config->threshold_disconnect);
+	ban->end_ms = score_healthy_ms(score, config);
 	ban->reason[0] = ban->evidence[0] = '\0';
 }
 
@@ -246,7 +249,7 @@ void governor_score_enforce(struct governor *governor, uint32_t index, const str
 		struct ban_key key = key_of(governor, &ban);
 		uint32_t known = ban_table_find(&governor->bans, &key, BAN_TIER_SCORE);
 		ban.tier = BAN_TIER_SCORE;
-		ban.end_ms = score_above_ms(&peer->score, config, config->threshold_ban);
+		ban.end_ms = score_unbanned_ms(&peer->score, config);
 		if (known != RECORD_NONE) {
 			const struct ban_record *record = ban_table_at(&governor->bans, known);
 			ban.start_ms = record->start_ms;
@@ -273,7 +276,7 @@ int governor_ban_load(struct governor *governor, const struct ban *ban, int64_t 
 	int r = ban_table_put(&governor->bans, ban);
 	if (r < 0 || ban->tier != BAN_TIER_SCORE || ban->scope != BAN_SCOPE_PREFIX)
 		return r;
-	struct score score = {ban->score, ban->freeze_until_ms};
+	struct score score = {.value = ban->score, .decay_from_ms = ban->freeze_until_ms};
 	struct ban refused = *ban;
 	refused_from_score(&refused, &governor->config, &score);
 	if (refused.end_ms > ban->end_ms && has_room(governor, BAN_TIER_REFUSED))

@@ -35,10 +35,10 @@ static void fill_score(const struct governor *governor, const struct score *scor
 	info->state = score_state_at(score, config, now_ms);
 	if (info->state == SCORE_STATE_HEALTHY)
 		return;
-	info->healthy_at_ms = score_above_ms(score, config, config->threshold_disconnect);
+	info->healthy_at_ms = score_healthy_ms(score, config);
 	if (info->state != SCORE_STATE_BANNED)
 		return;
-	info->unban_at_ms = score_above_ms(score, config, config->threshold_ban);
+	info->unban_at_ms = score_unbanned_ms(score, config);
 	if (score->decay_from_ms > now_ms)
 		info->freeze_until_ms = score->decay_from_ms;
 }

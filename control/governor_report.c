@@ -40,7 +40,7 @@ static void announce_score(struct governor *governor, const struct peer_record *
 		return;
 	event_peer(&event, peer);
 	event_number(&event, "old_score", old_score);
-	event_number(&event, "score", score_at(&peer->score, &governor->config, governor->now_ms));
+	event_number(&event, "score", score_combined_at(&peer->score, &governor->config, governor->now_ms));
 	event_string(&event, "old", score_state_name(old_state));
 	event_string(&event, "new", score_state_name(score_state_at(&peer->score, &governor->config, governor->now_ms)));
 	event_string(&event, "reason", evidence->reason);
@@ -49,29 +49,62 @@ static void announce_score(struct governor *governor, const struct peer_record *
 	event_end(&event);
 }
 
+/** What follows when the state of a score became worse. */
+static void follow_state(struct governor *governor, uint32_t index, double old, enum score_state before,
+	const struct evidence *evidence)
+{
+	const struct peer_record *peer = peer_table_at(&governor->peers, index);
+	enum score_state after = score_state_at(&peer->score, &governor->config, governor->now_ms);
+	governor_score_enforce(governor, index, evidence);
+	if (after <= before)
+		return;
+	announce_score(governor, peer, "peer.disconnect", old, before, evidence,
+		after == SCORE_STATE_BANNED ? GOODBYE_BANNED : GOODBYE_BAD_SCORE);
+	governor_peer_cut(governor, peer, evidence->actual);
+}
+
 void governor_penalise(struct governor *governor, uint32_t index, double penalty, double floor,
 	const struct evidence *evidence)
 {
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	const struct governor_config *config = &governor->config;
 	double old = score_at(&peer->score, config, governor->now_ms);
+	double combined = score_combined_at(&peer->score, config, governor->now_ms);
 	enum score_state before = score_state_at(&peer->score, config, governor->now_ms);
 	/* The floor holds back this evidence only: a score that is lower already stays where it is. */
 	double value = fmin(old, fmax(old + penalty, floor));
-	enum score_state after = score_set(&peer->score, config, value, governor->now_ms);
+	(void)score_set(&peer->score, config, value, governor->now_ms);
 	struct peer_change change = {.t_ms = governor->now_ms, .score = peer->score.value,
 		.action = evidence->event_kind != 0 ? evidence->event_kind : (uint8_t)evidence->action,
 		.from_dataplane = evidence->event_kind != 0};
 	peer_history_add(&governor->peers, index, &change, evidence->reason);
 	/* LO-8: changes of one point or less are not news. */
 	if (fabs(peer->score.value - old) > 1.0)
-		announce_score(governor, peer, "peer.score_updated", old, before, evidence, 0);
-	governor_score_enforce(governor, index, evidence);
-	if (after > before) {
-		announce_score(governor, peer, "peer.disconnect", old, before, evidence,
-			after == SCORE_STATE_BANNED ? GOODBYE_BANNED : GOODBYE_BAD_SCORE);
-		governor_peer_cut(governor, peer, evidence->actual);
+		announce_score(governor, peer, "peer.score_updated", combined, before, evidence, 0);
+	follow_state(governor, index, combined, before, evidence);
+}
+
+int governor_gossip(struct governor *governor, const char *id, double points, int64_t now_ms, bool *ret_taken)
+{
+	static const struct evidence evidence = {
+		.reason = "score, with gossip", .text = "", .source = "governor"};
+	const struct governor_config *config = &governor->config;
+	uint32_t index;
+	now_ms = governor_clock(governor, now_ms);
+	int r = governor_peer_obtain(governor, id, NULL, &index);
+	if (r < 0)
+		return r;
+	struct peer_record *peer = peer_table_at(&governor->peers, index);
+	double old = score_combined_at(&peer->score, config, now_ms);
+	enum score_state before = score_state_at(&peer->score, config, now_ms);
+	bool frozen = now_ms < peer->score.decay_from_ms;
+	if (!frozen && !governor_peer_protected(governor, peer, NULL)) {
+		score_gossip_set(&peer->score, config, points, now_ms);
+		if (score_state_at(&peer->score, config, now_ms) > before)
+			follow_state(governor, index, old, before, &evidence);
 	}
+	*ret_taken = !frozen;
+	return 0;
 }
 
 static void ban_from_evidence(const struct governor *governor, const struct peer_record *peer,
@@ -250,7 +283,7 @@ static void fill_result(struct governor *governor, uint32_t index, bool is_prote
 	const struct peer_record *peer = peer_table_at(&governor->peers, index);
 	struct ban_key key = governor_peer_key(governor, peer);
 	*ret_result = (struct peer_report_result){
-		.score = score_at(&peer->score, &governor->config, governor->now_ms),
+		.score = score_combined_at(&peer->score, &governor->config, governor->now_ms),
 		.state = score_state_at(&peer->score, &governor->config, governor->now_ms),
 		.trusted = is_protected};
 	uint32_t strikes = strike_table_find(&governor->strikes, &key);

@@ -260,25 +260,6 @@ void roster_ban_changed(void *context, const struct ban *ban)
 	/* Without memory the tick judges whoever is connected. */
 }
 
-/** LH-13 with gossip: the sum bans where the application's score alone does not. */
-static void ban_combined(struct roster *roster, uint32_t index)
-{
-	const struct governor_config *config = &roster->governor->config;
-	roster_peer_ban(roster, index, BAN_TIER_SCORE,
-		roster->now_ms + (int64_t)(config->ban_freeze_s * 1000.0), "score, with gossip");
-}
-
-/** Has the governor told of this already, when the application's score crossed? */
-static bool is_told(const struct roster *roster, uint32_t index, enum score_state state)
-{
-	struct peer_name name = roster_peer_name(roster, index);
-	uint32_t record = governor_peer_named(roster->governor, &name);
-	if (record == RECORD_NONE)
-		return false;
-	return score_state_at(&peer_table_at(&roster->governor->peers, record)->score,
-		       &roster->governor->config, roster->now_ms) >= state;
-}
-
 static void judge_banned(struct roster *roster, uint32_t index, const struct ban *ban, bool told)
 {
 	struct event_text event;
@@ -316,26 +297,17 @@ void roster_peer_judge(struct roster *roster, uint32_t index)
 	struct ban ban;
 	due_queue_clear(&roster->judge_due, index);
 	(void)roster_combined(roster, index, &state);
-	bool told = state != SCORE_STATE_HEALTHY && is_told(roster, index, state);
+	bool told = state != SCORE_STATE_HEALTHY; /* by the governor, when the score crossed */
 	bool banned = roster_peer_banned(roster, index, &ban);
-	if (!banned && state == SCORE_STATE_BANNED) {
-		ban_combined(roster, index);
-		due_queue_clear(&roster->judge_due, index);
-		banned = roster_peer_banned(roster, index, &ban);
-	}
 	if (banned) {
 		judge_banned(roster, index, &ban, told && ban.tier == BAN_TIER_SCORE);
 	} else if (peer->state.status == PEER_STATUS_BANNED || peer->state.to_ban) {
 		(void)roster_peer_change(roster, index, PEER_OCCASION_UNBAN);
 	} else if (peer->state.status == PEER_STATUS_CONNECTED && address_is_banned(roster, peer)) {
 		roster_close_peer(roster, index, "banned_ip", ROSTER_GOODBYE_ADDRESS);
-	} else if (state != SCORE_STATE_HEALTHY && peer->state.status == PEER_STATUS_CONNECTED) {
-		if (told) {
-			(void)roster_peer_change(roster, index, PEER_OCCASION_DISCONNECT);
-			close_all(roster, index, "score");
-		} else {
-			roster_close_peer(roster, index, "score", ROSTER_GOODBYE_SCORE);
-		}
+	} else if (told && peer->state.status == PEER_STATUS_CONNECTED) {
+		(void)roster_peer_change(roster, index, PEER_OCCASION_DISCONNECT);
+		close_all(roster, index, "score");
 	}
 	roster_peer_relist(roster, index);
 }

@@ -6,6 +6,7 @@
 #include "control/roster.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #define SECONDS(n) (INT64_C(1000) * (n))
@@ -43,6 +44,7 @@ static void set_governor(struct roster_config *config)
 		.ban_freeze_s = penalty->on ? penalty->freeze_s : 0.0,
 		.threshold_disconnect = penalty->on ? penalty->disconnect : THRESHOLD_NEVER,
 		.threshold_ban = penalty->on ? penalty->ban : THRESHOLD_NEVER,
+		.threshold_hard = penalty->on ? fmin(penalty->ban, penalty->gossip.hard) : THRESHOLD_NEVER,
 		.auto_bans = profile->evidence_bans,
 		.throttle_ms = times->throttle_ms,
 		.temporary_ban_ms = times->temporary_ban_ms,

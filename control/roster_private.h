@@ -37,7 +37,7 @@ struct roster_facts {
 	uint64_t blocks, bytes_in, bytes_out;
 	uint32_t churn_cycle; /* in which it was churned last */
 	bool node_said; /* peer.state was used in this session: then payload does not make hot (5.5.15) */
-	bool gossip_ignored, discouraged, node_hot, tip_known, served, has_lorachain;
+	bool discouraged, node_hot, tip_known, served, has_lorachain;
 	bool is_told; /* the node was told `told` about it at told_ms, and has not done it yet */
 	enum target_action_kind told;
 	int64_t told_ms;

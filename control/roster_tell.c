@@ -261,26 +261,20 @@ static uint32_t forgiven_most(const struct roster *roster)
 	return limits.ignore_negative;
 }
 
-/** LH-16: gossip does not move a frozen score. */
-static bool is_frozen(const struct roster *roster, uint32_t peer)
-{
-	const struct governor *governor = roster->governor;
-	struct peer_name name = roster_peer_name(roster, peer);
-	uint32_t known = governor_peer_named(governor, &name);
-	return known != RECORD_NONE &&
-	       peer_table_at(&governor->peers, known)->score.decay_from_ms > roster->now_ms;
-}
-
+/** False: unknown, or frozen (LH-16), or there is no memory. */
 static bool gossip_put(struct roster *roster, const char *id, double score, bool ignore)
 {
 	uint32_t peer = roster_peer_find(roster, id);
-	if (peer == RECORD_NONE)
+	struct roster_facts *facts = peer != RECORD_NONE ? roster_facts_obtain(roster, peer) : NULL;
+	double points = 0;
+	bool taken = false;
+	if (facts == NULL ||
+		gossip_score_points(&roster->config.profile.penalty.gossip, score, ignore, &points) < 0)
 		return false;
-	struct roster_facts *facts = roster_facts_obtain(roster, peer);
-	if (facts == NULL || is_frozen(roster, peer))
+	(void)governor_gossip(roster->governor, id, points, roster->now_ms, &taken);
+	if (!taken)
 		return false;
 	facts->gossip = score;
-	facts->gossip_ignored = ignore;
 	roster_peer_judge(roster, peer);
 	return true;
 }

@@ -236,26 +236,16 @@ double roster_app_score(const struct roster *roster, uint32_t peer)
 
 double roster_combined(const struct roster *roster, uint32_t peer, enum score_state *ret_state)
 {
-	const struct roster_facts *facts = roster_facts_of(roster, peer);
-	const struct profile_penalty *penalty = &roster->config.profile.penalty;
 	const struct governor_config *config = &roster->governor->config;
 	struct score score = app_score(roster, peer);
-	double app = score_at(&score, config, roster->now_ms), combined = app;
 	struct peer_tags tags;
 	roster_tags_of(roster, peer, &tags);
-	*ret_state = SCORE_STATE_HEALTHY;
 	/* LH-19, 5.5.4: what is said of a trusted one does not count, whoever says it. */
-	if (tags.trusted || tags.is_protected)
-		return 0;
-	if (!penalty->on)
-		return app;
-	*ret_state = score_state_at(&score, config, roster->now_ms);
-	if (!isnan(facts->gossip)) {
-		(void)gossip_score_combine(
-			&penalty->gossip, app, facts->gossip, facts->gossip_ignored, &combined);
-		*ret_state = gossip_score_state(&penalty->gossip, config, app, combined);
-	}
-	return combined;
+	bool counts = !tags.trusted && !tags.is_protected;
+	*ret_state = counts && roster->config.profile.penalty.on
+			     ? score_state_at(&score, config, roster->now_ms)
+			     : SCORE_STATE_HEALTHY;
+	return counts ? score_combined_at(&score, config, roster->now_ms) : 0;
 }
 
 /** The scale on which a change of one hundredth is news. */

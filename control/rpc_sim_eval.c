@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "control/rpc_private.h"
+#include "control/score.h"
 #include "control/target.h"
 
 enum { CANDIDATES_MAX = 4096, SAMPLES_MAX = 4096 };
@@ -47,12 +48,13 @@ static json_t *eval_combine(struct rpc_request *request, const json_t *in)
 {
 	static const char *const states[] = {"healthy", "disconnect", "banned"};
 	const struct roster_config *config = roster_config(request->control->roster);
-	struct gossip_policy policy = config->profile.penalty.gossip;
-	double app = number(in, "app", 0), combined;
-	if (gossip_score_combine(&policy, app, number(in, "gossip", 0), flag(in, "ignore"), &combined) != 0)
+	struct score score = {.value = number(in, "app", 0)};
+	if (!isfinite(score.value) ||
+		gossip_score_points(&config->profile.penalty.gossip, number(in, "gossip", 0),
+			flag(in, "ignore"), &score.gossip) != 0)
 		return bad(request, "not finite (allowed: numbers app and gossip)");
-	return json_pack("{s:f, s:s}", "score", combined, "state",
-		states[gossip_score_state(&policy, &config->governor, app, combined)]);
+	return json_pack("{s:f, s:s}", "score", score_combined_at(&score, &config->governor, 0), "state",
+		states[score_state_at(&score, &config->governor, 0)]);
 }
 
 static json_t *eval_limits(struct rpc_request *request, const json_t *in)

@@ -30,6 +30,22 @@ double score_at(const struct score *score, const struct governor_config *config,
 	return score->value * exp2(-seconds / config->penalty_half_life_s);
 }
 
+/** Where the application's score stands when the combined one is at `threshold`: gossip moves the thresholds,
+ * never further than the hard one (LH-13). */
+static double moved_threshold(
+	const struct score *score, const struct governor_config *config, double threshold)
+{
+	if (score->gossip == 0.0)
+		return threshold;
+	return fmax(config->threshold_hard, threshold - score->gossip);
+}
+
+double score_combined_at(const struct score *score, const struct governor_config *config, int64_t now_ms)
+{
+	double app = score_at(score, config, now_ms);
+	return app <= config->threshold_hard + SCORE_EPSILON ? app : app + score->gossip;
+}
+
 int64_t score_above_ms(const struct score *score, const struct governor_config *config, double threshold)
 {
 	double target = threshold + SCORE_EPSILON;
@@ -49,13 +65,31 @@ int64_t score_above_ms(const struct score *score, const struct governor_config *
 	return above_ms;
 }
 
+int64_t score_unbanned_ms(const struct score *score, const struct governor_config *config)
+{
+	return score_above_ms(score, config, moved_threshold(score, config, config->threshold_ban));
+}
+
+int64_t score_healthy_ms(const struct score *score, const struct governor_config *config)
+{
+	return score_above_ms(score, config, moved_threshold(score, config, config->threshold_disconnect));
+}
+
+static bool is_at(
+	const struct score *score, const struct governor_config *config, double threshold, int64_t now_ms)
+{
+	double moved = moved_threshold(score, config, threshold);
+	/* Merit fades too; only an unusual clamp lets gossip reach so far. */
+	double value = score->value > 0.0 ? score_at(score, config, now_ms) : score->value;
+	return value <= moved + SCORE_EPSILON &&
+	       (value > 0.0 || now_ms < score_above_ms(score, config, moved));
+}
+
 enum score_state score_state_at(const struct score *score, const struct governor_config *config, int64_t now_ms)
 {
-	if (score->value <= config->threshold_ban + SCORE_EPSILON &&
-		now_ms < score_above_ms(score, config, config->threshold_ban))
+	if (is_at(score, config, config->threshold_ban, now_ms))
 		return SCORE_STATE_BANNED;
-	if (score->value <= config->threshold_disconnect + SCORE_EPSILON &&
-		now_ms < score_above_ms(score, config, config->threshold_disconnect))
+	if (is_at(score, config, config->threshold_disconnect, now_ms))
 		return SCORE_STATE_DISCONNECT;
 	return SCORE_STATE_HEALTHY;
 }
@@ -65,11 +99,25 @@ enum score_state score_set(struct score *score, const struct governor_config *co
 	enum score_state before = score_state_at(score, config, now_ms);
 	double clamped = fmin(SCORE_MAX, fmax(SCORE_MIN, value));
 	bool frozen = now_ms < score->decay_from_ms;
-	bool crosses = before != SCORE_STATE_BANNED && clamped <= config->threshold_ban + SCORE_EPSILON;
+	double threshold_ban = moved_threshold(score, config, config->threshold_ban);
+	bool crosses = before != SCORE_STATE_BANNED && clamped <= threshold_ban + SCORE_EPSILON;
 	score->value = clamped;
 	if (crosses)
 		score->decay_from_ms = now_ms + (int64_t)llround(config->ban_freeze_s * 1000.0);
 	else if (!frozen)
 		score->decay_from_ms = now_ms;
 	return score_state_at(score, config, now_ms);
+}
+
+void score_gossip_set(
+	struct score *score, const struct governor_config *config, double points, int64_t now_ms)
+{
+	enum score_state before = score_state_at(score, config, now_ms);
+	if (now_ms < score->decay_from_ms)
+		return;
+	score->gossip = points;
+	if (before == SCORE_STATE_BANNED || score_state_at(score, config, now_ms) != SCORE_STATE_BANNED)
+		return;
+	score->value = score_at(score, config, now_ms);
+	score->decay_from_ms = now_ms + (int64_t)llround(config->ban_freeze_s * 1000.0);
 }

@@ -39,8 +39,6 @@ MUTANTS = [
     ("roster core: the grace", CLOSE, "if (roster->config.grace_ms <= 0 || connection->dialing) {", "if (1) {", "test_roster_peer"),
     ("roster core: the disconnect state closes", CLOSE, "		if (told) {\n", "		if (1) {\n			return;\n		} else if (told) {\n", "test_roster_peer"),
     ("roster core: a crossing is told once", CLOSE, "told && ban.tier == BAN_TIER_SCORE", "false", "test_roster_peer"),
-    ("roster core: gossip is told of here", CLOSE, "bool told = state != SCORE_STATE_HEALTHY && is_told(roster, index, state);", "bool told = true;",
-     "test_roster_peer"),
     ("roster core: bans that end are noticed", CLOSE, "		due_queue_set(&roster->judge_due, peer, roster->now_ms);", "		(void)peer;", "test_roster_peer"),
     ("roster core: T4 keeps who behaves", PEER, "why.ban.start_ms > since_ms", "0", "test_roster_peer"),
     ("roster core: dials are given up", SESSION, "dialing ? roster->now_ms + DIALING_MS : INT64_MAX", "INT64_MAX", "test_roster_connection"),

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * Tests of control/gossip_score.c: combination and states (V1, LH-12, LH-13, LH-17), forgiveness (LH-18), and
- * that gossip alone never disconnects. Fixed seed.
+ * Tests of control/gossip_score.c with control/score.c: combination and states (V1, LH-12, LH-13, LH-17),
+ * forgiveness (LH-18), and that gossip alone never disconnects. Fixed seed.
  */
 #include <errno.h>
 #include <math.h>
 
 #include "control/gossip_score.h"
 #include "control/keyed_random.h"
+#include "control/score.h"
 #include "tests/check.h"
 
-static const struct governor_config config = {.threshold_disconnect = -20, .threshold_ban = -50};
+static const struct governor_config config = {
+	.penalty_half_life_s = 600, .threshold_disconnect = -20, .threshold_ban = -50, .threshold_hard = -60};
 
 static void test_combining(void)
 {
@@ -36,34 +38,32 @@ static void test_combining(void)
 		{-100, -16000, false, -100, BAN},
 	};
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-		double combined = NAN;
+		struct score score = {.value = cases[i].app};
 		CHECK_EQ("V1",
-			gossip_score_combine(&gossip_lighthouse, cases[i].app, cases[i].gossip,
-				cases[i].ignore, &combined),
+			gossip_score_points(
+				&gossip_lighthouse, cases[i].gossip, cases[i].ignore, &score.gossip),
 			0);
-		CHECK_NEAR("V1: the combined score", combined, cases[i].combined, 1e-9);
-		CHECK_EQ("V1: its state",
-			(int)gossip_score_state(&gossip_lighthouse, &config, cases[i].app, combined),
-			cases[i].state);
+		CHECK_NEAR("V1: the combined score", score_combined_at(&score, &config, 0), cases[i].combined,
+			1e-9);
+		CHECK_EQ("V1: its state", (int)score_state_at(&score, &config, 0), cases[i].state);
 	}
-	double combined = 7;
-	CHECK_EQ("5.5.4: not a number", gossip_score_combine(&gossip_lighthouse, NAN, 0, false, &combined),
+	double points = 7;
+	CHECK_EQ(
+		"5.5.4: not a number", gossip_score_points(&gossip_lighthouse, NAN, false, &points), -EINVAL);
+	CHECK_EQ("5.5.4: infinite", gossip_score_points(&gossip_lighthouse, -INFINITY, false, &points),
 		-EINVAL);
-	CHECK_EQ("5.5.4: infinite", gossip_score_combine(&gossip_lighthouse, 0, -INFINITY, false, &combined),
-		-EINVAL);
-	CHECK_NEAR("sets nothing", combined, 7, 0);
+	CHECK_NEAR("sets nothing", points, 7, 0);
 }
 
 static void test_calibration(void)
 {
 	struct keyed_random random = keyed_random_from_seed(17, 1);
 	for (unsigned i = 0; i < 20000; i++) {
-		double gossip = -(double)(keyed_random_next(&random) >> keyed_random_below(&random, 64)),
-		       combined;
-		(void)gossip_score_combine(&gossip_lighthouse, 0, gossip, false, &combined);
+		double gossip = -(double)(keyed_random_next(&random) >> keyed_random_below(&random, 64));
+		struct score score = {.value = 0};
+		(void)gossip_score_points(&gossip_lighthouse, gossip, false, &score.gossip);
 		if (!CHECK_EQ("LH-17: gossip alone never disconnects",
-			    (int)gossip_score_state(&gossip_lighthouse, &config, 0, combined),
-			    (int)SCORE_STATE_HEALTHY))
+			    (int)score_state_at(&score, &config, 0), (int)SCORE_STATE_HEALTHY))
 			return;
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/roster_private.h"
 #include "tests/check.h"
 #include "tests/roster_world.h"
 
@@ -238,6 +239,66 @@ static void test_frozen(void)
 		0);
 	gossip_one("a", 16000, false, 2);
 	CHECK_TRUE("LH-16: gossip does not move a frozen score", isnan(roster_world_peer("#a", 2).gossip));
+	roster_world_end();
+}
+
+static void report_to(const char *who, enum peer_action action, unsigned times, double at_s)
+{
+	struct peer_name name = roster_world_name(who);
+	struct peer_report_result result;
+	for (unsigned i = 0; i < times; i++)
+		CHECK_EQ(who,
+			roster_peer_report(roster(), &name, action, "", "", true, ROSTER_MS(at_s), &result),
+			0);
+}
+
+static void test_gossip_bans(void)
+{
+	struct roster_peer_info info;
+	roster_world_begin("lighthouse");
+	roster_world_open("20.0.0.1", 9000, true, "good", 0);
+	gossip_one("good", 16000, false, 0);
+	report_to("#good", PEER_ACTION_LOW, 5, 1);
+	CHECK_EQ("LH-12: -50 and +19 is no ban", (int)roster_world_peer("#good", 1).combined_state,
+		(int)SCORE_STATE_DISCONNECT);
+	CHECK_FALSE("nor is there a record of one", roster_world_peer("#good", 1).governor.has_ban);
+	gossip_one("good", 0, false, 1);
+	info = roster_world_peer("#good", 1);
+	CHECK_TRUE("LH-13: until gossip turns",
+		info.governor.has_ban && info.governor.ban.tier == BAN_TIER_SCORE);
+	CHECK_EQ("LH-16: then for 12 hours and a second", info.governor.ban.end_ms,
+		(int64_t)ROSTER_MS(1) + 43200000 + 1000);
+	roster_world_open("20.0.0.2", 9000, true, "bad", 3);
+	report_to("#bad", PEER_ACTION_MID, 3, 3);
+	roster_world_forget();
+	gossip_one("bad", -16000, false, 3);
+	CHECK_EQ("LH-25: closed with the code of scores",
+		roster_world_events_with("peer.disconnect", "\"code\":250"), 1u);
+	roster_world_end();
+}
+
+static void test_gossip_forgiven(void)
+{
+	unsigned removed;
+	struct ban named = {.scope = BAN_SCOPE_PEER, .id = "a"};
+	struct roster_tag tag = {.which = ROSTER_TAG_TRUSTED, .values.trusted = true};
+	struct peer_name name;
+	struct peer_tags tags;
+	roster_world_begin("lighthouse");
+	roster_world_open("20.0.0.1", 9000, true, "a", 0);
+	gossip_one("a", -8000, false, 0);
+	report_to("#a", PEER_ACTION_LOW, 5, 1);
+	CHECK_EQ("an unban",
+		governor_ban_remove(roster()->governor, &named, BAN_TIER_SCORE, ROSTER_MS(2), &removed), 0);
+	CHECK_NEAR("5.5.5: it takes off what the application said, not gossip",
+		roster_world_peer("#a", 2).combined, -9.5, 1e-9);
+	roster_world_open("20.0.0.2", 9000, true, "b", 3);
+	report_to("#b", PEER_ACTION_MID, 3, 3);
+	name = roster_world_name("#b");
+	CHECK_EQ("a tag", roster_peer_tag(roster(), &name, &tag, ROSTER_MS(3), &tags), 0);
+	roster_world_forget();
+	gossip_one("b", -16000, false, 3);
+	CHECK_EQ("LH-19: gossip closes no trusted one", roster_world_events_with("peer.disconnect", ""), 0u);
 	roster_world_end();
 }
 
@@ -505,6 +566,8 @@ static const struct check_test tests[] = {
 	{"SP-8: reputation and blacklist", test_standing},
 	{"SP-9: an outcome goes to both layers", test_both_layers},
 	{"LH-12, LH-17: gossip", test_gossip},
+	{"LH-12, LH-13, LH-16: gossip bans and holds off bans", test_gossip_bans},
+	{"5.5.5: what an unban forgives", test_gossip_forgiven},
 	{"LH-18: the best negative ones are forgiven", test_forgiven},
 	{"LH-16: a frozen score", test_frozen},
 	{"LH-19: tags", test_tags},

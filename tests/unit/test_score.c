@@ -9,8 +9,11 @@
 
 #define AT(seconds) ((int64_t)((seconds)*1000.0))
 
-static const struct governor_config config = {
-	.penalty_half_life_s = 600, .ban_freeze_s = 43200, .threshold_disconnect = -20, .threshold_ban = -50};
+static const struct governor_config config = {.penalty_half_life_s = 600,
+	.ban_freeze_s = 43200,
+	.threshold_disconnect = -20,
+	.threshold_ban = -50,
+	.threshold_hard = -60};
 
 static void test_penalties(void)
 {
@@ -146,6 +149,41 @@ static void test_set(void)
 	}
 }
 
+static void test_gossip(void)
+{
+	enum { OK = SCORE_STATE_HEALTHY, DISC = SCORE_STATE_DISCONNECT, BAN = SCORE_STATE_BANNED };
+	/* `before`: what gossip is worth when the application's score is set, `after`: a second later. */
+	static const struct {
+		const char *name;
+		double app, before, after;
+		int state;
+		int64_t decay_from_ms;
+	} cases[] = {
+		{"merit in gossip holds off a ban", -55, 19, 19, DISC, AT(1000)},
+		{"until it is gone: the ban and its freeze begin then", -55, 19, 0, BAN, AT(1001 + 43200)},
+		{"the hard threshold bans in spite of it", -60, 19, 19, BAN, AT(1000 + 43200)},
+		{"bad gossip bans what would be closed", -35, 0, -19, BAN, AT(1001 + 43200)},
+		{"a report crosses with it", -35, -19, -19, BAN, AT(1000 + 43200)},
+		{"a frozen score is not moved by it", -50, 0, 19, BAN, AT(1000 + 43200)},
+		{"bad gossip closes what would be healthy", -10, 0, -19, DISC, AT(1000)},
+		{"and does not when it is better again", -10, -19, 0, OK, AT(1000)},
+	};
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct score score = {.decay_from_ms = AT(0)};
+		score_gossip_set(&score, &config, cases[i].before, AT(999));
+		(void)score_set(&score, &config, cases[i].app, AT(1000));
+		score_gossip_set(&score, &config, cases[i].after, AT(1001));
+		CHECK_EQ(cases[i].name, (int)score_state_at(&score, &config, AT(1001)), cases[i].state);
+		CHECK_EQ(cases[i].name, score.decay_from_ms, cases[i].decay_from_ms);
+	}
+	/* -100 for 12 h, then until the sum of it and -19 is above -50: 600 s * log2(100 / 31) = 1013.8 s. */
+	struct score score = {.value = -100, .decay_from_ms = AT(43200), .gossip = -19};
+	CHECK_EQ("a ban ends when the sum is above its threshold", score_unbanned_ms(&score, &config),
+		AT(43200 + 1014));
+	score = (struct score){.value = -1, .gossip = -19};
+	CHECK_EQ("1 point heals at once", score_healthy_ms(&score, &config), AT(1));
+}
+
 static const struct check_test tests[] = {
 	{"each action has its penalty", test_penalties},
 	{"a score halves every half-life (V3)", test_decay},
@@ -153,5 +191,6 @@ static const struct check_test tests[] = {
 	{"crossings are computed in whole seconds", test_crossings},
 	{"a computed crossing is the observed one", test_crossings_agree},
 	{"a freeze begins once and a value is clamped (V5)", test_set},
+	{"LH-12, LH-13, LH-16: gossip moves the thresholds", test_gossip},
 };
 CHECK_MAIN("score", tests)
