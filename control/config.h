@@ -106,7 +106,7 @@ struct config_governor {
 	double churn_normal_s, churn_bulk_s, churn_fuzz_s;
 	uint64_t optimise_on;
 	double optimise_interval_s;
-	uint64_t eviction_grace_ms, close_grace_ms, courtesy_ms;
+	uint64_t eviction_grace_ms, eviction_silent_ms, close_grace_ms, courtesy_ms;
 	uint64_t connections_max, disconnected_max, banned_max;
 	struct config_peer local_roots[CONFIG_PEERS_MAX], preferred[CONFIG_PEERS_MAX];
 	size_t n_local_roots, n_preferred;

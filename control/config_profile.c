@@ -106,6 +106,7 @@ void config_profile_fill(struct config *config, enum config_profile name)
 	fill_score(config, &roster);
 	fill_targets(governor, &roster.profile);
 	governor->eviction_grace_ms = (uint64_t)roster.profile.eviction.grace_ms;
+	governor->eviction_silent_ms = (uint64_t)roster.profile.eviction.silent_ms;
 	governor->close_grace_ms = (uint64_t)roster.grace_ms;
 	governor->courtesy_ms = (uint64_t)roster.courtesy_ms;
 	governor->disconnected_max = roster.disconnected_max;
@@ -239,6 +240,7 @@ void config_to_roster(const struct config *config, struct roster_config *ret_con
 	take_targets(from, &roster);
 	take_book(from, &roster.profile.book);
 	roster.profile.eviction.grace_ms = (int64_t)from->eviction_grace_ms;
+	roster.profile.eviction.silent_ms = (int64_t)from->eviction_silent_ms;
 	roster.grace_ms = (int64_t)from->close_grace_ms;
 	roster.courtesy_ms = (int64_t)from->courtesy_ms;
 	roster.connections_max = (uint32_t)from->connections_max;

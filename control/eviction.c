@@ -13,10 +13,12 @@
 #define STAGE(name) (1u << EVICTION_STAGE_##name)
 
 const struct eviction_policy eviction_bootstrap = {.stages = STAGE(STATE) | STAGE(DISCOURAGED) |
-							     STAGE(SCORE) | STAGE(IDLE) | STAGE(SERVED) |
-							     STAGE(GROUP),
+							     STAGE(SILENT) | STAGE(SCORE) | STAGE(IDLE) |
+							     STAGE(SERVED) | STAGE(GROUP),
 	.grace_ms = 60000,
 	.idle_ms = 60000,
+	/* RFC 6298: whoever lost the first segment has sent it again by then. */
+	.silent_ms = 1000,
 	.committee_min = 2,
 	.protect_groups = 4,
 	.protect_rtt = 8,
@@ -40,6 +42,7 @@ const char *eviction_stage_name(enum eviction_stage stage)
 	static const char *const names[EVICTION_STAGE_COUNT] = {
 		[EVICTION_STAGE_STATE] = "state",
 		[EVICTION_STAGE_DISCOURAGED] = "discouraged",
+		[EVICTION_STAGE_SILENT] = "silent",
 		[EVICTION_STAGE_SCORE] = "score",
 		[EVICTION_STAGE_IDLE] = "idle",
 		[EVICTION_STAGE_NO_SUBNET] = "no_subnet",
@@ -114,7 +117,8 @@ static bool may_go(const struct selection *selection, uint32_t item, enum evicti
 		return false;
 	if (stage == EVICTION_STAGE_STATE)
 		return candidate->state != SCORE_STATE_HEALTHY;
-	if (selection->now_ms - candidate->connected_ms < selection->policy->grace_ms)
+	if (stage != EVICTION_STAGE_SILENT &&
+		selection->now_ms - candidate->connected_ms < selection->policy->grace_ms)
 		return false;
 	if (!candidate->inbound && selection->outbound <= selection->policy->outbound_floor)
 		return false;
@@ -134,6 +138,9 @@ static bool concerns(const struct selection *selection, const struct eviction_ca
 	switch (stage) {
 	case EVICTION_STAGE_DISCOURAGED:
 		return candidate->discouraged;
+	case EVICTION_STAGE_SILENT:
+		return selection->policy->silent_ms != 0 && candidate->silent &&
+		       selection->now_ms - candidate->connected_ms >= selection->policy->silent_ms;
 	case EVICTION_STAGE_SCORE:
 		return candidate->score < 0.0;
 	case EVICTION_STAGE_IDLE:
@@ -187,6 +194,7 @@ static int compare_in(const struct selection *selection, enum eviction_stage sta
 		if (x_ms != y_ms)
 			return x_ms < y_ms ? -1 : 1;
 		break;
+	case EVICTION_STAGE_SILENT:
 	case EVICTION_STAGE_SERVED:
 		if (x->connected_ms != y->connected_ms)
 			return x->connected_ms < y->connected_ms ? -1 : 1;

@@ -19,6 +19,7 @@ enum { EVICTION_SUBNET_WORDS = 4, EVICTION_SUBNETS = 64 * EVICTION_SUBNET_WORDS,
 enum eviction_stage {
 	EVICTION_STAGE_STATE,       /* score state banned or disconnect */
 	EVICTION_STAGE_DISCOURAGED, /* T0: evicted first */
+	EVICTION_STAGE_SILENT,      /* not a word for silent_ms, longest first; knows no grace but that */
 	EVICTION_STAGE_SCORE,       /* penalty score below zero, worst first */
 	EVICTION_STAGE_IDLE,        /* nothing useful for idle_ms, longest first */
 	EVICTION_STAGE_NO_SUBNET,   /* serves none */
@@ -49,6 +50,7 @@ struct eviction_candidate {
 		pinned; /* any of these: never a victim (pinned: a local root's valency) */
 	bool preferred; /* HE-13 */
 	bool discouraged;
+	bool silent; /* came to us, and has not said a word */
 	bool served; /* it had its answer: peers, a page, whatever the service is for */
 	bool relay_txs;
 	enum score_state state;
@@ -70,6 +72,7 @@ struct eviction_policy {
 	uint32_t committee_min;  /* LH-23: never fewer in a sync committee: 2 */
 	int64_t grace_ms;        /* connected for less: not a victim, but for its state */
 	int64_t idle_ms;
+	int64_t silent_ms; /* 0: silence is no reason */
 	/* The stage of groups. Bitcoin: 4, 8, 4, 8, 4. */
 	uint32_t protect_groups, protect_rtt, protect_tx, protect_block_only, protect_block;
 	struct keyed_hash key;

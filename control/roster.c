@@ -72,6 +72,7 @@ static int begin(struct roster *roster, int64_t now_ms)
 	roster->next_number = 1;
 	roster->random = keyed_random_from_seed(roster->config.seed, RANDOM_PURPOSE);
 	roster->next_tick_ms = now_ms + roster->config.profile.tick_ms;
+	roster->room_due_ms = INT64_MAX;
 	int r = tables_init(roster);
 	if (r == 0)
 		r = governor_create(
@@ -153,6 +154,7 @@ void roster_reconfigure(struct roster *roster, const struct roster_config *confi
 	if (config->profile.tick_ms != tick_ms)
 		roster->next_tick_ms = roster->now_ms + config->profile.tick_ms;
 	roster->governor->cuts_held = config->grace_ms > 0;
+	roster_room_plan(roster);
 	roster_node_reconfigured(roster);
 }
 
@@ -181,11 +183,22 @@ void roster_clock_step_back(struct roster *roster, int64_t now_ms)
 	/* What waits keeps the wall time that it has, as in the governor; only ticks must go on. */
 	roster->now_ms = now_ms;
 	roster->next_tick_ms = now_ms + roster->config.profile.tick_ms;
+	roster->room_due_ms = INT64_MAX;
 }
 
 /* What may be due, in the order in which equal times are served: bans end before anybody is judged by them,
  * and a tick sees what came due with it. */
-enum due_kind { DUE_GOVERNOR, DUE_JUDGE, DUE_CAPS, DUE_BOOK, DUE_CONNECTION, DUE_PEER, DUE_TICK, DUE_COUNT };
+enum due_kind {
+	DUE_GOVERNOR,
+	DUE_JUDGE,
+	DUE_CAPS,
+	DUE_BOOK,
+	DUE_CONNECTION,
+	DUE_PEER,
+	DUE_ROOM,
+	DUE_TICK,
+	DUE_COUNT
+};
 
 static int64_t due_at(const struct roster *roster, enum due_kind kind)
 {
@@ -202,6 +215,8 @@ static int64_t due_at(const struct roster *roster, enum due_kind kind)
 		return due_queue_next_ms(&roster->connection_due);
 	case DUE_PEER:
 		return due_queue_next_ms(&roster->peer_due);
+	case DUE_ROOM:
+		return roster->room_due_ms;
 	default:
 		return roster->next_tick_ms;
 	}
@@ -212,7 +227,7 @@ static enum due_kind due_first(const struct roster *roster, bool ticks, int64_t 
 	enum due_kind first = DUE_COUNT;
 	*ret_at_ms = INT64_MAX;
 	for (unsigned kind = 0; kind < DUE_COUNT; kind++) {
-		int64_t at_ms = kind == DUE_TICK && !ticks ? INT64_MAX : due_at(roster, (enum due_kind)kind);
+		int64_t at_ms = kind >= DUE_ROOM && !ticks ? INT64_MAX : due_at(roster, (enum due_kind)kind);
 		if (at_ms < *ret_at_ms) {
 			first = (enum due_kind)kind;
 			*ret_at_ms = at_ms;
@@ -263,6 +278,9 @@ static void due_do(struct roster *roster, enum due_kind kind)
 	case DUE_PEER:
 		if (take(&roster->peer_due, &item))
 			roster_peer_due_run(roster, item);
+		break;
+	case DUE_ROOM:
+		roster_room_make(roster);
 		break;
 	default:
 		roster->next_tick_ms = roster->now_ms + roster->config.profile.tick_ms;

@@ -297,6 +297,7 @@ int roster_open_as(struct roster *roster, const struct roster_open *open, uint8_
 	if (!admitted && opened.verdict != ROSTER_COURTESY && index != RECORD_NONE)
 		roster_close_connection(roster, index, opened.reason, ROSTER_GOODBYE_TOO_MANY);
 	roster_judge_due(roster);
+	roster_room_plan(roster);
 	*ret_opened = opened;
 	return 0;
 }

@@ -169,6 +169,7 @@ struct roster {
 	uint32_t target;
 	struct churn churn;
 	/* time */
+	int64_t room_due_ms, room_next_ms; /* INT64_MAX: not wanted; not sooner */
 	int64_t next_tick_ms, next_optimise_ms, last_share_ms, last_inbound_ms, last_accept_ms;
 	uint64_t prune_short, refused, peers_evicted;
 	/* connections */
@@ -413,6 +414,11 @@ void roster_evict_cold(struct roster *roster, uint32_t count, const char *reason
 void roster_told_settle(struct roster *roster);
 void roster_discover(struct roster *roster);    /* LH-4, LH-24 */
 void roster_prune(struct roster *roster);       /* LH-23, F; the free floor */
+/** The free floor between ticks, which may be seconds apart: ask for it when a place was taken, and when it
+ * is due make room. Only silent connections have no grace, so one that asked for something has the time of a
+ * tick as before. */
+void roster_room_plan(struct roster *roster);
+void roster_room_make(struct roster *roster);
 void roster_target_step(struct roster *roster); /* DU-12 */
 void roster_churn_step(struct roster *roster);  /* DU-16 */
 void roster_pool_step(struct roster *roster);   /* LO-14, HE-13's out of sync */

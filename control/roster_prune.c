@@ -46,6 +46,8 @@ static void candidate_traffic(
 		if (connection->bytes_in != 0 && connection->last_in_ms > candidate->useful_ms)
 			candidate->useful_ms = connection->last_in_ms;
 		bytes_out += connection->bytes_in != 0 ? connection->bytes_out : 0;
+		candidate->silent &= connection->inbound && connection->payload_ms < 0 &&
+				     connection->auth == OUTCOME_AUTH_NONE;
 		at = connection->of_peer_next;
 	}
 	/* Asked and answered: a bootstrap node has done its part. */
@@ -70,6 +72,7 @@ static void candidate_fill(struct roster *roster, uint32_t peer, struct eviction
 		.pinned = pinned,
 		.preferred = tags.preferred,
 		.discouraged = facts->discouraged,
+		.silent = record->id == RECORD_NONE, /* the node knows it, so it has spoken */
 		.served = facts->served,
 		.relay_txs = tags.relay_txs,
 		.state = state,
@@ -155,22 +158,51 @@ static void short_tell(struct roster *roster, uint32_t wanted, uint32_t closed)
 	event_end(&event);
 }
 
+/** 5.5.9: free places are made before they are needed. How many are missing. */
+static uint32_t room_wanted(const struct roster *roster)
+{
+	const struct profile *profile = &roster->config.profile;
+	uint32_t most = profile->limits.total != 0 ? profile->limits.total : profile->limits.soft.hard;
+	if (profile->floor_per_mille == 0)
+		return 0;
+	return eviction_floor_wanted(most, roster->counts.in + roster->counts.out, profile->floor_per_mille);
+}
+
+/* A look at everybody costs about 1 us each: at most a twentieth of the time while places are made, and a
+ * two hundredth while there is nobody who may go. */
+static int64_t room_rest_ms(const struct roster *roster, bool in_vain)
+{
+	enum { REST_MS = 20, PEERS_A_MS = 50, IN_VAIN_MS = 250, PEERS_A_MS_IN_VAIN = 5 };
+	uint32_t n = roster->lists[ROSTER_LIST_CONNECTED].n;
+	return in_vain ? IN_VAIN_MS + n / PEERS_A_MS_IN_VAIN : REST_MS + n / PEERS_A_MS;
+}
+
+void roster_room_plan(struct roster *roster)
+{
+	if (roster->room_due_ms != INT64_MAX || room_wanted(roster) == 0)
+		return;
+	roster->room_due_ms = roster->room_next_ms > roster->now_ms ? roster->room_next_ms : roster->now_ms;
+}
+
+void roster_room_make(struct roster *roster)
+{
+	uint32_t wanted = room_wanted(roster), closed = wanted != 0 ? prune(roster, wanted, 0) : 0;
+	roster->room_next_ms = roster->now_ms + room_rest_ms(roster, closed < wanted);
+	roster->room_due_ms = INT64_MAX;
+	roster_room_plan(roster);
+}
+
 void roster_prune(struct roster *roster)
 {
 	const struct profile *profile = &roster->config.profile;
-	uint32_t connected = roster->lists[ROSTER_LIST_CONNECTED].n, wanted = 0, floor = 0;
+	uint32_t connected = roster->lists[ROSTER_LIST_CONNECTED].n, floor = 0;
+	uint32_t wanted = room_wanted(roster);
 	if (roster->target != 0) {
 		struct target_limits limits;
 		target_limits(roster->target, &profile->fractions, &limits);
-		wanted = connected > limits.target ? connected - limits.target : 0;
+		if (connected > limits.target && connected - limits.target > wanted)
+			wanted = connected - limits.target;
 		floor = limits.target_out;
-	}
-	if (profile->floor_per_mille != 0) { /* 5.5.9: free places are made before they are needed */
-		uint32_t most =
-			profile->limits.total != 0 ? profile->limits.total : profile->limits.soft.hard;
-		uint32_t taken = roster->counts.in + roster->counts.out;
-		uint32_t free_wanted = eviction_floor_wanted(most, taken, profile->floor_per_mille);
-		wanted = free_wanted > wanted ? free_wanted : wanted;
 	}
 	short_tell(roster, wanted, wanted != 0 ? prune(roster, wanted, floor) : 0);
 }

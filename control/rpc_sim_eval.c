@@ -281,6 +281,7 @@ static void candidate_read(const json_t *item, struct eviction_candidate *candid
 		.is_protected = flag(item, "protected"),
 		.preferred = flag(item, "preferred"),
 		.discouraged = flag(item, "discouraged"),
+		.silent = flag(item, "silent"),
 		.relay_txs = json_object_get(item, "relay_txs") == NULL || flag(item, "relay_txs"),
 		.score = number(item, "score", 0),
 		.value = number(item, "value", 0),

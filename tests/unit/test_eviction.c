@@ -110,12 +110,17 @@ static void test_orders(void)
 		{"served longest ago", EVICTION_STAGE_SERVED,
 			{.inbound = true, .served = true, .connected_ms = 3000},
 			{.inbound = true, .served = true, .connected_ms = 1000}},
+		{"silent for longer", EVICTION_STAGE_SILENT,
+			{.inbound = true, .silent = true, .connected_ms = 3000},
+			{.inbound = true, .silent = true, .connected_ms = 1000}},
+		{"silent, though younger", EVICTION_STAGE_SILENT, {.inbound = true, .connected_ms = 1000},
+			{.inbound = true, .silent = true, .connected_ms = 3000}},
 		{"discouraged, though older", EVICTION_STAGE_DISCOURAGED,
 			{.inbound = true, .connected_ms = 9000}, {.inbound = true, .discouraged = true}},
 	};
 	for (size_t i = 0; i < CHECK_COUNT(cases); i++)
 		for (unsigned turn = 0; turn < 2; turn++) {
-			struct eviction_policy policy = {.stages = 1u << cases[i].stage};
+			struct eviction_policy policy = {.stages = 1u << cases[i].stage, .silent_ms = 1};
 			/* Others serve the same, so that nobody is the only one. */
 			struct eviction_candidate field[4] = {cases[i].a, cases[i].b,
 				{.trusted = true, .subnets = {3}}, {.trusted = true, .subnets = {3}}};
@@ -155,6 +160,17 @@ static void test_exempt(void)
 	field[4] = inbound(4);
 	field[4].connected_ms = NOW_MS - 60000;
 	CHECK_EQ("grace ends", select_letters(&policy, field, 6, 6), "EF");
+	struct eviction_policy silence = {
+		.stages = 1u << EVICTION_STAGE_SILENT, .grace_ms = 60000, .silent_ms = 1000};
+	for (unsigned i = 0; i < 6; i++)
+		field[i].silent = true;
+	field[4].connected_ms = NOW_MS - 999;
+	field[5].connected_ms = NOW_MS - 1000;
+	CHECK_EQ("silence has a grace of its own", select_letters(&silence, field, 6, 6), "F");
+	silence.silent_ms = 0;
+	CHECK_EQ("or is no reason", select_letters(&silence, field, 6, 6), "");
+	for (unsigned i = 0; i < 6; i++)
+		field[i].silent = false;
 	struct eviction_candidate twins[3] = {inbound(0), inbound(1), inbound(2)};
 	for (unsigned i = 0; i < 3; i++)
 		twins[i].subnets[3] = UINT64_C(1) << 63;

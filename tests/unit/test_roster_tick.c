@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/roster_private.h"
 #include "tests/check.h"
 #include "tests/roster_world.h"
 
@@ -197,6 +198,49 @@ static void test_floor(void)
 	CHECK_EQ("5.5.8: which is counted", roster_world_status().prune_short, 1);
 	roster_world_tick(62);
 	CHECK_EQ("5.5.9: a place is made free beforehand", roster_world_status().connected, 19);
+	roster_world_end();
+}
+
+static void advance(double at_s)
+{
+	while (roster_advance(roster(), ROSTER_MS(at_s), 1000, /* ticks= */ true))
+		;
+}
+
+static bool is_there(const char *ip, double at_s)
+{
+	return roster_world_peer(ip, at_s).state.status == PEER_STATUS_CONNECTED;
+}
+
+static void test_room(void)
+{
+	struct roster_config config = roster_world_config("bootstrap");
+	struct governor_why why;
+	struct address silent = roster_world_address("30.0.0.1");
+	config.profile.tick_ms = ROSTER_MS(3600); /* what happens here, happens between ticks */
+	config.profile.limits.soft = (struct target_soft){.hard = 20, .soft = 20};
+	config.opens.burst = 0;
+	config.profile.times.idle_ms = config.profile.times.auth_ms = 0;
+	roster_world_begin_with(&config);
+	connect_many(18, 0, 0);
+	roster_world_open("30.0.0.1", 9000, true, "", 1);
+	advance(10);
+	CHECK_TRUE("silence is nobody's fault while there is room", is_there("30.0.0.1", 10));
+	uint64_t second = roster_world_open("30.0.0.2", 9000, true, "", 10);
+	CHECK_EQ("it says a word", roster_connection_data(roster(), second, 1, 0, -1, ROSTER_MS(10)), 0);
+	advance(10.1);
+	CHECK_FALSE("5.5.9: the last places go to who speaks", is_there("30.0.0.1", 10.1));
+	CHECK_EQ("and it is said why",
+		roster_world_events_with("governor.disconnect", "\"reason\":\"silent\""), 1);
+	governor_why(roster()->governor, &silent, ROSTER_MS(10.1), &why);
+	CHECK_EQ("LH-6: it may come back later", (int)why.class, (int)SOURCE_CLASS_THROTTLED);
+	roster_world_open("30.0.0.3", 9000, true, "", 11);
+	advance(11.9);
+	CHECK_TRUE("a newcomer has a second to speak", is_there("30.0.0.3", 11.9));
+	advance(12.3);
+	CHECK_FALSE("and is asked again until then", is_there("30.0.0.3", 12.3));
+	CHECK_TRUE("who spoke stays", is_there("30.0.0.2", 12.3));
+	CHECK_EQ("5.3 F: a place is free", roster_world_status().connected, 19);
 	roster_world_end();
 }
 
@@ -405,6 +449,7 @@ static const struct check_test tests[] = {
 	{"LH-3: the outbound floor", test_outbound_floor},
 	{"LH-24: subnets that the node needs", test_subnets},
 	{"5.3 F: the free floor of a bootstrap node", test_floor},
+	{"5.5.9: silent connections make room between ticks", test_room},
 	{"LH-26: pings, statuses and metadata come due", test_dues},
 	{"LO-14: a round of optimisation drops", test_optimise},
 	{"LO-14: and dials", test_optimise_dials},
