@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* rte_hash and cds_lfht behind the calls of tables_subject.h, each as fast as its interface allows: rte_hash without any protection
  * against concurrent writers, with its own CRC, which strangers can make collide, and with our keyed hash, bulk lookups and compares of
- * the key's width; cds_lfht with its nodes in our pages and
+ * the key's width, and what is only read beside the key; cds_lfht with its nodes in our pages and
  * all hashes of a burst before its first lookup, which is all that an interface without bursts gives. Neither is ever fuller than
  * four fifths: under a flood the oldest key makes room first, because a search for room in a full rte_hash would be its end.
  */
@@ -27,6 +27,9 @@
 #include "dataplane/keyed_hash.h"
 
 enum { FLOW_KEY_BYTES = 32, FLOW_RECORD_BYTES = 64, HUGE_PAGES_MIN = 64 };
+
+/* What rte_hash keeps beside a key: as much as a ban's meta or a proof's end, and read as such. */
+#define CUCKOO_VALUE ((uintptr_t)0x1000000)
 
 static const struct hash_key peer_key = {UINT64_C(0x4a1d6e7f90b2c3d5), UINT64_C(0x5be0cd19137e2179)};
 static bool environment_huge;
@@ -116,7 +119,7 @@ struct cuckoo {
 	uint32_t places, count, limit, hand;
 	uint64_t bytes;
 	struct tables_key *tenants; /* by position: who goes next */
-	uint8_t *records;           /* by position: what is known of him, begins with a count; 0: nobody is here */
+	uint8_t *records;           /* by position: what is known of him and changes, begins with a count; 0: nobody is here */
 	size_t record_bytes;
 };
 
@@ -211,9 +214,27 @@ static void cuckoo_make_room(struct cuckoo *cuckoo)
 	}
 }
 
+/* A flow's state is too large to lie beside its key, and changes; a ban's or a proof's is a word that a lookup only reads, and
+ * rte_hash keeps such a word in the line of the key. Lookups are never asked of more keys than four fifths of the places. */
 static int cuckoo_add(void *table, const struct tables_key *key)
 {
 	struct cuckoo *cuckoo = table;
+	struct wide_key wide;
+	int position;
+
+	wide_key_fill(cuckoo->keys, key, &wide);
+	if (cuckoo->keys != TABLES_FLOW)
+		return rte_hash_add_key_data(cuckoo->hash, &wide, (void *)CUCKOO_VALUE);
+	position = rte_hash_add_key(cuckoo->hash, &wide);
+	if (position < 0)
+		return position;
+	*cuckoo_count(cuckoo, (uint32_t)position) = 1;
+	return 0;
+}
+
+/* One who is not there and will be counted; another leaves if there is no room. */
+static int cuckoo_insert(struct cuckoo *cuckoo, const struct tables_key *key)
+{
 	struct wide_key wide;
 	int position;
 
@@ -228,15 +249,21 @@ static int cuckoo_add(void *table, const struct tables_key *key)
 	return 0;
 }
 
+static void wide_keys_fill(
+	enum tables_keys keys, const struct tables_key from[], unsigned n, struct wide_key wide[], const void *pointers[])
+{
+	for (unsigned i = 0; i < n; i++) {
+		wide_key_fill(keys, &from[i], &wide[i]);
+		pointers[i] = &wide[i];
+	}
+}
+
 static void cuckoo_find(struct cuckoo *cuckoo, const struct tables_key keys[], unsigned n, int32_t positions[])
 {
 	struct wide_key wide[TABLES_BURST];
 	const void *pointers[TABLES_BURST];
 
-	for (unsigned i = 0; i < n; i++) {
-		wide_key_fill(cuckoo->keys, &keys[i], &wide[i]);
-		pointers[i] = &wide[i];
-	}
+	wide_keys_fill(cuckoo->keys, keys, n, wide, pointers);
 	(void)rte_hash_lookup_bulk(cuckoo->hash, pointers, n, positions);
 	for (unsigned i = 0; i < n; i++) {
 		if (positions[i] >= 0)
@@ -244,14 +271,32 @@ static void cuckoo_find(struct cuckoo *cuckoo, const struct tables_key keys[], u
 	}
 }
 
+static unsigned cuckoo_lookup_values(struct cuckoo *cuckoo, const struct tables_key keys[], unsigned n)
+{
+	struct wide_key wide[TABLES_BURST];
+	const void *pointers[TABLES_BURST];
+	void *values[TABLES_BURST];
+	uint64_t found = 0;
+	unsigned hits = 0;
+
+	wide_keys_fill(cuckoo->keys, keys, n, wide, pointers);
+	(void)rte_hash_lookup_bulk_data(cuckoo->hash, pointers, n, &found, values);
+	for (unsigned i = 0; i < n; i++)
+		hits += (found >> i & 1) && (uintptr_t)values[i] == CUCKOO_VALUE;
+	return hits;
+}
+
 static unsigned cuckoo_lookup(void *table, const struct tables_key keys[], unsigned n)
 {
+	struct cuckoo *cuckoo = table;
 	int32_t positions[TABLES_BURST];
 	unsigned hits = 0;
 
-	cuckoo_find(table, keys, n, positions);
+	if (cuckoo->keys != TABLES_FLOW)
+		return cuckoo_lookup_values(cuckoo, keys, n);
+	cuckoo_find(cuckoo, keys, n, positions);
 	for (unsigned i = 0; i < n; i++)
-		hits += positions[i] >= 0 && *cuckoo_count(table, (uint32_t)positions[i]) != 0;
+		hits += positions[i] >= 0 && *cuckoo_count(cuckoo, (uint32_t)positions[i]) != 0;
 	return hits;
 }
 
@@ -266,7 +311,7 @@ static unsigned cuckoo_charge(void *table, const struct tables_key keys[], unsig
 		if (positions[i] >= 0) {
 			++*cuckoo_count(cuckoo, (uint32_t)positions[i]);
 			hits++;
-		} else if (cuckoo_add(cuckoo, &keys[i]) < 0) {
+		} else if (cuckoo_insert(cuckoo, &keys[i]) < 0) {
 			abort(); /* never fuller than four fifths */
 		}
 	}
