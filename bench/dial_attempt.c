@@ -120,8 +120,21 @@ static void attempt_count(struct dial_engine *engine, struct attempt *attempt, e
 	dial_report_add(engine->report, &ended);
 }
 
+/* How often the kernel sent the SYN again; it still knows after an error has ended the connection. */
+static void resends_read(struct attempt *attempt)
+{
+	struct tcp_info info;
+	socklen_t info_bytes = sizeof(info);
+
+	if (getsockopt(attempt->fd, IPPROTO_TCP, TCP_INFO, &info, &info_bytes) == 0)
+		attempt->resends = info.tcpi_total_retrans;
+}
+
 static void attempt_end(struct dial_engine *engine, struct attempt *attempt, enum dial_outcome outcome, uint64_t now_ns)
 {
+	/* who connected keeps what was true then: later resends are of data; UDP's are counted as they are sent */
+	if (attempt->state == ATTEMPT_CONNECTING && attempt->connected_ns == 0 && attempt->fd >= 0)
+		resends_read(attempt);
 	attempt_count(engine, attempt, outcome, now_ns);
 	attempt_release(engine, attempt);
 }
@@ -211,12 +224,8 @@ static void misbehave(struct dial_engine *engine, struct attempt *attempt, uint6
 
 static void attempt_connected(struct dial_engine *engine, struct attempt *attempt, uint64_t now_ns)
 {
-	struct tcp_info info;
-	socklen_t info_bytes = sizeof(info);
-
 	attempt->connected_ns = now_ns;
-	if (getsockopt(attempt->fd, IPPROTO_TCP, TCP_INFO, &info, &info_bytes) == 0)
-		attempt->resends = info.tcpi_total_retrans;
+	resends_read(attempt);
 	if (attempt->behaviour != DIAL_HONEST && attempt->behaviour != DIAL_NEVER_CLOSE) {
 		misbehave(engine, attempt, now_ns);
 		return;

@@ -59,12 +59,13 @@ void dial_report_add(struct dial_report *report, const struct dial_ended *ended)
 	class->attempts++;
 	report->outcomes[ended->outcome]++;
 	dial_report_second(report, ended->ended_ns)->outcomes[ended->outcome]++;
+	if (ended->class % 2 == 0)
+		report->syn_resends += ended->resends;
+	else
+		report->udp_resends += ended->resends;
 	if (ended->connected_ns != 0 && ended->class % 2 == 0) {
 		report->connected++;
-		report->syn_resends += ended->resends;
 		histogram_add(&report->connect_ns, ended->connected_ns - ended->intended_ns);
-	} else if (ended->class % 2 == 1) {
-		report->udp_resends += ended->resends;
 	}
 	if (ended->outcome == DIAL_SUCCEEDED) {
 		class->succeeded++;

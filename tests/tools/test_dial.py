@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from suite import equal, holds, main, run
@@ -120,6 +121,27 @@ def a_stopped_generator_counts_what_was_late():
     equal(result["bottleneck"], "generator")
 
 
+def resends_of_who_fails_count():
+    """A listener whose queue is full drops SYNs, and the kernel resends each after a second; once it is closed, one is refused."""
+    with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
+        for wanted, timeout, close_s in (("timed_out", "2.5", None), ("refused", "8", 1.5)):
+            path, listener = f"{directory}/{wanted}", stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for filler in (stack.enter_context(socket.socket()) for _ in range(4)):
+                filler.setblocking(False)
+                filler.connect_ex(listener.getsockname())
+            time.sleep(0.1)
+            if close_s:
+                threading.Timer(close_s, listener.close).start()
+            result = dial(listener.getsockname()[1], "--rate", "20", "--seconds", "0.5", "--timeout", timeout, "--csv", path)
+            with open(path, encoding="ascii", newline="") as file:
+                resends = [int(row["resends"]) for row in csv.DictReader(file) if row["outcome"] == wanted]
+            equal(len(resends), 10, f"{wanted}: {result}")
+            holds(min(resends) >= 1, f"{wanted}: resends of each: {resends}")
+            equal(result["syn_resends"], sum(resends), wanted)
+
+
 def the_node_complains_by_address():
     with tempfile.TemporaryDirectory() as directory:
         path = f"{directory}/complaints"
@@ -150,6 +172,7 @@ if __name__ == "__main__":
         ("a thousand sources come in the order of the seed", a_thousand_sources_by_seed),
         ("what found no place here is the generator's limit", the_generator_names_itself_as_the_limit),
         ("a stall of the generator shows as its own", a_stopped_generator_counts_what_was_late),
+        ("resent SYNs of attempts that fail count too", resends_of_who_fails_count),
         ("the node names whom a log would name", the_node_complains_by_address),
         ("what makes no sense or is not ours to dial is refused", refusals),
     ]))
