@@ -16,6 +16,7 @@ enum {
 	SINK_BURST_MAX = 64,
 	OPEN_PER_MS = 200, /* far below what any subject can open: what is lost here would be missing later */
 	OPEN_GRACE_MS = 50,
+	DEBT_MS = 10, /* as of packets: flood_worker.c */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -118,12 +119,18 @@ static void segments_send(struct flood_stream *stream, unsigned n)
 	count(&stream->counts.not_sent, n - taken);
 }
 
+static uint64_t accounted(const struct flood_stream_counts *counts)
+{
+	return counts->sent + counts->not_sent + counts->not_sent_late;
+}
+
 int flood_stream_run(void *argument)
 {
 	struct flood_stream *stream = argument;
 	const struct flood_worker *worker = stream->client->worker;
 	double ns_per_cycle = 1e9 / (double)rte_get_tsc_hz();
-	uint64_t end_ns = (uint64_t)(worker->options->seconds * 1e9), elapsed_ns = 0, due = 0, start;
+	uint64_t end_ns = (uint64_t)(worker->options->seconds * 1e9), elapsed_ns = 0, start;
+	uint64_t debt_max = (uint64_t)(worker->schedule.rate_pps * DEBT_MS / 1000) + BURST_MAX;
 	struct traffic_arrivals arrivals;
 
 	connections_open(stream);
@@ -136,10 +143,12 @@ int flood_stream_run(void *argument)
 	start = rte_rdtsc();
 	while (elapsed_ns < end_ns && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		elapsed_ns = (uint64_t)((double)(rte_rdtsc() - start) * ns_per_cycle);
-		if (traffic_arrivals_due(&arrivals, elapsed_ns) >= due + BURST_MAX) {
+		uint64_t debt = traffic_arrivals_due(&arrivals, elapsed_ns) - accounted(&stream->counts);
+
+		if (debt > debt_max)
+			count(&stream->counts.not_sent_late, debt - debt_max);
+		if (debt >= BURST_MAX)
 			segments_send(stream, BURST_MAX);
-			due = stream->counts.sent + stream->counts.not_sent;
-		}
 		arrivals_take(stream);
 	}
 	count(&stream->counts.nanoseconds, elapsed_ns);

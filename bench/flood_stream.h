@@ -13,6 +13,7 @@ enum { FLOOD_STREAM_SIZES = FLOOD_IMIX };
 /** Written by the lcore, read by anyone, relaxed. */
 struct flood_stream_counts {
 	_Atomic uint64_t sent, sent_bytes, arrived, arrived_bytes, not_sent, nanoseconds;
+	_Atomic uint64_t not_sent_late; /* due more than 10 ms ago: this program is too slow */
 };
 
 struct flood_stream {

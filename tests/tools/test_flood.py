@@ -122,6 +122,15 @@ def stream():
     holds(reasons["flow"] >= result["stream"]["sent"] > 1000, f"segments of known flows: {reasons}")
 
 
+def stream_behind_its_schedule():
+    """No program sends a billion segments a second: what was late is counted and never repaid, and the rate is not called the schedule's."""
+    result, counters, reasons = flow(NODES + SERVICES, TARGETS + SOURCES + [
+        "--rate", "1e9", "--model", "slow", "--population", "100", "--stream"], inside=True)
+    account(result, counters, reasons)
+    holds(result["not_sent_late"] > 1e8 * SECONDS, f"late: {result['not_sent_late']}")
+    holds(result["bottleneck"] in ("generator", "port"), result["bottleneck"])
+
+
 def replay():
     path = f"/tmp/weir-test-flood-{os.getpid()}.pcap"
     syn = bytes.fromhex("0200000000010200000000020800" "4500002800004000400660c40a010203c6120001" "04001e61000000010000000050020400") + bytes(4)
@@ -177,6 +186,7 @@ if __name__ == "__main__":
         ("connections run to their end through the SYN proxy", lambda: complete("proxy")),
         ("clients misbehave as they are told, through the SYN proxy", misbehaving),
         ("data of established connections arrives", stream),
+        ("a stream behind its schedule says so", stream_behind_its_schedule),
         ("a capture is replayed at its times", replay),
         ("what makes no sense or is not ours to attack is refused", refusals),
         ("the CSV file says what the result says", csv_file),
