@@ -12,6 +12,8 @@ enum {
 	PIECES_MAX = (32 + 32) * 128,
 };
 
+_Static_assert(PIECES_MAX <= UINT16_MAX, "the guide has 16 bits a piece");
+
 struct cut {
 	struct prefix *items;
 	size_t n;
@@ -86,6 +88,20 @@ static void pieces_weigh(struct traffic_pieces *pieces, const struct cut *cut)
 	pieces->n = cut->n;
 }
 
+static void guide_build(struct traffic_pieces *pieces)
+{
+	uint64_t sum = pieces->n != 0 ? pieces->cumulative[pieces->n - 1] : 0;
+	uint16_t piece = 0;
+
+	for (uint64_t step = 0; sum != 0 && step < 1u << TRAFFIC_GUIDE_BITS; step++) {
+		uint64_t first = (uint64_t)(((unsigned __int128)sum * step) >> TRAFFIC_GUIDE_BITS);
+
+		while (pieces->cumulative[piece] <= first)
+			piece++;
+		pieces->guide[step] = piece;
+	}
+}
+
 int traffic_pieces_create(struct traffic_pieces *ret_pieces, const struct prefix *prefixes, size_t n_prefixes,
 	const struct prefix *excluded, size_t n_excluded, bool v4)
 {
@@ -106,12 +122,15 @@ int traffic_pieces_create(struct traffic_pieces *ret_pieces, const struct prefix
 	}
 	ret_pieces->items = calloc(cut.n + 1, sizeof(ret_pieces->items[0]));
 	ret_pieces->cumulative = calloc(cut.n + 1, sizeof(ret_pieces->cumulative[0]));
-	if (cut.items == NULL || ret_pieces->items == NULL || ret_pieces->cumulative == NULL) {
+	ret_pieces->guide = calloc(UINT64_C(1) << TRAFFIC_GUIDE_BITS, sizeof(ret_pieces->guide[0]));
+	if (cut.items == NULL || ret_pieces->items == NULL || ret_pieces->cumulative == NULL ||
+		ret_pieces->guide == NULL) {
 		free(cut.items);
 		traffic_pieces_done(ret_pieces);
 		return -ENOMEM;
 	}
 	pieces_weigh(ret_pieces, &cut);
+	guide_build(ret_pieces);
 	free(cut.items);
 	return 0;
 }
@@ -120,5 +139,6 @@ void traffic_pieces_done(struct traffic_pieces *pieces)
 {
 	free(pieces->items);
 	free(pieces->cumulative);
+	free(pieces->guide);
 	*pieces = (struct traffic_pieces){0};
 }

@@ -156,6 +156,42 @@ static void test_zipf(void)
 	traffic_model_destroy(model);
 }
 
+/* By the definition: the first piece whose weights, added up, are more than the draw. */
+static void test_pieces(void)
+{
+	static const struct {
+		const char *name, *sources, *excluded;
+	} cases[] = {
+		{"the world without its holes", "0.0.0.0/0",
+			"0.0.0.0/8 127.0.0.0/8 198.18.0.0/15 224.0.0.0/3"},
+		{"hosts beside a network", "10.0.0.0/8 192.0.2.1 192.0.2.3 192.0.2.9", ""},
+		{"many pieces in one step", "10.0.0.0/8 11.0.0.0/8", "10.0.0.1 10.77.1.2 11.255.255.254"},
+	};
+
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		struct prefix sources[TRAFFIC_PREFIXES_MAX], excluded[TRAFFIC_EXCLUDED_MAX];
+		size_t n = 0, n_excluded = 0, wrong = 0;
+		uint64_t state = i, again = i;
+		struct traffic_pieces pieces;
+
+		prefixes_add(sources, &n, cases[i].sources);
+		prefixes_add(excluded, &n_excluded, cases[i].excluded);
+		CHECK_EQ(cases[i].name,
+			traffic_pieces_create(&pieces, sources, n, excluded, n_excluded, true), 0);
+		CHECK_TRUE(cases[i].name, pieces.n > 1);
+		for (unsigned k = 0; k < DRAWS; k++) {
+			uint64_t at = traffic_random_below(&again, pieces.cumulative[pieces.n - 1]);
+			size_t expected = 0;
+
+			while (pieces.cumulative[expected] <= at)
+				expected++;
+			wrong += traffic_pieces_pick(&pieces, &state) != &pieces.items[expected];
+		}
+		CHECK_EQ(cases[i].name, wrong, 0);
+		traffic_pieces_done(&pieces);
+	}
+}
+
 static void test_seed(void)
 {
 	struct traffic_model *a = model_of("a", TRAFFIC_SPOOF, "10.0.0.0/8 fd00::/8", "10.1.0.0/16", 0);
@@ -438,6 +474,7 @@ static void test_workers(void)
 static const struct check_test tests[] = {
 	{"draws lie in the sources and not in the holes", test_containment},
 	{"draws are spread as the model says", test_distributions},
+	{"a piece is drawn by its weight", test_pieces},
 	{"zipf favours the first rank as it should", test_zipf},
 	{"a seed repeats itself", test_seed},
 	{"what cannot be drawn is refused", test_refusals},
