@@ -92,8 +92,8 @@ void roster_peer_ban(
 
 /* The throttle (LH-6) */
 
-/** Was the place that it left among the last? Without a target the pool says so: its limits, or the places
- * that pruning keeps free (5.5.9). A pool without limits is never crowded. */
+/** Was the place that it left among the last? Without a target the pool says so: its limits, the pacing of
+ * newcomers, or the places that pruning keeps free (5.5.9). A pool without limits is never crowded. */
 static bool pool_was_full(const struct roster *roster, bool inbound)
 {
 	const struct profile *profile = &roster->config.profile;
@@ -103,7 +103,10 @@ static bool pool_was_full(const struct roster *roster, bool inbound)
 	struct pool_counts others = {.in = roster->counts.in, .out = roster->counts.out};
 	uint32_t *same = inbound ? &others.in : &others.out;
 	(*same)++;
-	return pool_admit(&limits, &others, inbound, 0) != POOL_ADMITTED || (hard != 0 && taken >= hard) ||
+	bool was_paced = profile->limits.soft.mode != TARGET_SOFT_NONE && hard != 0 &&
+			 taken >= profile->limits.soft.soft;
+	return pool_admit(&limits, &others, inbound, 0) != POOL_ADMITTED || was_paced ||
+	       (hard != 0 && taken >= hard) ||
 	       (profile->floor_per_mille != 0 &&
 		       eviction_floor_wanted(most, taken, profile->floor_per_mille) != 0);
 }

@@ -414,9 +414,9 @@ void roster_evict_cold(struct roster *roster, uint32_t count, const char *reason
 void roster_told_settle(struct roster *roster);
 void roster_discover(struct roster *roster);    /* LH-4, LH-24 */
 void roster_prune(struct roster *roster);       /* LH-23, F; the free floor */
-/** The free floor between ticks, which may be seconds apart: ask for it when a place was taken, and when it
- * is due make room. Only silent connections have no grace, so one that asked for something has the time of a
- * tick as before. */
+/** Places between ticks, which may be seconds apart: the free floor, and above the soft limit those of silent
+ * connections, because newcomers are delayed there. Plan when a place was taken, and make room when it is
+ * due. */
 void roster_room_plan(struct roster *roster);
 void roster_room_make(struct roster *roster);
 void roster_target_step(struct roster *roster); /* DU-12 */

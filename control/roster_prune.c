@@ -9,6 +9,8 @@
 
 #include "control/roster_private.h"
 
+#define EVICT_SILENT (1u << EVICTION_STAGE_SILENT)
+
 /* Groups of bitcoin's stage: IPv4 /16 and IPv6 /32, in bits of the 16-byte form. */
 enum { GROUP_V4_LENGTH = 112, GROUP_V6_LENGTH = 32 };
 
@@ -117,8 +119,9 @@ struct eviction_candidate *roster_candidates(struct roster *roster, uint32_t *re
 	return candidates;
 }
 
-/** Close `wanted` of whoever is connected, by the stages of the profile. Returns how many were closed. */
-static uint32_t prune(struct roster *roster, uint32_t wanted, uint32_t outbound_floor)
+/** Close `wanted` of whoever is connected, by those of the profile's stages that are in `stages`. Returns how
+ * many were closed. */
+static uint32_t prune(struct roster *roster, uint32_t wanted, uint32_t outbound_floor, uint32_t stages)
 {
 	uint32_t n, found = 0, *peers;
 	struct eviction_policy policy = roster->config.profile.eviction;
@@ -127,6 +130,7 @@ static uint32_t prune(struct roster *roster, uint32_t wanted, uint32_t outbound_
 		return 0;
 	struct eviction_victim *victims = malloc(wanted * sizeof(*victims));
 	policy.outbound_floor = outbound_floor;
+	policy.stages &= stages;
 	policy.key = roster->key;
 	if (victims != NULL &&
 		eviction_select(&policy, candidates, n, wanted, roster->now_ms, victims, &found) == 0)
@@ -168,26 +172,40 @@ static uint32_t room_wanted(const struct roster *roster)
 	return eviction_floor_wanted(most, roster->counts.in + roster->counts.out, profile->floor_per_mille);
 }
 
+/** Above the soft limit newcomers are delayed by seconds. Before that, silence is enough to go: how many
+ * would have to. */
+static uint32_t crowd_wanted(const struct roster *roster)
+{
+	const struct profile *profile = &roster->config.profile;
+	const struct target_soft *soft = &profile->limits.soft;
+	uint32_t taken = roster->counts.in + roster->counts.out;
+	bool paced = soft->mode != TARGET_SOFT_NONE && soft->hard != 0 && taken >= soft->soft;
+	return paced && (profile->eviction.stages & EVICT_SILENT) != 0 ? taken - soft->soft + 1 : 0;
+}
+
 /* A look at everybody costs about 1 us each: at most a twentieth of the time while places are made, and a
  * two hundredth while there is nobody who may go. */
 static int64_t room_rest_ms(const struct roster *roster, bool in_vain)
 {
-	enum { REST_MS = 20, PEERS_A_MS = 50, IN_VAIN_MS = 250, PEERS_A_MS_IN_VAIN = 5 };
+	enum { REST_MS = 20, PEERS_A_MS = 50, IN_VAIN_MS = 100, PEERS_A_MS_IN_VAIN = 5 };
 	uint32_t n = roster->lists[ROSTER_LIST_CONNECTED].n;
 	return in_vain ? IN_VAIN_MS + n / PEERS_A_MS_IN_VAIN : REST_MS + n / PEERS_A_MS;
 }
 
 void roster_room_plan(struct roster *roster)
 {
-	if (roster->room_due_ms != INT64_MAX || room_wanted(roster) == 0)
+	if (roster->room_due_ms != INT64_MAX || (room_wanted(roster) == 0 && crowd_wanted(roster) == 0))
 		return;
 	roster->room_due_ms = roster->room_next_ms > roster->now_ms ? roster->room_next_ms : roster->now_ms;
 }
 
 void roster_room_make(struct roster *roster)
 {
-	uint32_t wanted = room_wanted(roster), closed = wanted != 0 ? prune(roster, wanted, 0) : 0;
-	roster->room_next_ms = roster->now_ms + room_rest_ms(roster, closed < wanted);
+	uint32_t crowd = crowd_wanted(roster),
+		 silent = crowd != 0 ? prune(roster, crowd, 0, EVICT_SILENT) : 0;
+	uint32_t wanted = room_wanted(roster),
+		 closed = wanted != 0 ? prune(roster, wanted, 0, UINT32_MAX) : 0;
+	roster->room_next_ms = roster->now_ms + room_rest_ms(roster, silent < crowd || closed < wanted);
 	roster->room_due_ms = INT64_MAX;
 	roster_room_plan(roster);
 }
@@ -204,7 +222,7 @@ void roster_prune(struct roster *roster)
 			wanted = connected - limits.target;
 		floor = limits.target_out;
 	}
-	short_tell(roster, wanted, wanted != 0 ? prune(roster, wanted, floor) : 0);
+	short_tell(roster, wanted, wanted != 0 ? prune(roster, wanted, floor, UINT32_MAX) : 0);
 }
 
 static void discover_peers(struct roster *roster)

@@ -2,7 +2,7 @@
 """Rules of the roster's ticks, targets, values and what the node tells; see tests/mutants.py."""
 TICK, PRUNE, TARGET, TOLD = ("control/roster_tick.c", "control/roster_prune.c", "control/roster_target.c", "control/roster_told.c")
 CHURN, POOL, NODE, QUERY = ("control/roster_churn.c", "control/roster_pool.c", "control/roster_node.c", "control/roster_query.c")
-TELL, VALUE, PRIVATE = "control/roster_tell.c", "control/roster_value.c", "control/roster_private.h"
+TELL, VALUE, PRIVATE, CLOSE = "control/roster_tell.c", "control/roster_value.c", "control/roster_private.h", "control/roster_close.c"
 MUTANTS = [
     ("roster: the outbound floor of a prune", PRUNE, "floor = limits.target_out;", "", "test_roster_tick"),
     ("roster: prune.short is counted", PRUNE, "roster->prune_short += missing;", "", "test_roster_tick"),
@@ -10,6 +10,9 @@ MUTANTS = [
     ("roster: duties are candidates' duties", PRUNE, ".duty = duty,", "", "test_roster_tick"),
     ("roster: the free floor", PRUNE, "uint32_t wanted = room_wanted(roster);", "uint32_t wanted = 0;", "test_roster_tick"),
     ("roster: room is made between ticks", PRUNE, "uint32_t wanted = room_wanted(roster), closed = wanted", "uint32_t wanted = 0, closed = wanted", "test_roster_tick"),
+    ("roster: silent ones go before newcomers are delayed", PRUNE, "uint32_t crowd = crowd_wanted(roster),", "uint32_t crowd = 0,", "test_roster_tick"),
+    ("roster: only silent ones go at the soft limit", PRUNE, "prune(roster, crowd, 0, EVICT_SILENT)", "prune(roster, crowd, 0, UINT32_MAX)", "test_roster_tick"),
+    ("roster: who left a paced pool waits", CLOSE, "POOL_ADMITTED || was_paced ||", "POOL_ADMITTED ||", "test_roster_tick"),
     ("roster: room is looked for again", PRUNE, "	roster->room_due_ms = INT64_MAX;\n	roster_room_plan(roster);", "	roster->room_due_ms = INT64_MAX;",
      "test_roster_tick"),
     ("roster: who spoke is not silent", PRUNE, "connection->inbound && connection->payload_ms < 0 &&", "", "test_roster_tick"),

@@ -242,6 +242,22 @@ static void test_room(void)
 	CHECK_TRUE("who spoke stays", is_there("30.0.0.2", 12.3));
 	CHECK_EQ("5.3 F: a place is free", roster_world_status().connected, 19);
 	roster_world_end();
+	/* DU-14: from the soft limit on newcomers are delayed, and only the silent ones make room for them.
+	 */
+	config.profile.limits.soft = (struct target_soft){TARGET_SOFT_LINEAR, 10, 20, 5};
+	roster_world_begin_with(&config);
+	connect_many(10, 0, 0);
+	advance(70);
+	CHECK_EQ("who spoke stays", roster_world_status().connected, 10);
+	roster_world_open("30.0.0.1", 9000, true, "", 70);
+	roster_world_open("30.0.0.2", 9000, true, "", 70.5);
+	advance(71.2);
+	CHECK_FALSE("DU-14: nobody is delayed by one that is silent", is_there("30.0.0.1", 71.2));
+	CHECK_EQ("who spoke once stays, idle or not", roster_world_status().connected, 11);
+	CHECK_TRUE("the next has its second too", is_there("30.0.0.2", 71.2));
+	governor_why(roster()->governor, &silent, ROSTER_MS(71.2), &why);
+	CHECK_EQ("LH-6: where places are short, it waits", (int)why.class, (int)SOURCE_CLASS_THROTTLED);
+	roster_world_end();
 }
 
 static void test_dues(void)
