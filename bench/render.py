@@ -9,12 +9,13 @@ Reads what was measured and measures nothing; a target without a result is "not 
 import argparse
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from targets import TARGETS  # noqa: E402
 
-WORDS = {True: "met", False: "MISSED", None: "-"}
+WORDS = {True: "met", False: "MISSED"}
 BY_HAND = "## What was missed, and what bounds it"
 GROUPS = (("Decide", "decide: "), ("Tables", ("ban_table", "proven_table", "flow_table", "pressure_table", "lists ")),
           ("Two lcores", "scaling: "), ("Control", "control: "), ("Bans", "bans: "), ("Two processes", ("end to end", "weir-flood")),
@@ -37,23 +38,38 @@ def number(value):
     return f"{value:.{max(0, 3 - len(str(int(abs(value)))))}f}"
 
 
+def state(line):
+    """Whether the target is met; a line with a target that could not be judged says why in its target."""
+    return WORDS.get(line["met"], "not judged" if line["target"] else "-")
+
+
 def line_text(line):
     """One line for a terminal."""
     beside = f"  beside {line['baseline_name']} {number(line['baseline'])}" if line["baseline_name"] else ""
     ratio = f"  ratio {line['ratio']:.2f}" if line["ratio"] is not None else ""
     target = f"  target {line['target']}" if line["target"] else ""
-    return f"{WORDS[line['met']]:6}  {line['name']}: {number(line['ours'])} {line['unit']}{beside}{ratio}{target}"
+    return f"{state(line):10}  {line['name']}: {number(line['ours'])} {line['unit']}{beside}{ratio}{target}"
 
 
-def verdict(lines):
-    """Of one target: what its results say together."""
+def verdict(target, results):
+    """Of one target: what its results say together. Met is only what was measured as a whole."""
+    lines, missing = target.matches(results), target.missing(results)
     judged = [line for line in lines if line["met"] is not None]
+    missed = sum(1 for line in judged if not line["met"])
+    left_out = [name_of(name) for name in missing] + [line["name"] for line in lines if line["met"] is None and line["target"]]
+    words = f"not all measured: {left_out[0]}{f' and {len(left_out) - 1} more' if len(left_out) > 1 else ''}" if left_out else ""
     if not lines:
         return "not measured in this run"
-    if not judged:
-        return "measured, no target"
-    missed = sum(1 for line in judged if not line["met"])
-    return f"**missed** ({missed} of {len(judged)})" if missed else f"met ({len(judged)})"
+    if missed:
+        return f"**missed** ({missed} of {len(judged)})" + (f"; {words}" if words else "")
+    if words:
+        return words
+    return f"met ({len(judged)})" if judged else "measured, no target"
+
+
+def name_of(pattern):
+    """A regular expression as people would write the name that it wants."""
+    return re.sub(r"\\d\+|\.\*", "...", pattern.strip("^$")).replace("\\", "")
 
 
 def cell(text):
@@ -69,7 +85,7 @@ def results_table(lines):
     return table(("what", "ours", "baseline", "ratio", "target", ""), [
         (line["name"], f"{number(line['ours'])} {line['unit']}",
          f"{number(line['baseline'])} ({line['baseline_name']})" if line["baseline_name"] else "-",
-         f"{line['ratio']:.2f}" if line["ratio"] is not None else "-", line["target"] or "-", WORDS[line["met"]]) for line in lines])
+         f"{line['ratio']:.2f}" if line["ratio"] is not None else "-", line["target"] or "-", state(line)) for line in lines])
 
 
 def grouped(results):
@@ -113,9 +129,9 @@ def report(result, plots=(), earlier=""):
     results = result["results"]
     lines = ["# Results", "", "Written by `tools/bench --results` from one run; [READING.md](READING.md) says how to read it and what it "
              "does not show. A ratio is ours by the baseline's, measured in the same run; **MISSED** is said where a target is not "
-             "reached.", ""]
+             "reached, and a target is met only when all that it names was measured.", ""]
     lines += head(result) + ["", "## Targets", ""]
-    lines += table(("what", "target", "result"), [(target.what, target.target, verdict(target.matches(results))) for target in TARGETS])
+    lines += table(("what", "target", "result"), [(target.what, target.target, verdict(target, results)) for target in TARGETS])
     if result["faults"]:
         lines += ["", "## Faults of this run", ""]
         lines += [f"- {fault['part']}: {fault['words']}" for fault in result["faults"]]

@@ -5,6 +5,7 @@ Runs the parts of parts.py one after the other (two cores carry one measurement 
 writes what was asked for: JSON, CSV, plots, RESULTS.md. Must leave nothing of a part behind, however it ends.
 """
 import argparse
+import collections
 import contextlib
 import csv
 import json
@@ -130,8 +131,9 @@ class Bench:
                         self._run(part, command, scratch)
                     except (rig.RigError, OSError) as error:
                         self._fault(part.name, command, str(error))
-        counts = {state: sum(1 for line in self.results if line["met"] is state) for state in (True, False, None)}
-        print(f"{len(self.results)} results: {counts[True]} met, {counts[False]} missed, {counts[None]} without a target; "
+        counts = collections.Counter(render.state(line) for line in self.results)
+        print(f"{len(self.results)} results: {counts['met']} met, {counts['MISSED']} missed, {counts['not judged']} not judged, "
+              f"{counts['-']} without a target; "
               f"{len(self.faults)} faults; {time.monotonic() - began:.0f} s")
         return {"results": self.results, "faults": self.faults, "runs": self.runs, "machine": machine(), "seed": self.options.seed,
                 "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "seconds": round(time.monotonic() - began),
