@@ -23,7 +23,14 @@ NODES, PORT = {4: "198.18.0.1", 6: "fd18::1"}, 7777
 IMAGE = ["--node", NODES[4], "--node", NODES[6], "--service", f"tcp:{PORT}", "--service", f"udp:{PORT}"]
 TARGET = {4: ["--target", f"{NODES[4]}:{PORT}"], 6: ["--target", f"[{NODES[6]}]:{PORT}"]}
 AS_FAST_AS_POSSIBLE = ["--rate", "1e9"]
-BANNED_LOG2 = {"64 k": 16, "1 M": 20}
+# The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
+SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
+# SYNs without options are the smallest frames; IMIX: datagrams; SYNs with options are what cookies answer.
+SMALLEST, MIXED, SYNS = ["--packet", "syn-bare"], ["--packet", "udp", "--imix"], ["--packet", "syn"]
+# Traffic of banned sources: how many (log2), family, packets. Each stands beside testpmd rxonly under the very same words.
+DROPS = {"64 k": (16, 4, SMALLEST), "1 M": (20, 4, SMALLEST), "64 k IPv6": (16, 6, SMALLEST), "64 k IMIX": (16, 4, MIXED)}
+# What cookies stand beside: frames of the same kind and size. Nobody can ban every address, so their sources are the banned ones.
+SYN_DROPS = {"64 k SYNs": (16, 4, SYNS), "64 k SYNs IPv6": (16, 6, SYNS)}
 BANNED = {4: ("10.0.0.0", 32), 6: ("fd20::", 64)}  # first and host length: of IPv6, sites
 # Every unicast address that a stranger can have; what is left out is malformed or local and would be dropped for that.
 STRANGERS = {4: ["--sources", "0.0.0.0/0", "--exclude", "0.0.0.0/8", "--exclude", "127.0.0.0/8", "--exclude", "198.18.0.0/15",
@@ -34,20 +41,22 @@ CHURN, CHURN_PER_S = "198.19.0.0/16", 10000
 # thread and the control that reads its events take 3 to 7 % of the generator's CPU here, because there is no third one.
 WAITED_MAX = 0.1
 RETRIES = 4
+# Of two rounds the median is the mean, which one odd round moves as it likes.
+ROUNDS_MIN = 3
+# Of weir-flood's bottlenecks, those that are the far side: its full queue, and answers that are waited for.
+FAR_SIDE = ("port", "answers")
 FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16, "1 M": 1 << 20}
-QUICK = ["ceiling", "rxonly", "banned 64 k", "challenge proxy", "forward 64 k 64-byte testpmd", "forward 64 k 64-byte weir",
+QUICK = ["ceiling", "rxonly 64 k", "banned 64 k", "banned 64 k SYNs", "challenge proxy",
+         "forward 64 k 64-byte testpmd", "forward 64 k 64-byte weir",
          "forward 64 k 64-byte weir, bans"]
 # What copies frames another way may change: sizes, connections and IPv6 are measured over one transport.
-MEMIF = ["rxonly", "banned 64 k", "challenge proxy", *(f"forward {flows} 64-byte {subject}" for flows in ("1 k", "64 k", "1 M")
+MEMIF = ["ceiling", "rxonly 64 k", "banned 64 k", "banned 64 k SYNs", "challenge proxy", *(f"forward {flows} 64-byte {subject}" for flows in ("1 k", "64 k", "1 M")
                                                        for subject in ("testpmd", "weir")), "forward 64 k 64-byte weir, bans"]
 # The lowest rate that is tried, by the one that a queue that is always full takes; the resolution; patience with one subject.
-SEARCH_LOW, SEARCH_STEP, SEARCH_TRIALS, SEARCH_S, SEARCH_PROBE_S = 0.2, 1.05, 3, 40, 0.7
+# A queue that is not always full may be emptied faster than one that is.
+SEARCH_LOW, SEARCH_HIGH, SEARCH_STEP, SEARCH_TRIALS, SEARCH_S, SEARCH_PROBE_S = 0.2, 1.3, 1.05, 3, 40, 0.7
 LOSSES = {"no loss": 0.0, "0.1 % loss": 0.001}
 OPEN_PER_S = 200000  # flood_stream.c
-# The smallest frame, 64 bytes as testpmd counts, and the simple IMIX.
-SIZES = {"64-byte": ["--payload", "10"], "IMIX": ["--imix"]}
-# SYNs without options are the smallest frames; IMIX: datagrams.
-SMALLEST, MIXED = ["--packet", "syn-bare"], ["--packet", "udp", "--imix"]
 # So many clients wait for an answer at once: more than a burst of either side, less than a ring holds of their segments.
 IN_FLIGHT = 512
 # 2^22 flows of one lcore: connections that are over are kept for closing_timeout_ms, and a trial opens a million or two.
@@ -101,13 +110,25 @@ def undisturbed(trials):
     return [trial for trial in trials if trial.waited <= WAITED_MAX]
 
 
-class Bench:
-    """Measurements over one transport. `always`: options of every dataplane, for tests that have no huge pages."""
+def banned_words(log2, family, packets):
+    """The image, and the traffic that it bans."""
+    first, bits = BANNED[family]
+    prefix = f"{first}/{bits - log2}"
+    return IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, *packets]
 
-    def __init__(self, rig, transport, options, always=()):
+
+def limited(trials):
+    """Whether in any of them the far side was not what limited the rate."""
+    return any(trial.bottleneck not in FAR_SIDE for trial in trials)
+
+
+class Bench:
+    """Measurements over one transport. `share`: of the run's time; `always`: options of every dataplane, for tests without huge pages."""
+
+    def __init__(self, rig, transport, options, always=(), share=1.0):
         self.always = list(always)
         self.rig, self.transport, self.seconds, self.trials = rig, transport, options.seconds, options.trials
-        self.patience_s = options.minutes * 60 / len(options.transport or Transport.NAMES)
+        self.patience_s = options.minutes * 60 * share
         self.seed = ["--seed", str(options.seed)]
         self.measured, self.results, self.faults, self.searches = {}, [], [], []
 
@@ -117,19 +138,22 @@ class Bench:
 
     # --- one trial each
 
-    def strangers(self, family, packets):
-        return TARGET[family] + AS_FAST_AS_POSSIBLE + STRANGERS[family] + self.seed + packets
+    def words(self, family, words):
+        """Of the generator, for every subject alike."""
+        return TARGET[family] + AS_FAST_AS_POSSIBLE + words + self.seed
 
     def ceiling(self):
-        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, self.strangers(4, SMALLEST))
+        """The generator alone, with the traffic that most is measured with."""
+        return flood_run(self.rig, "net_null0,no-rx=1", self.seconds, self.words(4, banned_words(*DROPS["64 k"])[1]))
 
-    def rxonly(self, family=4, packets=SMALLEST):
+    def rxonly(self, words, family=4):
         with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
-            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, self.strangers(family, packets), testpmd.process)
-            received = testpmd.received()
-        # what was in the ring when the generator left; memif forgets its counts when the other side leaves
-        if self.transport.name != "memif" and not 0 <= trial.sent - received <= 4096:
-            self.fault(f"testpmd received {received} of {trial.sent}")
+            trial = flood_run(self.rig, self.transport.generator(0), self.seconds, self.words(family, words), testpmd.process)
+            # memif forgets its counts when the other side leaves; and DPDK 22.11 may read a ring of it that is gone, and die
+            if self.transport.name != "memif":
+                received = testpmd.received()
+                if not 0 <= trial.sent - received <= 4096:  # what was in the ring when the generator left
+                    self.fault(f"testpmd received {received} of {trial.sent}")
         return trial
 
     def governed(self, image, words, options=(), inside=None, opening_s=0, family=4, churn=False):
@@ -139,8 +163,7 @@ class Bench:
                 dataplane.control.hear()
             before = dataplane.counters()
             trial = flood_run(self.rig, self.transport.generator(0), self.seconds,
-                              TARGET[family] + AS_FAST_AS_POSSIBLE + words + self.seed, dataplane.process, opening_s,
-                              churn_start if churn else None)
+                              self.words(family, words), dataplane.process, opening_s, churn_start if churn else None)
             time.sleep(0.1)
             after = dataplane.counters()
         for key in ("reasons", "counters"):
@@ -151,20 +174,14 @@ class Bench:
             self.fault(sentence)
         return trial
 
-    def banned_words(self, log2, family, packets):
-        """The image, and the traffic that it bans."""
-        first, bits = BANNED[family]
-        prefix = f"{first}/{bits - log2}"
-        return IMAGE + ["--bans", f"{prefix}:{1 << log2}"], ["--sources", prefix, *packets]
-
     def banned(self, log2, family=4, packets=SMALLEST):
-        trial = self.governed(*self.banned_words(log2, family, packets), family=family)
+        trial = self.governed(*banned_words(log2, family, packets), family=family)
         if trial.facts["reasons"].get("banned", 0) != sum(trial.facts["reasons"].values()):
             trial.doubts.append(f"not every packet of a banned source was dropped for it: {trial.facts['reasons']}")
         return trial
 
     def challenged(self, method, family=4):
-        trial = self.governed(["--challenge", "always", "--method", method] + IMAGE, STRANGERS[family] + ["--packet", "syn"], family=family)
+        trial = self.governed(["--challenge", "always", "--method", method] + IMAGE, STRANGERS[family] + SYNS, family=family)
         counters, reasons = trial.facts["counters"], trial.facts["reasons"]
         trial.rate = counters.get("tx_outside", 0) / trial.seconds
         if reasons.get("challenged", 0) != sum(reasons.values()):
@@ -173,7 +190,7 @@ class Bench:
 
     def unchallenged(self):
         """Strangers' SYNs that the node gets as long as there is room for their flows."""
-        trial = self.governed(IMAGE, STRANGERS[4] + ["--packet", "syn"])
+        trial = self.governed(IMAGE, STRANGERS[4] + SYNS)
         if trial.facts["reasons"].get("challenged", 0) or not trial.facts["reasons"].get("admitted", 0):
             trial.doubts.append(f"a flood without challenges was challenged or not admitted: {trial.facts['reasons']}")
         return trial
@@ -209,9 +226,8 @@ class Bench:
         return trial
 
     def switched(self, words, opening_s=0, family=4):
-        words = TARGET[family] + AS_FAST_AS_POSSIBLE + words + self.seed
         with Testpmd(self.rig, self.transport, "macswap", self.transport.subject(1)) as testpmd:
-            return flood_run(self.rig, self.transport.generator(0), self.seconds, words, testpmd.process, opening_s)
+            return flood_run(self.rig, self.transport.generator(0), self.seconds, self.words(family, words), testpmd.process, opening_s)
 
     # --- the run
 
@@ -241,39 +257,54 @@ class Bench:
 
     # --- the highest rate without loss
 
-    def loss_probe(self, process, words):
-        """A function of a rate: the share of what was to be sent that found no room in the subject's queue in time."""
+    def loss_probe(self, process, words, late):
+        """A function of a rate: the share of what was to be sent that found no room in the subject's queue in time. `late`: takes
+        the rates at which it was the generator that was not in time."""
         def measure(rate, trial):
             for _ in range(RETRIES):
                 once = flood_run(self.rig, self.transport.generator(0), SEARCH_PROBE_S, TARGET[4] + words + ["--rate", f"{rate:.0f}",
                                  "--seed", str(trial + 1)], process)
-                if once.waited <= WAITED_MAX:
+                if once.waited <= WAITED_MAX and once.bottleneck != "generator":
                     break
+            if once.bottleneck == "generator":
+                late.append(round(rate))
             not_sent = once.facts["result"]["not_sent"]
             return not_sent / max(once.sent + not_sent, 1)
         return measure
 
     def searched(self, process, words, capacity):
-        """{name of a loss: search.Found}."""
-        probes = search.Probes(self.loss_probe(process, words), search.grid(SEARCH_LOW * capacity, 1.05 * capacity, SEARCH_STEP))
+        """({name of a loss: search.Found}, rates at which the generator was late)."""
+        late = []
+        probes = search.Probes(self.loss_probe(process, words, late),
+                               search.grid(SEARCH_LOW * capacity, SEARCH_HIGH * capacity, SEARCH_STEP))
         deadline = search.Deadline(SEARCH_S)
         return {name: search.highest(probes, lambda loss, most=most: loss <= most, SEARCH_TRIALS, 1, deadline)
-                for name, most in LOSSES.items()}
+                for name, most in LOSSES.items()}, late
 
     def search(self):
         """Beside each other: banned sources into Weir, the same traffic into testpmd rxonly."""
-        image, words = self.banned_words(16, 4, SMALLEST)
+        image, words = banned_words(*DROPS["64 k"])
         with Testpmd(self.rig, self.transport, "rxonly") as testpmd:
-            theirs = self.searched(testpmd.process, words, self.median("rxonly"))
+            theirs, theirs_late = self.searched(testpmd.process, words, self.median("rxonly 64 k"))
         with Dataplane(self.rig, self.transport, image) as dataplane:
-            ours = self.searched(dataplane.process, words, self.median("banned 64 k"))
+            ours, ours_late = self.searched(dataplane.process, words, self.median("banned 64 k"))
         for name, found in ours.items():
-            row = f"end to end, {self.transport.name}: highest rate with {name}, 64 k banned sources"
-            for subject, result in (("weir", found), ("testpmd rxonly", theirs[name])):
-                self.searches.append({"name": f"{row}, {subject}", "rates": result.rates, "text": result.text(1e6, " M/s")})
-            if found.rates and theirs[name].rates:
-                self.line(row, found.median, theirs[name].median, "testpmd rxonly, same traffic", ">= 0.70 of testpmd rxonly",
-                          ratio_floor=0.7)
+            self.search_line(name, found, theirs[name], ours_late + theirs_late)
+
+    def search_line(self, name, ours, theirs, late):
+        row = f"end to end, {self.transport.name}: highest rate with {name}, 64 k banned sources"
+        for subject, found in (("weir", ours), ("testpmd rxonly", theirs)):
+            self.searches.append({"name": f"{row}, {subject}", "rates": found.rates, "text": found.text(1e6, " M/s"), "late": late})
+        if not ours.rates or not theirs.rates:
+            return
+        doubt = None
+        if min(len(ours.rates), len(theirs.rates)) < ROUNDS_MIN:
+            doubt = f"{min(len(ours.rates), len(theirs.rates))} searches ended, {ROUNDS_MIN} are needed"
+        elif theirs.high_held:
+            doubt = "testpmd's limit lies above the highest rate that was tried"
+        elif late:
+            doubt = f"the generator is the limit at {len(late)} rates"
+        self.line(row, ours.median, theirs.median, "testpmd rxonly, same traffic", ">= 0.70 of testpmd rxonly", ratio_floor=0.7, doubt=doubt)
 
     # --- results
 
@@ -281,13 +312,35 @@ class Bench:
         """Of the trials that were not disturbed, where there are any."""
         return statistics.median(trial.rate for trial in undisturbed(self.measured[name]) or self.measured[name])
 
-    def line(self, name, ours, baseline, baseline_name, target, floor=None, ratio_floor=None, unit="packets/s"):
-        """`floor`: of the value itself; `ratio_floor`: of ours by the baseline."""
-        ratio = ours / baseline if baseline else None
+    def compare(self, name, ours, baseline, baseline_name, target, floor=None, ratio_floor=None, unit="packets/s", alone=False):
+        """A line of `ours` beside `baseline`, both names of measurements; the ratio is the median of the rounds', whose subjects ran side
+        by side. `alone`: of the generator itself, which may be its own limit."""
+        judges, baseline = ratio_floor is not None, baseline if baseline in self.measured else None
+        rounds = list(zip(self.measured[ours], self.measured[baseline] if baseline else self.measured[ours]))
+        calm = [pair for pair in rounds if len(undisturbed(pair)) == 2]
+        counted = calm or rounds
+        ratio = statistics.median(mine.rate / max(theirs.rate, 1) for mine, theirs in counted) if baseline else None
+        doubt = None
+        if judges and not baseline:
+            doubt = "its baseline was not measured"
+        elif len(calm) < ROUNDS_MIN:
+            doubt = f"{len(calm)} undisturbed rounds, {ROUNDS_MIN} are needed"
+        elif not alone and limited(mine for mine, _ in calm):
+            doubt = "the generator is the limit"
+        elif judges and ratio >= ratio_floor and limited(theirs for _, theirs in calm):
+            doubt = "the generator is the baseline's limit"  # which may be faster: below the floor it is missed all the same
+        self.line(name, statistics.median(mine.rate for mine, _ in counted),
+                  statistics.median(theirs.rate for _, theirs in counted) if baseline else None, baseline_name, target, floor, ratio_floor,
+                  unit, ratio, doubt)
+
+    def line(self, name, ours, baseline, baseline_name, target, floor=None, ratio_floor=None, unit="packets/s", ratio=None, doubt=None):
+        """`floor`: of the value itself; `ratio_floor`: of the ratio, by default ours by the baseline's. `doubt`: why it cannot be judged."""
+        if ratio is None and baseline:
+            ratio = ours / baseline
         met = None
-        if not baseline:  # not measured in this run
-            ratio_floor = None
-        if floor is not None or ratio_floor is not None:
+        if target and doubt:
+            target = f"{target} (not judged: {doubt})"
+        elif target:
             met = (floor is None or ours >= floor) and (ratio_floor is None or (ratio or 0) >= ratio_floor)
         self.results.append({"name": name, "unit": unit, "ours": round(ours), "baseline": baseline and round(baseline),
                              "baseline_name": baseline_name if baseline else None, "ratio": ratio and round(ratio, 3),
@@ -299,15 +352,17 @@ class Bench:
 
 
 def plan_of(bench, wanted):
-    plan = {"ceiling": bench.ceiling, "rxonly": bench.rxonly, "rxonly IPv6": lambda: bench.rxonly(6),
-            "rxonly IMIX": lambda: bench.rxonly(4, MIXED)}
-    for name, log2 in BANNED_LOG2.items():
-        plan[f"banned {name}"] = lambda log2=log2: bench.banned(log2)
-    plan["banned 64 k IPv6"] = lambda: bench.banned(16, 6)
-    plan["banned 64 k IMIX"] = lambda: bench.banned(16, 4, MIXED)
+    """{name: function}: what stands beside each other comes one after the other."""
+    plan = {"ceiling": bench.ceiling}
+    for name, traffic in DROPS.items():
+        plan[f"rxonly {name}"] = lambda traffic=traffic: bench.rxonly(banned_words(*traffic)[1], traffic[1])
+        plan[f"banned {name}"] = lambda traffic=traffic: bench.banned(*traffic)
+    for name, traffic in SYN_DROPS.items():
+        plan[f"banned {name}"] = lambda traffic=traffic: bench.banned(*traffic)
     for method in ("reset", "proxy"):
         plan[f"challenge {method}"] = lambda method=method: bench.challenged(method)
     plan["challenge proxy IPv6"] = lambda: bench.challenged("proxy", 6)
+    plan["rxonly strangers"] = lambda: bench.rxonly(STRANGERS[4] + SYNS)
     plan["no challenge"] = bench.unchallenged
     for flows, size, family in forwards():
         # beside each other in time, too
@@ -330,38 +385,40 @@ def forwards():
 
 def report(bench):
     transport, measured = bench.transport.name, bench.measured
-    rxonly, rxonly6, mixed, drop, drop6 = (bench.median(name) if name in measured else None for name in (
-        "rxonly", "rxonly IPv6", "rxonly IMIX", "banned 64 k", "banned 64 k IPv6"))
     if "ceiling" in measured:
-        bench.line(f"end to end, {transport}: generator's ceiling, into nothing", bench.median("ceiling"), rxonly,
-                   "testpmd rxonly, same generator", "> 1 of testpmd rxonly: the generator is not the bottleneck", ratio_floor=1.0)
-    for name, baseline in (*((name, rxonly) for name in BANNED_LOG2), ("64 k IPv6", rxonly6), ("64 k IMIX", mixed)):
+        bench.compare(f"end to end, {transport}: generator's ceiling, into nothing", "ceiling", "rxonly 64 k",
+                      "testpmd rxonly, same generator", "> 1 of testpmd rxonly: the generator is not the bottleneck", ratio_floor=1.0,
+                      alone=True)
+    for name in DROPS:
         if f"banned {name}" in measured:
-            bench.line(f"end to end, {transport}: drop of banned sources, {name}", bench.median(f"banned {name}"), baseline,
-                       "testpmd rxonly, same generator and sides", ">= 0.70 of testpmd rxonly", ratio_floor=0.7)
-    for method, baseline in (("reset", drop), ("proxy", drop), ("proxy IPv6", drop6)):
+            bench.compare(f"end to end, {transport}: drop of banned sources, {name}", f"banned {name}", f"rxonly {name}",
+                          "testpmd rxonly, same traffic and sides", ">= 0.70 of testpmd rxonly", ratio_floor=0.7)
+    for method, drop in (("reset", "64 k SYNs"), ("proxy", "64 k SYNs"), ("proxy IPv6", "64 k SYNs IPv6")):
         if f"challenge {method}" in measured:
-            bench.line(f"end to end, {transport}: cookies answered, method {method}", bench.median(f"challenge {method}"), baseline,
-                       "drop of 64 k banned sources", ">= 8 M/s and >= 0.60 of the drop", floor=8e6,
-                       ratio_floor=0.6 if baseline else None)
+            bench.compare(f"end to end, {transport}: cookies answered, method {method}", f"challenge {method}", f"banned {drop}",
+                          "drop of 64 k banned sources, the same SYNs", ">= 8 M/s and >= 0.60 of the drop", floor=8e6, ratio_floor=0.6)
     if "no challenge" in measured:
-        bench.line(f"end to end, {transport}: flood of strangers' SYNs, no challenge", bench.median("no challenge"), rxonly,
-                   "testpmd rxonly, same generator and sides", None)
+        bench.compare(f"end to end, {transport}: flood of strangers' SYNs, no challenge", "no challenge", "rxonly strangers",
+                      "testpmd rxonly, same traffic and sides", None)
     for flows, size, family in forwards():
         name = f"forward {flows} {size}{' IPv6' if family == 6 else ''}"
         for subject, beside in (("weir", ""), ("weir, bans", f", {CHURN_PER_S} bans/s")):
             if {f"{name} {subject}", f"{name} testpmd"} <= set(measured):
-                bench.line(f"end to end, {transport}: forward of {flows} established flows, {size}"
-                           f"{', IPv6' if family == 6 else ''}{beside}",
-                           bench.median(f"{name} {subject}"), bench.median(f"{name} testpmd"),
-                           "testpmd macswap, same ports and generator", ">= 0.70 of testpmd macswap", ratio_floor=0.7)
+                bench.compare(f"end to end, {transport}: forward of {flows} established flows, {size}"
+                              f"{', IPv6' if family == 6 else ''}{beside}", f"{name} {subject}", f"{name} testpmd",
+                              "testpmd macswap, same ports and generator", ">= 0.70 of testpmd macswap", ratio_floor=0.7)
     if "connections testpmd" in measured:
-        bench.line(f"weir-flood, {transport}: connections completed on one lcore, node included", bench.median("connections testpmd"),
-                   None, None, ">= 1 M/s", floor=1e6, unit="connections/s")
+        bench.compare(f"weir-flood, {transport}: connections completed on one lcore, node included", "connections testpmd", None, None,
+                      ">= 1 M/s", floor=1e6, unit="connections/s", alone=True)
     for method, name in (("off", "opened, served and closed, no challenge"), ("proxy", "the same through the SYN proxy, always")):
         if {f"connections {method}", "connections testpmd"} <= set(measured):
-            bench.line(f"end to end, {transport}: connections {name}", bench.median(f"connections {method}"),
-                       bench.median("connections testpmd"), "testpmd macswap in between", None, unit="connections/s")
+            bench.compare(f"end to end, {transport}: connections {name}", f"connections {method}", "connections testpmd",
+                          "testpmd macswap in between", None, unit="connections/s")
+
+
+def wanted_of(options, transport):
+    """Names of measurements, of which none means all."""
+    return options.only or (MEMIF if transport == "memif" and not options.all else [])
 
 
 def main():
@@ -370,7 +427,7 @@ def main():
     parser.add_argument("--transport", action="append", choices=Transport.NAMES, help="may be repeated (default: both)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one measurement; may be repeated")
     parser.add_argument("--seconds", type=float, default=2, help="of one trial (default 2)")
-    parser.add_argument("--trials", type=int, default=5, help="of each measurement, in turn (default 5)")
+    parser.add_argument("--trials", type=int, default=5, help=f"of each measurement, in turn (default 5); with fewer than {ROUNDS_MIN} nothing is judged")
     parser.add_argument("--minutes", type=float, default=60, help="no further round of trials when it would end later (default 60)")
     parser.add_argument("--all", action="store_true", help="everything over memif too: by default only what a transport may change")
     parser.add_argument("--no-search", action="store_true", help="do not search for the highest rates without loss")
@@ -388,12 +445,14 @@ def main():
         signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))  # so that contexts end
     results, trials, faults, searches = [], {}, [], []
     try:
-        for name in options.transport or Transport.NAMES:
+        names = options.transport or Transport.NAMES
+        lengths = {name: len(plan_of(Bench(None, None, options), wanted_of(options, name))) for name in names}
+        for name in names:
             with Rig(options.build, options.nice) as rig:
-                bench = Bench(rig, Transport(rig, name), options)
-                bench.run(plan_of(bench, options.only or (MEMIF if name == "memif" and not options.all else [])))
+                bench = Bench(rig, Transport(rig, name), options, share=lengths[name] / sum(lengths[each] for each in names))
+                bench.run(plan_of(bench, wanted_of(options, name)))
                 report(bench)
-                if not options.no_search and name == "vhost" and {"rxonly", "banned 64 k"} <= set(bench.measured):
+                if not options.no_search and name == "vhost" and {"rxonly 64 k", "banned 64 k"} <= set(bench.measured):
                     bench.search()
             results, faults, trials[name] = results + bench.results, faults + bench.faults, bench.spread()
             searches += bench.searches

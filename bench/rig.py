@@ -218,11 +218,24 @@ class Process:
         return times
 
 
+def _stolen():
+    """{CPU: (ticks that the hypervisor gave to others, all ticks)} of the two CPUs."""
+    ticks = {}
+    with open("/proc/stat", encoding="ascii") as file:
+        for line in file:
+            name, *words = line.split()
+            if name in (f"cpu{GENERATOR_CPU}", f"cpu{SUBJECT_CPU}"):
+                # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user and nice already
+                ticks[name] = (int(words[7]), sum(int(word) for word in words[:8]))
+    return ticks
+
+
 class Waiting:
-    """The share of a span in which a process's busiest thread wanted its CPU and another process had it."""
+    """The share of a span in which a process's busiest thread wanted its CPU and another process, or another machine of the
+    hypervisor, had it."""
 
     def __init__(self, *processes):
-        self.before = [(process, process.threads()) for process in processes]
+        self.before, self.stolen = [(process, process.threads()) for process in processes], _stolen()
 
     def share(self):
         worst = 0.0
@@ -232,6 +245,8 @@ class Waiting:
             if deltas:
                 ran, waited = max(deltas)
                 worst = max(worst, waited / max(ran + waited, 1))
+        for name, (steal, whole) in _stolen().items():
+            worst = max(worst, (steal - self.stolen[name][0]) / max(whole - self.stolen[name][1], 1))
         return worst
 
 

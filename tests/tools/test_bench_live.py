@@ -18,9 +18,11 @@ import live  # noqa: E402
 import live_attacks as attacks  # noqa: E402
 import live_report  # noqa: E402
 import live_stage  # noqa: E402
+import render  # noqa: E402
 import search  # noqa: E402
 import xdp_filter  # noqa: E402
 from suite import equal, holds, main  # noqa: E402
+from targets import TARGETS  # noqa: E402
 
 FIELDS = {"name", "unit", "ours", "baseline", "baseline_name", "ratio", "target", "met"}
 GOOD = {"attempts": 1000, "succeeded": 1000, "syn_resends": 0, "banned": 0, "p50_ms": 80.0, "p90_ms": 80.0, "p99_ms": 80.0, "blocked": 1,
@@ -117,6 +119,28 @@ def what_did_not_run_is_named():
     holds(any("not run" in line["name"] and line["ours"] == 1 and line["met"] is False for line in lines), lines)
 
 
+def a_model_that_did_not_run_is_not_met():
+    outside, inside = (next(target for target in TARGETS if target.what.startswith(f"honest clients {where}")) for where in ("outside", "inside"))
+
+    def report(models):
+        whole = live_report.Report(options_of(models=list(attacks.MODELS)))
+        for system in whole.options.systems:
+            for model in models:
+                more = {"inside": {"attempts": 20, "succeeded": 20}} if model in attacks.WITH_INSIDE else {}
+                whole.add(GOOD | {"system": system, "model": model} | more)
+        return whole
+    for target in (outside, inside):
+        equal(render.verdict(target, report(attacks.MODELS).lines()).split(" ")[0], "met", target.what)
+    for model in (*attacks.CORE, *attacks.EXTRA):
+        if model != attacks.LAST:
+            verdict = render.verdict(outside, report([other for other in attacks.MODELS if other != model]).lines())
+            holds(verdict.startswith("not all measured: ") and model in verdict, f"without {model}: {verdict}")
+    cut = report(attacks.MODELS)
+    cut.not_run.append("weir-auto, spoof, trial 2")
+    for target in (outside, inside):
+        holds(render.verdict(target, cut.lines()).startswith("**missed** (1 of "), render.verdict(target, cut.lines()))
+
+
 def searches_believe_what_was_sent():
     report = report_of()
     row = GOOD | {"system": "weir-auto", "model": "spoof", "attack_sent": 1000, "attack_not_sent": 0}
@@ -167,6 +191,7 @@ def bans_need_five_complaints_in_ten_seconds():
 
 if __name__ == "__main__":
     sys.exit(main("tools_bench_live", [
+        ("a model that did not run is not met", a_model_that_did_not_run_is_not_met),
         ("only attempts whose time fell into the attack count", only_the_window_counts),
         ("each miss of a target shows, and nothing else", each_miss_shows),
         ("rivals stand beside ours", rivals_stand_beside),

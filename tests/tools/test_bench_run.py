@@ -8,9 +8,11 @@ accounts of what became of each frame. Measures nothing.
 import argparse
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -24,6 +26,8 @@ sys.path.insert(0, os.path.join(ROOT, "bench"))
 import end_to_end  # noqa: E402
 import plots  # noqa: E402
 import render  # noqa: E402
+import rig  # noqa: E402
+import search  # noqa: E402
 from targets import TARGETS  # noqa: E402
 from suite import equal, holds, main  # noqa: E402
 
@@ -124,6 +128,31 @@ def wrong_words_are_refused():
     equal(bench("/nonexistent").returncode, 1, "no build")
 
 
+def baseline_of(target):
+    return target.baseline.strip("^$") or "a peer"
+
+
+def whole(target):
+    """A line for each thing that a target needs."""
+    return [line(re.sub(r"\\d\+", "7", needed.strip("^$")).replace(".*", "x").replace("\\", ""), baseline_name=baseline_of(target))
+            for needed in target.needed]
+
+
+def only_what_was_measured_as_a_whole_is_met():
+    for target in TARGETS:
+        lines = whole(target)
+        equal(render.verdict(target, lines), f"met ({len(lines)})", target.what)
+        for left_out in range(len(lines)):
+            rest = lines[:left_out] + lines[left_out + 1:]
+            holds(render.verdict(target, rest).startswith("not "), f"without {lines[left_out]['name']}: {render.verdict(target, rest)}")
+            unsure = [*rest, {**lines[left_out], "met": None}]
+            holds(render.verdict(target, unsure).startswith("not all measured: "), f"{lines[left_out]['name']} was not judged")
+            missed = [*rest, {**lines[left_out], "met": False}]
+            equal(render.verdict(target, missed), f"**missed** (1 of {len(lines)})", lines[left_out]["name"])
+    one_size = [entry for entry in whole(TARGETS[2]) if "2^20" in entry["name"]]
+    holds("2^16 places and 15 more" in render.verdict(TARGETS[2], one_size), render.verdict(TARGETS[2], one_size))
+
+
 def every_target_has_a_verdict():
     """What design.md section 10 asks for, as results are really named."""
     names = ["decide: proven, IPv6, 10000 bans, 2^16 prefixes", "decide: banned, IPv4, 10000000 bans, 2^24 prefixes",
@@ -136,12 +165,13 @@ def every_target_has_a_verdict():
              "flow_table flow: memory, 838860 entries", "control: governor tick, 1000 connected, 1000000 known"]
     equal(len(names), len(TARGETS), "one for each")
     for target, name in zip(TARGETS, names):
-        entry = line(name, baseline_name=target.baseline.strip("^$") or "a peer")
+        entry = line(name, baseline_name=baseline_of(target))
         equal([other.what for other in TARGETS if other.matches([entry])], [target.what], name)
-        equal(render.verdict(target.matches([entry])), "met (1)", name)
-        equal(render.verdict(target.matches([entry, {**entry, "met": False}])), "**missed** (1 of 2)", name)
-        equal(render.verdict(target.matches([])), "not measured in this run", name)
-    equal(render.verdict([line("x", None)]), "measured, no target", "nothing to judge")
+        holds(any(re.search(needed, name) for needed in target.needed), f"{name} is none of what its target needs")
+        equal(render.verdict(target, [entry, {**entry, "met": False}]).split(";")[0], "**missed** (1 of 2)", name)
+        equal(render.verdict(target, []), "not measured in this run", name)
+    stated = dataclasses.replace(TARGETS[-1], needed=())
+    equal(render.verdict(stated, [line(names[-1], None, target=None)]), "measured, no target", "nothing to judge")
     smaller = [line("bans: restart with 100000 bans, aged database, cold cache, to the first governed packet"),
                line("control: governor tick, 1000 connected, 100000 known"), line("decide: banned, IPv4, 1000000 bans, 2^20 prefixes")]
     equal([target.what for target in TARGETS if target.matches(smaller)], [], "a smaller run answers no target")
@@ -233,6 +263,104 @@ def trials_that_were_disturbed_do_not_count():
     holds("once more" in out.getvalue(), "it is said")
 
 
+def bench_of(**measured):
+    """A bench that has measured this: lists of (rate, bottleneck) or (rate, bottleneck, share waited)."""
+    one = end_to_end.Bench(None, argparse.Namespace(name="vhost"), argparse.Namespace(seconds=1, trials=3, minutes=1, seed=1))
+    one.measured = {name: [end_to_end.Trial(1, rate, *(waited or [0.0]), bottleneck, 1) for rate, bottleneck, *waited in trials]
+                    for name, trials in measured.items()}
+    return one
+
+
+def a_baseline_gets_the_words_of_what_stands_beside_it():
+    one, heard = bench_of(), []
+    one.rig, one.transport = None, argparse.Namespace(name="memif", generator=lambda n: f"port{n}", subject=lambda n: f"port{n}")
+
+    class Subject:
+        """In place of testpmd and of weir-dataplane: never starts."""
+        process = None
+
+        def __init__(self, *_):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def counters(self):
+            return {"counters": {}, "reasons": {}}
+
+    def flood_run(_rig, _device, _seconds, words, *_):
+        heard.append(words)
+        return end_to_end.Trial(0, 1, 0.0, "port", 1, result={"sent": 0, "received": 0})
+    kept = end_to_end.flood_run, end_to_end.Testpmd, end_to_end.Dataplane
+    end_to_end.flood_run, end_to_end.Testpmd, end_to_end.Dataplane = flood_run, Subject, Subject
+    try:
+        plan = end_to_end.plan_of(one, [])
+        for ours, baseline in (*((f"banned {name}", f"rxonly {name}") for name in end_to_end.DROPS), ("no challenge", "rxonly strangers"),
+                               ("banned 64 k", "ceiling")):
+            heard.clear()
+            plan[ours]()
+            plan[baseline]()
+            equal(len(heard), 2, "two runs of the generator")
+            equal(heard[0], heard[1], f"{ours} and {baseline}")
+        equal(len(end_to_end.DROPS), 4, "traffic of drops")
+    finally:
+        end_to_end.flood_run, end_to_end.Testpmd, end_to_end.Dataplane = kept
+
+
+def only_far_sides_are_judged_in_three_rounds():
+    port, generator = [(10, "port")] * 3, [(10, "generator")] * 3
+    cases = (("both are limits of their own", port, port, True, None),
+             ("two rounds", port[:2], port[:2], None, "2 undisturbed rounds, 3 are needed"),
+             ("a disturbed round", [*port[:2], (10, "port", 0.5)], port, None, "2 undisturbed rounds"),
+             ("the generator limits the baseline", port, generator, None, "the generator is the baseline's limit"),
+             ("the generator limits ours", generator, port, None, "the generator is the limit"),
+             ("nothing but the schedule limits ours", [(10, "none")] * 3, port, None, "the generator is the limit"),
+             ("once is enough", [*port[:2], (10, "generator")], port, None, "the generator is the limit"),
+             ("below the floor of a baseline that may be faster still", [(6, "port")] * 3, generator, False, None),
+             ("below the floor", [(6, "port")] * 3, port, False, None),
+             ("the median of the rounds' ratios, not the medians' ratio", [(6, "port"), (10, "port"), (20, "port")],
+              [(5, "port"), (20, "port"), (15, "port")], True, None),
+             ("no baseline", port, None, None, "its baseline was not measured"))
+    for what, ours, baseline, met, doubt in cases:
+        one = bench_of(ours=ours, **({"beside": baseline} if baseline else {}))
+        one.compare("a line", "ours", "beside", "a peer", ">= 0.70", ratio_floor=0.7)
+        found = one.results[0]
+        equal(found["met"], met, what)
+        equal((doubt or "") in found["target"] and ("not judged" in found["target"]) == bool(doubt), True, f"{what}: {found['target']}")
+        equal(render.state(found), {True: "met", False: "MISSED", None: "not judged"}[met], what)
+    one = bench_of(ours=generator, beside=port)
+    one.compare("the generator's own", "ours", "beside", "a peer", "> 1", ratio_floor=1.0, alone=True)
+    one.compare("stated", "ours", "beside", "a peer", None)
+    equal([(found["met"], found["ratio"]) for found in one.results], [(True, 1.0), (None, 1.0)], "the ceiling; what has no target")
+    equal(render.state(one.results[1]), "-", "what has no target")
+
+
+def a_search_is_judged_where_both_limits_are_known():
+    def found(*rates, high_held=False):
+        return search.Found(list(rates), False, high_held, True, 9)
+    cases = ((found(8, 9, 9), found(10, 10, 10), [], True), (found(6, 6, 6), found(10, 10, 10), [], False),
+             (found(9, 9, 9), found(10, 10, 10, high_held=True), [], None), (found(9, 9, 9), found(10, 10, 10), [12], None),
+             (found(9, 9), found(10, 10, 10), [], None), (found(9, 9, 9, high_held=True), found(10, 10, 10), [], True))
+    for ours, theirs, late, met in cases:
+        one = bench_of()
+        one.search_line("no loss", ours, theirs, late)
+        equal(one.results[0]["met"], met, one.results[0]["target"])
+
+
+def what_the_hypervisor_took_is_waited_for():
+    seen = iter([{"cpu0": (5, 100), "cpu1": (0, 100)}, {"cpu0": (5, 200), "cpu1": (30, 200)}])
+    kept, rig._stolen = rig._stolen, lambda: next(seen)  # pylint: disable=protected-access
+    try:
+        equal(rig.Waiting().share(), 0.3, "of the CPU that lost more")
+    finally:
+        rig._stolen = kept  # pylint: disable=protected-access
+    ticks = rig._stolen()  # pylint: disable=protected-access
+    holds(all(0 <= steal <= whole and whole > 0 for steal, whole in ticks.values()), ticks)
+
+
 if __name__ == "__main__":
     sys.exit(main("bench_run", [
         ("results have exactly eight fields", results_have_exactly_eight_fields),
@@ -241,9 +369,14 @@ if __name__ == "__main__":
         ("who ends the run ends its parts", who_ends_the_run_ends_its_parts),
         ("wrong words are refused", wrong_words_are_refused),
         ("every target has a verdict", every_target_has_a_verdict),
+        ("only what was measured as a whole is met", only_what_was_measured_as_a_whole_is_met),
         ("a report loses nothing", a_report_loses_nothing),
         ("what people wrote outlives a run", what_people_wrote_outlives_a_run),
         ("plots show what there is", plots_show_what_there_is),
         ("every frame is accounted", every_frame_is_accounted),
         ("trials that were disturbed do not count", trials_that_were_disturbed_do_not_count),
+        ("a baseline gets the words of what stands beside it", a_baseline_gets_the_words_of_what_stands_beside_it),
+        ("only far sides are judged, in three rounds", only_far_sides_are_judged_in_three_rounds),
+        ("a search is judged where both limits are known", a_search_is_judged_where_both_limits_are_known),
+        ("what the hypervisor took is waited for", what_the_hypervisor_took_is_waited_for),
     ]))

@@ -72,7 +72,7 @@ def control(where):
 
 def end_to_end(where):
     program = where.script("end_to_end.py")
-    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1", "--minutes", "6"]]
+    return [[*program, "--quick"]] if where.quick else [[*program, "--trials", "3", "--seconds", "1", "--minutes", "8"]]
 
 
 def live(where):
