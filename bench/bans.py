@@ -46,17 +46,13 @@ def addresses_make(number, seed):
 
 
 class Rivals:
-    """A network namespace with an empty ipset and an empty nft set; use as a context."""
+    """A network namespace with an empty ipset and an empty nft set; it ends with `weir`, and its name is one that the next run removes
+    after a killed one."""
 
-    def __init__(self, directory, entries):
-        self.name, self.directory, self.entries = f"weir-bans-{os.getpid()}", directory, entries
-
-    def __enter__(self):
+    def __init__(self, weir, entries):
+        self.name, self.directory, self.entries = f"{weir.tag}-r", weir.state_dir, entries
+        weir.namespaces["rivals"] = self.name
         run("ip", "netns", "add", self.name)
-        return self
-
-    def __exit__(self, *_reason):
-        run("ip", "netns", "del", self.name, check=False)
 
     def timed(self, *command, timeout=IMPORT_PATIENCE_S):
         began = time.monotonic()
@@ -281,7 +277,8 @@ def measure(options, number, faults):
     """Results; what makes them doubtful is added to `faults`."""
     addresses = addresses_make(number + 2 * options.ones, options.seed)
     bulk, single = addresses[:number], addresses[number:number + options.ones]
-    with Weir(CONFIG, OPTIONS, build=os.path.abspath(options.build)) as weir, Rivals(weir.state_dir, number) as rivals:
+    with Weir(CONFIG, OPTIONS, build=os.path.abspath(options.build)) as weir:
+        rivals = Rivals(weir, number)
         weir.start()
         results = measure_bulk(weir, rivals, bulk)
         if not options.bulk_only:

@@ -152,8 +152,8 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda signum, _frame: sys.exit(128 + signum))
+    for number in live_stage.ENDING:
+        signal.signal(number, live_stage.end)
     try:
         result = Live(options).run()
     except (RuntimeError, OSError) as error:

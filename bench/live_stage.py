@@ -22,6 +22,27 @@ HEAD_START_S, START_S = 0.2, 0.5
 WARM_UP_S = 0.3
 
 
+# A terminal's Ctrl-C, and tools/bench, which passes on what ended it; a terminal that closes.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def end(number, _frame):
+    """The first signal ends the run. tools/bench sends a second one a quarter of a second later: nothing may stop the cleaning."""
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Signals wait; for the commands that are started meanwhile too, which Ctrl-C would end one by one."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 class Attempts:
     """Honest attempts whose intended time fell into the window; from weir-dial's CSV."""
 
@@ -66,8 +87,9 @@ class LiveSession(contextlib.ExitStack):
     def __enter__(self):
         super().__enter__()
         try:
-            self.session = Session()
-            self.callback(self.session.close)
+            with undisturbed():
+                self.session = Session()
+                self.callback(self.session.close)
             self.system = systems.SYSTEMS[self.name](self.session, self.tools)
             self.system.check()
             self.network = Network(self.session)
@@ -84,6 +106,10 @@ class LiveSession(contextlib.ExitStack):
             self.close()
             raise
         return self
+
+    def __exit__(self, *reason):
+        with undisturbed():
+            return super().__exit__(*reason)
 
     def _warm_up(self):
         """Neighbours are resolved, and what takes memory at the first connection has it: that is nobody's latency."""

@@ -6,7 +6,10 @@ import argparse
 import glob
 import os
 import secrets
+import signal
+import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -20,6 +23,10 @@ from network import NODE_V4, PORT  # noqa: E402
 
 BUILD = os.environ.get("WEIR_BUILD", os.path.join(ROOT, "build"))
 DELAY_MS, RATE_PPS, CALM_S = 5, 5000, 1.5
+# (seconds after the one before, to the whole group as a terminal does, signal)
+CTRL_C = ((0.0, True, signal.SIGINT), (0.3, False, signal.SIGTERM))  # the second one is from tools/bench
+IMPATIENT = ((0.0, True, signal.SIGINT), (0.05, True, signal.SIGINT), (0.05, False, signal.SIGTERM), (0.05, True, signal.SIGHUP))
+HANGUP = ((0.0, True, signal.SIGHUP),)
 
 
 class Suite:
@@ -94,6 +101,35 @@ def flood_of_several_lcores(suite, tools):
     suite.check("as many as the node accepted", counts["accepted"] - live_session.echoed_to_us == shaken, f"{shaken}, {counts}")
 
 
+def left_by(pid):
+    """What a run of live.py with this pid has in the system now."""
+    return [path for pattern in (f"/run/netns/weir-demo-{pid}-*", f"/dev/shm/weir-demo-{pid}", f"/run/weir-demo/{pid}")
+            for path in glob.glob(pattern)]
+
+
+def interrupted_runs_leave_nothing(suite):
+    """While programs start, and while clients are on their way."""
+    for file, signals, status in (("node.err", HANGUP, 129), ("node.err", IMPATIENT, 130), ("honest.err", HANGUP, 129),
+                                  ("honest.err", CTRL_C, 130), ("honest.err", IMPATIENT, 130)):
+        what = f"{' '.join(number.name for _, _, number in signals)} after {file}"
+        with subprocess.Popen([sys.executable, "-B", os.path.join(ROOT, "bench", "live.py"), "--build", BUILD, "--quick", "--systems",
+                               "weir-auto", "--models", "spoof"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              start_new_session=True) as process:
+            deadline = time.monotonic() + 30
+            while not os.path.exists(f"/run/weir-demo/{process.pid}/{file}") and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            there = left_by(process.pid)
+            for pause_s, group, number in signals:
+                time.sleep(pause_s)
+                try:
+                    (os.killpg if group else os.kill)(process.pid, number)
+                except ProcessLookupError:
+                    pass  # it was faster
+            suite.check(f"{what}: ended by it", process.wait(60) == status, process.returncode)
+        suite.check(f"{what}: nothing is left of what was there", len(there) >= 5 and not left_by(process.pid),
+                    f"{there}, then {left_by(process.pid)}")
+
+
 def main():
     suite = Suite()
     tools = live_stage.tools_of(BUILD)
@@ -101,6 +137,7 @@ def main():
     echoes_behind_each(suite, tools)
     missing_is_named(suite)
     flood_of_several_lcores(suite, tools)
+    interrupted_runs_leave_nothing(suite)
     suite.check("nothing is left behind", not glob.glob(f"/run/netns/weir-demo-{os.getpid()}-*"))
     print(f"suite netns/comparison: {suite.passed} passed, {suite.failed} failed")
     return 1 if suite.failed or not suite.passed else 0

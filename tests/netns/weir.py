@@ -28,7 +28,7 @@ TCP_PORT, UDP_PORT = 30303, 30303
 
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
-NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cfgln])?$")
+NAME = re.compile(r"^weir-live-(\d+)-(\d+)(-[cfglnr])?$")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -68,6 +68,8 @@ class Bench:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return process.wait(PART_PATIENCE_S)
         except BaseException as reason:
+            # a second Ctrl-C must not leave the part behind; _run lets it through afterwards
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(END_PATIENCE_S)
