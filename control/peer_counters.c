@@ -117,7 +117,7 @@ void circuit_neutral(struct circuit *circuit, int64_t now_ms)
 
 void peer_counters_init(struct peer_counters *counters)
 {
-	*counters = (struct peer_counters){.rtt_ms = -1.0f, .rtt_min_ms = -1.0f, .fetch_ms = -1.0f};
+	*counters = (struct peer_counters){.rtt_ms = -1.0, .rtt_min_ms = -1.0, .fetch_ms = -1.0};
 }
 
 void peer_counters_success(
@@ -149,9 +149,9 @@ void peer_counters_neutral(struct peer_counters *counters, int64_t now_ms)
 
 void peer_counters_rtt(struct peer_counters *counters, double rtt_ms)
 {
-	counters->rtt_ms = (float)ewma_add((double)counters->rtt_ms, rtt_ms);
-	if (counters->rtt_min_ms < 0.0f || (float)rtt_ms < counters->rtt_min_ms)
-		counters->rtt_min_ms = (float)rtt_ms;
+	counters->rtt_ms = ewma_add(counters->rtt_ms, rtt_ms);
+	if (counters->rtt_min_ms < 0.0 || rtt_ms < counters->rtt_min_ms)
+		counters->rtt_min_ms = rtt_ms;
 }
 
 void peer_counters_hot(struct peer_counters *counters, const struct counter_policy *policy,

@@ -76,8 +76,8 @@ struct peer_counters {
 	uint32_t streak;   /* consecutive failures */
 	struct decayed_count decayed;
 	struct circuit circuit;
-	int64_t last_ok_ms, last_try_ms;    /* 0: never */
-	float rtt_ms, rtt_min_ms, fetch_ms; /* negative: none */
+	int64_t last_ok_ms, last_try_ms;     /* 0: never */
+	double rtt_ms, rtt_min_ms, fetch_ms; /* negative: none */
 };
 void peer_counters_init(struct peer_counters *counters);
 void peer_counters_success(

@@ -111,7 +111,7 @@ int peer_table_add(struct peer_table *table, const char *id, const struct addres
 	peer->id = RECORD_NONE;
 	peer->agent = RECORD_NONE;
 	peer->group = RECORD_NONE;
-	peer->rtt_ms = -1.0f;
+	peer->rtt_ms = -1.0;
 	peer->last_over_rate_ms = INT64_MIN;
 	peer->forget_ms = GOVERNOR_NEVER_MS;
 	uint32_t hash;

@@ -46,8 +46,8 @@ struct peer_record {
 	uint32_t ok, fail, streak;
 	uint32_t connections, flow_epoch; /* true of that epoch; read through governor_flows_settle */
 	uint32_t dumped, dump_epoch;	  /* counted by the dump that will begin or has begun that epoch */
-	float rtt_ms; /* negative: none */
 	uint32_t group, group_next, group_previous; /* T4: banned ids of one address */
+	double rtt_ms; /* negative: none */
 	int64_t last_over_rate_ms;
 	int64_t last_seen_ms;
 	int64_t forget_ms; /* as queued */

@@ -6,6 +6,7 @@
 #include "control/roster_private.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ void roster_feed(
 				   (connection->inbound ? 0 : EVENT_FLAG_OUTBOUND)),
 		.service = EVENT_OF_NO_SERVICE,
 		.protocol = PROTOCOL_TCP,
-		.rtt_us = connection->rtt_min_ms > 0.0f ? (uint32_t)(connection->rtt_min_ms * 1000.0f) : 0,
+		.rtt_us = connection->rtt_min_ms > 0.0 ? (uint32_t)llround(connection->rtt_min_ms * 1000.0) : 0,
 		.duration_ms = saturate((uint64_t)(roster->now_ms - connection->since_ms)),
 		.bytes_in = saturate(connection->bytes_in),
 		.bytes_out = saturate(connection->bytes_out)};
@@ -129,7 +130,7 @@ static void dial_answered(
 	connection->proven = true;
 	connection->pending = roster_has_pending(roster);
 	connection->since_ms = connection->last_in_ms = connection->last_ms = roster->now_ms;
-	connection->rtt_min_ms = open->rtt_ms >= 0.0 ? (float)open->rtt_ms : -1.0f;
+	connection->rtt_min_ms = open->rtt_ms >= 0.0 ? open->rtt_ms : -1.0;
 	roster_connection_count(roster, connection, 1);
 	roster_connection_plan(roster, index);
 }
@@ -141,7 +142,7 @@ static void announce_connected(struct roster *roster, uint32_t index, enum peer_
 	roster_event_connection(&event, roster, "peer.connected", index);
 	if (!event.wanted)
 		return;
-	if (connection->rtt_min_ms >= 0.0f)
+	if (connection->rtt_min_ms >= 0.0)
 		event_number(&event, "rtt_ms", connection->rtt_min_ms);
 	event_string(&event, "old", peer_status_name(before));
 	event_string(&event, "new", peer_status_name(roster_peer_at(roster, connection->peer)->state.status));
@@ -352,8 +353,8 @@ void roster_connection_rtt(struct roster *roster, uint32_t index, double rtt_ms)
 {
 	struct roster_connection *connection = roster_connection_at(roster, index);
 	struct roster_facts *facts = roster_facts_obtain(roster, connection->peer);
-	if (connection->rtt_min_ms < 0.0f || rtt_ms < (double)connection->rtt_min_ms)
-		connection->rtt_min_ms = (float)rtt_ms;
+	if (connection->rtt_min_ms < 0.0 || rtt_ms < connection->rtt_min_ms)
+		connection->rtt_min_ms = rtt_ms;
 	if (facts != NULL)
 		peer_counters_rtt(&facts->counters, rtt_ms);
 }

@@ -104,7 +104,7 @@ static void inherit(struct roster *roster, uint32_t index, uint32_t peer)
 	struct roster_facts *facts = roster_facts_obtain(roster, peer);
 	if (facts == NULL)
 		return;
-	if (connection->rtt_min_ms >= 0.0f)
+	if (connection->rtt_min_ms >= 0.0)
 		peer_counters_rtt(&facts->counters, connection->rtt_min_ms);
 	facts->bytes_in += connection->bytes_in;
 	facts->bytes_out += connection->bytes_out;

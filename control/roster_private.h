@@ -88,8 +88,8 @@ struct roster_connection {
 	int64_t since_ms, last_in_ms, payload_ms; /* payload_ms: first; negative: none yet */
 	int64_t last_ms;                          /* payload either way */
 	int64_t due_ms;                           /* auth, idle, grace, courtesy: whichever comes first */
+	double rtt_min_ms;                        /* negative: none */
 	uint64_t bytes_in, bytes_out;
-	float rtt_min_ms;              /* negative */
 	uint8_t auth;                  /* enum outcome_auth */
 	uint8_t cause;                 /* enum outcome_cause of our own closing */
 	bool inbound, proven, pending; /* pending: not authenticated where the profile has such a state */

@@ -65,7 +65,7 @@ static void fill_values(struct roster *roster, uint32_t peer, struct roster_peer
 	if (roster_peer_endpoint(roster, peer, &endpoint))
 		record = address_book_find(roster->book, &endpoint);
 	if (record != NULL) { /* the endpoint's are what dialling goes by */
-		info->quality = (double)record->quality;
+		info->quality = value_quality(record->ok, record->fail);
 		circuit = &record->circuit;
 	}
 	info->circuit = circuit_state_at(circuit, roster->now_ms);

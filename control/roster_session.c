@@ -204,7 +204,7 @@ int roster_connection_make(struct roster *roster, const struct roster_open *open
 		.last_ms = roster->now_ms,
 		.payload_ms = -1,
 		.due_ms = dialing ? roster->now_ms + DIALING_MS : INT64_MAX,
-		.rtt_min_ms = open->rtt_ms >= 0.0 ? (float)open->rtt_ms : -1.0f,
+		.rtt_min_ms = open->rtt_ms >= 0.0 ? open->rtt_ms : -1.0,
 		.inbound = open->inbound,
 		.proven = !dialing,
 		.pending = !dialing && roster_has_pending(roster),

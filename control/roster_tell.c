@@ -221,7 +221,7 @@ static void metrics_fetch(
 	if (!isfinite(metrics->fetch_ms) || metrics->fetch_ms < 0 || metrics->blocks == 0)
 		return;
 	facts->counters.fetch_ms =
-		(float)ewma_add_fetch(facts->counters.fetch_ms, metrics->fetch_ms, metrics->blocks);
+		ewma_add_fetch(facts->counters.fetch_ms, metrics->fetch_ms, metrics->blocks);
 	facts->last_fetch_ms = roster->now_ms;
 }
 

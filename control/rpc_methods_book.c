@@ -25,6 +25,12 @@ static json_t *moment_or_null(int64_t ms)
 	return ms == 0 || ms == INT64_MAX ? json_null() : json_real((double)ms / 1000.0);
 }
 
+/* What the book keeps in a float, without the digits that a float does not have. */
+static json_t *six_digits(double value)
+{
+	return json_real(round(value * 1e6) / 1e6);
+}
+
 static json_t *record_json(const struct rpc_request *request, const struct book_record *record)
 {
 	const struct roster_config *config = roster_config(request->control->roster);
@@ -51,7 +57,7 @@ static json_t *record_json(const struct rpc_request *request, const struct book_
 	json_object_set_new(object, "last_attempt", moment_or_null(record->last_try_ms));
 	json_object_set_new(
 		object, "circuit", json_string(circuits[circuit_state_at(&record->circuit, now_ms)]));
-	json_object_set_new(object, "reputation", json_real(lround((double)record->reputation * 1e6) / 1e6));
+	json_object_set_new(object, "reputation", six_digits((double)record->reputation));
 	json_object_set_new(object, "verified", json_boolean(record->verified));
 	return object;
 }
@@ -344,7 +350,7 @@ void rpc_book_to_connect(struct rpc_request *request)
 	for (size_t i = 0; i < answered; i++) {
 		json_t *row = rpc_endpoint_json(&found[i].endpoint);
 		json_object_set_new(row, "tier", json_integer(found[i].tier));
-		json_object_set_new(row, "score", json_real(found[i].score));
+		json_object_set_new(row, "score", six_digits(found[i].score));
 		json_array_append_new(rows, row);
 	}
 	request->result = json_pack("{s:o}", "addrs", rows);

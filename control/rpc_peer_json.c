@@ -122,7 +122,7 @@ static json_t *peer_json(const struct roster_peer_info *info)
 	static const char *const circuits[] = {"closed", "open", "half_open"};
 	const struct peer_info *governor = &info->governor;
 	const char *id = info->id != NULL && info->id[0] != '\0' ? info->id : governor->name.id;
-	double rtt_ms = info->counters.rtt_ms >= 0 ? (double)info->counters.rtt_ms : governor->rtt_ms;
+	double rtt_ms = info->counters.rtt_ms >= 0 ? info->counters.rtt_ms : governor->rtt_ms;
 	char ip[PREFIX_TEXT_MAX];
 	json_t *object = json_object();
 	put(object, "id", text_or_null(id));
@@ -152,8 +152,7 @@ static json_t *peer_json(const struct roster_peer_info *info)
 			(int)info->standing.streak, "blacklisted", (int)info->standing.blacklisted));
 	put(object, "counters", counters_json(info));
 	put(object, "rtt_ms", rtt_ms < 0 ? json_null() : json_real(rtt_ms));
-	put(object, "fetch_ms",
-		info->counters.fetch_ms < 0 ? json_null() : json_real((double)info->counters.fetch_ms));
+	put(object, "fetch_ms", info->counters.fetch_ms < 0 ? json_null() : json_real(info->counters.fetch_ms));
 	put(object, "blocks", json_integer((json_int_t)info->blocks));
 	put(object, "circuit",
 		json_pack("{s:s, s:o}", "state", circuits[info->circuit], "until",
