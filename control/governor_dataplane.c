@@ -112,7 +112,7 @@ static void rtt_take(struct peer_record *peer, const struct event_record *event)
 {
 	double sample_ms = event->rtt_us / 1000.0;
 	if (event->rtt_us != 0)
-		peer->rtt_ms = (float)(peer->rtt_ms < 0.0f ? sample_ms : peer->rtt_ms + RTT_ALPHA * (sample_ms - peer->rtt_ms));
+		peer->rtt_ms = peer->rtt_ms < 0.0 ? sample_ms : peer->rtt_ms + RTT_ALPHA * (sample_ms - peer->rtt_ms);
 }
 
 static void on_proven(struct governor *governor, struct peer_record *peer, const struct event_record *event)

@@ -75,8 +75,8 @@ void governor_flow_seen(
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	governor_flows_settle(governor, peer); /* the place that is counted in may hold what the last dump counted */
 	(*dumped_of(governor, peer))++;
-	if (peer->rtt_ms < 0.0f && rtt_us != 0)
-		peer->rtt_ms = (float)(rtt_us / 1000.0);
+	if (peer->rtt_ms < 0.0 && rtt_us != 0)
+		peer->rtt_ms = rtt_us / 1000.0;
 }
 
 void governor_flows_end(struct governor *governor, int64_t now_ms)

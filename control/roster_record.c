@@ -372,7 +372,7 @@ static bool facts_matter(const struct roster *roster, const struct roster_facts 
 		return true;
 	if (facts->discouraged || facts->has_lorachain || facts->blocks != 0 || facts->is_told)
 		return true;
-	if (!isnan(facts->gossip) || !isnan(facts->useful) || facts->counters.fetch_ms >= 0.0f)
+	if (!isnan(facts->gossip) || !isnan(facts->useful) || facts->counters.fetch_ms >= 0.0)
 		return true;
 	return facts->counters.streak != 0 || facts->counters.circuit.streak != 0 ||
 	       circuit_state_at(&facts->counters.circuit, roster->now_ms) != CIRCUIT_CLOSED ||
