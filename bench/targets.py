@@ -19,7 +19,7 @@ class Target:
     what: str
     target: str
     names: tuple     # of all results that count
-    needed: tuple    # each must match one of them at least that was judged, or has no target of its own
+    needed: tuple    # each must match one of them at least
     baseline: str = ""  # of those, the ones beside this baseline
 
     def matches(self, results):
@@ -27,9 +27,9 @@ class Target:
                 and re.search(self.baseline, line["baseline_name"] or "")]
 
     def missing(self, results):
-        """What is needed and was not measured, or not judged."""
-        answers = [line["name"] for line in self.matches(results) if line["met"] is not None or not line["target"]]
-        return [name for name in self.needed if not any(re.search(name, answer) for answer in answers)]
+        """What is needed and was not measured."""
+        found = [line["name"] for line in self.matches(results)]
+        return [name for name in self.needed if not any(re.search(name, line) for line in found)]
 
 
 FAMILIES = ("IPv4", "IPv6")
