@@ -177,6 +177,14 @@ static uint32_t bound_ahead(const struct roster *roster, const struct roster_ope
 	return peer;
 }
 
+/** An id that comes with its connection is seen at this address as one that peer.bind tells: it can be reported,
+ * and counts for T4. The agent stays what was told before. */
+static int bind_at_open(struct roster *roster, const struct roster_open *open, uint32_t peer)
+{
+	return governor_bind(roster->governor, open->id_or_null, &open->address, open->port,
+		roster_text(roster, roster_peer_at(roster, peer)->agent), roster->now_ms);
+}
+
 /** Whose connection this is, and the one of its endpoint that is known already (RECORD_NONE). */
 static int find_peer(struct roster *roster, const struct roster_open *open, uint8_t service,
 	uint32_t *ret_peer, uint32_t *ret_dialing)
@@ -206,7 +214,7 @@ static int find_peer(struct roster *roster, const struct roster_open *open, uint
 	r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
 	roster_peer_at(roster, host)->behind--;
 	roster_peer_relist(roster, host);
-	return r;
+	return r < 0 ? r : bind_at_open(roster, open, *ret_peer);
 }
 
 /** The record exists and is counted: status, measurements, events follow. */

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Who an id is, wherever it was first heard of: opens with ids, what lifts a blacklist, what a restart knows of a banned id."""
+from simulation import Refused, vector
+
+PLACE = "203.0.113.9"
+
+
+def refused(function, *arguments, **parameters):
+    try:
+        function(*arguments, **parameters)
+    except Refused as error:
+        return error.reason or error.code
+    return None
+
+
+def come(simulation, t, port, id, ip=PLACE):
+    return simulation.ask(t, "conn.open", ip=ip, port=port, direction="in", id=id)
+
+
+@vector("a peer that conn.open names can be reported as one that peer.bind names")
+def open_names(expect):
+    simulation = expect.simulation("lighthouse")
+    come(simulation, 1, 4000, "A")
+    expect.same("its report counts", simulation.ask(2, "peer.report", id="A", action="low", reason="vector")["score"], -10, close=1e-6)
+    expect.same("so does its call", simulation.ask(2, "peer.rpc_error", id="A", error="invalid_request", protocol="ping", by="us")["action"], "low")
+    expect.same("both are its score", simulation.ask(2, "peer.get", id="A")["score"]["app"], -20, close=1e-6)
+
+
+@vector("V7: ids that came with conn.open count for their address")
+def open_counts(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    for n in range(7):
+        come(simulation, 1, 4000 + n, f"p{n}")
+    for n in range(6):
+        expect.same(f"tiers after {n} banned", simulation.ask(2, "why", ip=PLACE)["tiers"], [])
+        simulation.ask(2, "ban.add", id=f"p{n}", reason="vector")
+    expect.same("six are a reason", simulation.ask(3, "why", ip=PLACE)["tiers"], [4])
+    expect.same("nobody new", come(simulation, 3, 5000, "new")["verdict"], "drop")
+    simulation.ask(4, "ban.remove", id="p0")
+    expect.same("five left: free", simulation.ask(4, "why", ip=PLACE)["tiers"], [])
