@@ -12,6 +12,7 @@ static void destroy_parts(struct governor *governor)
 	peer_table_fini(&governor->peers);
 	strike_table_fini(&governor->strikes);
 	ban_table_fini(&governor->bans);
+	ban_history_fini(&governor->ended);
 	for (unsigned list = 0; list < GOVERNOR_LIST_COUNT; list++)
 		prefix_tree_fini(&governor->lists[list]);
 	record_pool_fini(&governor->list_records);

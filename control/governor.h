@@ -152,6 +152,17 @@ uint64_t governor_ban_count(const struct governor *governor);
  * last, in no order. Stops when visit returns false. Expired bans that governor_advance has not yet reached are skipped. */
 void governor_ban_each(const struct governor *governor, const struct prefix *after_or_null,
 	bool (*visit)(void *context, const struct ban *ban), void *context);
+/** A ban that is no more. */
+struct ban_ended {
+	uint64_t number; /* counts from 1 at each start */
+	struct ban ban;
+	int64_t ended_ms;
+	const char *why; /* "expired", "removed", ...: a literal */
+};
+/** The last bans that ended (ban_history.h says how many are kept; none over a restart), the latest first, those with a number
+ * below `before` only (0: all). T1 is not kept. Stops when visit returns false. */
+void governor_ban_ended_each(const struct governor *governor, uint64_t before,
+	bool (*visit)(void *context, const struct ban_ended *ended), void *context);
 /** The strongest classes in force per prefix, for the image: each prefix once, in order of prefix. */
 void governor_enforced_each(const struct governor *governor, int64_t now_ms,
 	bool (*visit)(void *context, const struct prefix *prefix, enum source_class class, int64_t end_ms), void *context);

@@ -29,6 +29,20 @@ static void enforce(struct governor *governor, const struct ban_key *key, struct
 	governor->effects.enforce(governor->effects.context, &prefix, after.class, after.end_ms);
 }
 
+/** LH-25: who is banned, and where it is bound, so that the node can close it there. */
+static void announce_peer(struct event_text *event, const struct governor *governor, const char *id)
+{
+	event_string(event, "id", id);
+	uint32_t index = peer_table_find_id(&governor->peers, id);
+	const struct peer_record *peer = index != RECORD_NONE ? peer_table_at(&governor->peers, index) : NULL;
+	if (peer == NULL || !peer->bound)
+		return;
+	struct prefix exact = prefix_of(&peer->address, PREFIX_HOST_LENGTH);
+	event_prefix(event, &exact);
+	if (peer->port != 0)
+		event_number(event, "port", peer->port);
+}
+
 static void announce(struct governor *governor, const char *name, const struct ban *ban, const char *why)
 {
 	struct event_text event;
@@ -36,7 +50,7 @@ static void announce(struct governor *governor, const char *name, const struct b
 	if (!event.wanted)
 		return;
 	if (ban->scope == BAN_SCOPE_PEER)
-		event_string(&event, "id", ban->id);
+		announce_peer(&event, governor, ban->id);
 	else
 		event_prefix(&event, &ban->prefix);
 	event_number(&event, "tier", ban->tier);
@@ -103,6 +117,8 @@ void governor_ban_drop(struct governor *governor, uint32_t index, bool expired, 
 		governor->ban_changed(governor->ban_changed_context, &ban);
 	if ((int)ban.tier == BAN_TIER_REFUSED)
 		return;
+	if (is_stored(ban.tier)) /* T1 is a delay: a busy node's would push every ban out of the ring */
+		ban_history_add(&governor->ended, &ban, why, governor->now_ms);
 	if (is_stored(ban.tier) && !expired && governor->effects.store_ban_delete != NULL)
 		governor->effects.store_ban_delete(governor->effects.context, &ban);
 	announce(governor, "peer.unbanned", &ban, why);
@@ -325,6 +341,16 @@ void governor_ban_each(const struct governor *governor, const struct prefix *aft
 		if (!visit_chain(governor, chain, visit, context))
 			return;
 	}
+}
+
+void governor_ban_ended_each(const struct governor *governor, uint64_t before,
+	bool (*visit)(void *context, const struct ban_ended *ended), void *context)
+{
+	uint64_t number = before != 0 && before <= governor->ended.n ? before - 1 : governor->ended.n;
+	const struct ban_ended *ended;
+	for (; (ended = ban_history_find(&governor->ended, number)) != NULL; number--)
+		if (!visit(context, ended))
+			return;
 }
 
 void governor_enforced_each(const struct governor *governor, int64_t now_ms,

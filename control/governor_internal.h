@@ -6,6 +6,7 @@
 #ifndef WEIR_CONTROL_GOVERNOR_INTERNAL_H
 #define WEIR_CONTROL_GOVERNOR_INTERNAL_H
 
+#include "control/ban_history.h"
 #include "control/ban_table.h"
 #include "control/peer_table.h"
 #include "control/strike_table.h"
@@ -35,6 +36,7 @@ struct governor {
 	int64_t now_ms; /* the largest time given so far */
 	struct text_pool texts;
 	struct ban_table bans;
+	struct ban_history ended;
 	struct strike_table strikes;
 	struct peer_table peers;
 	struct prefix_tree lists[GOVERNOR_LIST_COUNT];

@@ -278,6 +278,10 @@ void rpc_ban_list(struct rpc_request *request)
 	page.id = rpc_text(request, "id");
 	if ((prefix != NULL || ip != NULL || page.id != NULL) && !rpc_ban_key(request, &key))
 		return;
+	if (rpc_flag(request, "ended")) {
+		rpc_ban_list_ended(request, prefix != NULL || ip != NULL || page.id != NULL ? &key : NULL, page.n);
+		return;
+	}
 	if (!page_after(request, &page, &after, &from))
 		return;
 	page.bans = json_array();

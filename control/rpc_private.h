@@ -141,6 +141,8 @@ bool rpc_prefix(struct rpc_request *request, const char *name, const char *text,
 json_t *rpc_time(int64_t ms);
 /** "ban T5 until ...": a ban as rpc.md lists it. */
 json_t *rpc_ban_json(const struct ban *ban);
+/** ban.list with ended: at most `n` that match the key (NULL: any) and the request's tier and after. Answers or fails. */
+void rpc_ban_list_ended(struct rpc_request *request, const struct ban *key_or_null, int64_t n);
 /** A text that is not UTF-8 is never put into an answer as it is. */
 json_t *rpc_string(const char *text);
 

@@ -233,7 +233,8 @@ const struct rpc_method rpc_methods[] = {
 	{"ban.list", false, ban_list, "bans[{key,scope,tier,start,until,reason,evidence,source}],next",
 		"Bans in force, in order of prefix: of a peer or address those that cover it, of a prefix "
 		"those inside it. Pass next as "
-		"after for the next page. Ended bans are not kept.",
+		"after for the next page. With ended, the last 1000 that ended instead (no throttles, none from before "
+		"a restart), the latest first, each with ended and why.",
 		rpc_ban_list, RPC_EVERYWHERE},
 	{"ban.import", true, ban_import, "added,refused_n,refused[{prefix,reason}],seq",
 		"Ban many prefixes with the same end and reason. Those that cannot be banned are counted, "
