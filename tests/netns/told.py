@@ -35,6 +35,9 @@ class Told(Weir):
         self.subscriber.sendall((json.dumps({"jsonrpc": "2.0", "id": 1, "method": "events.subscribe",
                                              "params": {"names": NAMES}}) + "\n").encode())
         self.pieces, self.events = b"", []
+        self.subscriber.settimeout(10)
+        while b"\n" not in self.pieces:  # what happens before the answer is told to nobody
+            self.pieces += self.subscriber.recv(1 << 16)
 
     def event(self, name, patience_s=10, **fields):
         """The first event with these fields, None when none comes."""
