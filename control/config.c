@@ -204,16 +204,54 @@ int config_complete(struct config *config, char *error_text, size_t error_bytes)
 	return config_check(config, error_text, error_bytes);
 }
 
+/* A list takes the place of the one before. It is read as the file's would be: "a.b" and "[1, 2]" as
+ * "a: {b: [1, 2]}". */
+static int list_put(struct config *config, const struct config_row *row, const char *value, char *error_text,
+	size_t error_bytes)
+{
+	char file[sizeof(config->file)], sentence[CONFIG_ERROR_MAX] = "", *text = NULL;
+	const char *dot = strchr(row->path, '.');
+	struct config_prefixes *prefixes = (void *)((char *)config + row->offset);
+	size_t *count = row->type == CONFIG_TYPE_PREFIXES ? &prefixes->n
+							  : (void *)((char *)config + row->count_offset);
+	if (strpbrk(value, "\r\n") != NULL) {
+		snprintf(error_text, error_bytes, "%s: more than a line (allowed: [ENTRY, ENTRY...])", row->path);
+		return -EINVAL;
+	}
+	int length = dot == NULL ? asprintf(&text, "%s: %s\n", row->path, value)
+				 : asprintf(&text, "%.*s:\n  %s: %s\n", (int)(dot - row->path), row->path,
+					   dot + 1, value);
+	if (length < 0)
+		return -ENOMEM;
+	memcpy(file, config->file, sizeof(file));
+	config->file[0] = '\0';
+	*count = 0;
+	int error = config_yaml_read(text, (size_t)length, config, sentence, sizeof(sentence));
+	memcpy(config->file, file, sizeof(file));
+	free(text);
+	if (error != 0) {
+		/* ":LINE:COLUMN: key: what": a place that nobody wrote */
+		const char *what = strstr(sentence, ": ");
+		snprintf(error_text, error_bytes, "%s", what != NULL ? what + 2 : sentence);
+		*count = 0;
+	}
+	return error;
+}
+
 int config_put(
 	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes)
 {
 	char why[384];
 	const struct config_row *row = config_row_find(key);
-	if (row == NULL || row->type >= CONFIG_TYPE_ADDRESSES || config_row_element_index(row) != 0) {
-		snprintf(error_text, error_bytes, "%s: no such key, or not a single value", key);
+	if (row == NULL || config_row_element_index(row) != 0) {
+		snprintf(error_text, error_bytes, "%s: no such key, or one inside a list (allowed: the list)", key);
 		return -ENOENT;
 	}
-	if (config_value_parse(row, value, config, why, sizeof(why)) != 0) {
+	if (row->type >= CONFIG_TYPE_ADDRESSES) {
+		int error = list_put(config, row, value, error_text, error_bytes);
+		if (error != 0)
+			return error;
+	} else if (config_value_parse(row, value, config, why, sizeof(why)) != 0) {
 		snprintf(error_text, error_bytes, "%s: %s", key, why);
 		return -EINVAL;
 	}

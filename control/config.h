@@ -208,8 +208,9 @@ int config_load_text(const char *name, const char *text, size_t bytes, struct co
 int config_from_options(const char *node, const char *services, struct config *ret_config, char *error_text,
 	size_t error_bytes);
 
-/** Set one scalar key as the file would ("limits.hard", "600"), then check all. -ENOENT: no such key;
- * -EINVAL. */
+/** Set one key as the file would ("limits.hard", "600"; a list in YAML's flow style: "preferred", "[192.0.2.1:9000]",
+ * which takes the place of the one before, and is empty after an error), then check all. -ENOENT: no such key;
+ * -EINVAL, -ENOMEM. */
 int config_set(
 	struct config *config, const char *key, const char *value, char *error_text, size_t error_bytes);
 

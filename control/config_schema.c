@@ -10,8 +10,9 @@
 #include "control/keyed_limiter.h"
 #include "shm/paths.h"
 
-static const struct config_choice choices_bool[] = {
-	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
+/* YAML 1.1's words and the digits: the first two are how a value is printed */
+static const struct config_choice choices_bool[] = {{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0},
+	{"on", 1}, {"off", 0}, {"1", 1}, {"0", 0}, {NULL, 0}};
 static const struct config_choice choices_profile[] = {{"bootstrap", CONFIG_PROFILE_BOOTSTRAP},
 	{"lighthouse", CONFIG_PROFILE_LIGHTHOUSE}, {"ouroboros", CONFIG_PROFILE_OUROBOROS},
 	{"dugite", CONFIG_PROFILE_DUGITE}, {"stellar", CONFIG_PROFILE_STELLAR},

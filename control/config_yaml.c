@@ -142,6 +142,41 @@ static int word_add(struct walk *walk, const yaml_node_t *node, const struct con
 static int walk_mapping(
 	struct walk *walk, yaml_node_t *node, const char *path, void *base, struct config_position *at);
 
+/* "192.0.2.1:9000" or "[2001:db8::1]:9000" instead of {ip: ..., port: ...}. */
+static int walk_endpoint(struct walk *walk, const yaml_node_t *node, const struct config_row *row, void *element)
+{
+	struct config_position *at = element;
+	const char *text = scalar_text(walk, node, row->path, "ADDRESS:PORT"), *colon;
+	char pieces[2][CONFIG_TEXT_MAX], path[128], why[384];
+	if (text == NULL)
+		return -EINVAL;
+	colon = strrchr(text, ':');
+	size_t length = colon == NULL ? 0 : (size_t)(colon - text);
+	bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+	/* without brackets nobody knows whether an IPv6 address ends with a port */
+	if (colon == NULL || length >= sizeof(pieces[0]) || (!bracketed && strchr(text, ':') != colon))
+		return FAIL(walk, node, row->path,
+			"\"%.60s\" is not an endpoint (allowed: ADDRESS:PORT, [IPV6]:PORT, {ip: ADDRESS, "
+			"port: PORT})",
+			text);
+	snprintf(pieces[0], sizeof(pieces[0]), "%.*s", (int)length - 2 * bracketed, text + bracketed);
+	snprintf(pieces[1], sizeof(pieces[1]), "%.6s", colon + 1);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s[].%s", row->path, i == 0 ? "ip" : "port");
+		const struct config_row *key = config_row_find(path);
+		if (config_value_parse(key, pieces[i], element, why, sizeof(why)) != 0)
+			return FAIL(walk, node, path, "%s", why);
+		at[config_row_element_index(key)] = position_of(node);
+	}
+	return 0;
+}
+
+/* Whether an element may be written as an endpoint alone. */
+static bool is_endpoint(const struct config_row *row)
+{
+	return strcmp(row->path, "preferred") == 0; /* a local root needs its group beside */
+}
+
 static int walk_object(struct walk *walk, yaml_node_t *node, const struct config_row *row, void *element)
 {
 	char path[128], name[160];
@@ -150,7 +185,7 @@ static int walk_object(struct walk *walk, yaml_node_t *node, const struct config
 
 	snprintf(path, sizeof(path), "%s[]", row->path);
 	length = strlen(path);
-	if (node->type != YAML_MAPPING_NODE)
+	if (node->type != YAML_MAPPING_NODE && !(is_endpoint(row) && node->type == YAML_SCALAR_NODE))
 		return FAIL(walk, node, row->path, "each entry is a mapping, but this is %s", kind_of(node));
 	at[0] = position_of(node);
 	for (size_t i = 0; i < config_n_rows; i++) {
@@ -159,7 +194,8 @@ static int walk_object(struct walk *walk, yaml_node_t *node, const struct config
 		if (strncmp(key->path, path, length) == 0 && key->default_text != NULL)
 			(void)config_value_parse(key, key->default_text, element, why, sizeof(why));
 	}
-	int error = walk_mapping(walk, node, path, element, at);
+	int error = node->type == YAML_MAPPING_NODE ? walk_mapping(walk, node, path, element, at)
+						    : walk_endpoint(walk, node, row, element);
 	if (error != 0)
 		return error;
 	for (size_t i = 0; i < config_n_rows; i++) {
