@@ -98,10 +98,10 @@ static void optimise(struct roster *roster)
 }
 
 /** LO-14: who was not seen for a day is forgotten. */
-static void forget_offline(struct roster *roster, int64_t after_ms)
+static void forget_offline(struct roster *roster, enum roster_list_kind kind, int64_t after_ms)
 {
 	for (unsigned i = 0; i < FORGET_MAX; i++) {
-		uint32_t oldest = roster->lists[ROSTER_LIST_DISCONNECTED].oldest;
+		uint32_t oldest = roster->lists[kind].oldest;
 		if (oldest == RECORD_NONE)
 			return;
 		const struct roster_peer *peer = roster_peer_at(roster, oldest);
@@ -162,8 +162,10 @@ void roster_pool_step(struct roster *roster)
 		roster->next_optimise_ms = roster->now_ms + times->optimise_ms;
 		optimise(roster);
 	}
-	if (times->forget_offline_ms != 0)
-		forget_offline(roster, times->forget_offline_ms);
+	if (times->forget_offline_ms != 0) {
+		forget_offline(roster, ROSTER_LIST_DISCONNECTED, times->forget_offline_ms);
+		forget_offline(roster, ROSTER_LIST_HOSTS, times->forget_offline_ms);
+	}
 	if (times->out_of_sync_ms != 0 && roster->sync != SYNC_STATE_CAUGHT_UP)
 		out_of_sync(roster);
 	if (roster->config.profile.value == PROFILE_VALUE_TYPE && roster->config.profile.limits.out != 0)

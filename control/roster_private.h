@@ -120,6 +120,8 @@ enum roster_list_kind {
 	ROSTER_LIST_CONNECTED,
 	ROSTER_LIST_DISCONNECTED,
 	ROSTER_LIST_BANNED,
+	ROSTER_LIST_HOSTS,        /* disconnected, without an id */
+	ROSTER_LIST_BANNED_HOSTS, /* with a score ban, without an id */
 	ROSTER_LIST_COUNT, /* on none */
 	ROSTER_LIST_GIVEN  /* the record is nobody's: whoever walks the pool skips it */
 };

@@ -130,6 +130,18 @@ static uint32_t oldest_of(const struct roster *roster, enum roster_list_kind kin
 	return RECORD_NONE;
 }
 
+/** Who is missed least: an address of which nothing but its connections was known, then a peer, then the banned,
+ * whose bans stay with the governor. */
+static uint32_t weakest_of(const struct roster *roster)
+{
+	static const enum roster_list_kind order[] = {ROSTER_LIST_HOSTS, ROSTER_LIST_DISCONNECTED,
+		ROSTER_LIST_BANNED_HOSTS, ROSTER_LIST_BANNED};
+	uint32_t weakest = RECORD_NONE;
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]) && weakest == RECORD_NONE; i++)
+		weakest = oldest_of(roster, order[i]);
+	return weakest;
+}
+
 int roster_peer_obtain(
 	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t *ret_peer)
 {
@@ -140,9 +152,7 @@ int roster_peer_obtain(
 		return 0;
 	}
 	if (roster->peers.n_used >= roster->config.peers_max) {
-		uint32_t weakest = oldest_of(roster, ROSTER_LIST_DISCONNECTED);
-		if (weakest == RECORD_NONE)
-			weakest = oldest_of(roster, ROSTER_LIST_BANNED); /* its ban stays with the governor */
+		uint32_t weakest = weakest_of(roster);
 		if (weakest == RECORD_NONE)
 			return -ENOSPC;
 		roster_peer_forget(roster, weakest);
@@ -221,20 +231,17 @@ static enum roster_list_kind list_of(const struct roster *roster, const struct r
 	/* Whose connections are counted here is not forgotten before they end. */
 	if (peer->connections != RECORD_NONE || peer->behind != 0)
 		return ROSTER_LIST_COUNT;
-	if (peer->state.status == PEER_STATUS_BANNED)
-		return has_score_ban(roster, peer) ? ROSTER_LIST_BANNED : ROSTER_LIST_DISCONNECTED;
-	return ROSTER_LIST_DISCONNECTED;
+	bool by_id = peer->id != RECORD_NONE;
+	if (peer->state.status == PEER_STATUS_BANNED && has_score_ban(roster, peer))
+		return by_id ? ROSTER_LIST_BANNED : ROSTER_LIST_BANNED_HOSTS;
+	return by_id ? ROSTER_LIST_DISCONNECTED : ROSTER_LIST_HOSTS;
 }
 
-/** LH-22 and 5.5.6: the oldest score ban over the cap ends before its time. */
+/** LH-22 and 5.5.6: the oldest score ban of an id over the cap ends before its time. */
 static void unban(struct roster *roster, uint32_t oldest)
 {
-	struct roster_peer *peer = roster_peer_at(roster, oldest);
-	struct ban key = {.scope = BAN_SCOPE_PREFIX, .prefix = host_prefix(&peer->address)};
-	if (peer->id != RECORD_NONE) {
-		key.scope = BAN_SCOPE_PEER;
-		strncpy(key.id, roster_text(roster, peer->id), sizeof(key.id) - 1);
-	}
+	struct ban key = {.scope = BAN_SCOPE_PEER};
+	strncpy(key.id, roster_text(roster, roster_peer_at(roster, oldest)->id), sizeof(key.id) - 1);
 	(void)governor_ban_remove(roster->governor, &key, BAN_TIER_SCORE, roster->now_ms, NULL);
 	roster_peer_judge(roster, oldest);
 }
@@ -256,9 +263,10 @@ void roster_peer_relist(struct roster *roster, uint32_t index)
 static uint32_t over_cap(const struct roster *roster, enum roster_list_kind *ret_kind)
 {
 	const uint32_t caps[] = {[ROSTER_LIST_DISCONNECTED] = roster->config.disconnected_max,
-		[ROSTER_LIST_BANNED] = roster->config.banned_max};
+		[ROSTER_LIST_BANNED] = roster->config.banned_max,
+		[ROSTER_LIST_HOSTS] = roster->config.disconnected_max};
 	uint32_t oldest = RECORD_NONE;
-	for (unsigned kind = ROSTER_LIST_DISCONNECTED; kind <= ROSTER_LIST_BANNED; kind++) {
+	for (unsigned kind = ROSTER_LIST_DISCONNECTED; kind <= ROSTER_LIST_HOSTS; kind++) {
 		*ret_kind = (enum roster_list_kind)kind;
 		if (caps[kind] != 0 && roster->lists[kind].n > caps[kind])
 			oldest = oldest_of(roster, *ret_kind);

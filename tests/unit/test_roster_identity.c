@@ -123,9 +123,72 @@ static void test_agent_stays(void)
 	roster_world_end();
 }
 
+static void come_and_go(const char *id, const char *ip, double at_s)
+{
+	struct roster_opened opened = open_as(ip, 1, id, at_s);
+	CHECK_TRUE(id, opened.connection != 0);
+	roster_world_close(opened.connection, CLOSED_BY_CLIENT, CLOSED_HOW_FIN, at_s + 0.5);
+	roster_world_wait(at_s + 0.9);
+}
+
+static void test_caps_count_ids(void)
+{
+	char ip[24], who[40];
+	struct roster_config config = roster_world_config("lighthouse");
+	config.disconnected_max = 4;
+	roster_world_begin_with(&config);
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(ip, sizeof(ip), "203.0.113.%u", i + 1);
+		come_and_go(identity(i), ip, i);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(who, sizeof(who), "#%s", identity(i));
+		CHECK_TRUE(who, roster_world_peer(who, 10).known);
+	}
+	CHECK_EQ("addresses are counted apart", roster_world.roster->lists[ROSTER_LIST_HOSTS].n, 4u);
+	for (unsigned i = 4; i < 9; i++) {
+		snprintf(ip, sizeof(ip), "203.0.113.%u", i + 1);
+		come_and_go(identity(i), ip, 10 + i);
+	}
+	roster_world_wait(30);
+	CHECK_EQ(
+		"LH-22: the cap holds for peers", roster_world.roster->lists[ROSTER_LIST_DISCONNECTED].n, 4u);
+	CHECK_EQ("and for addresses", roster_world.roster->lists[ROSTER_LIST_HOSTS].n, 4u);
+	CHECK_FALSE("the oldest went", roster_world_peer("#peer4", 30).known);
+	CHECK_TRUE("not the next", roster_world_peer("#peer5", 30).known);
+	roster_world_check_counts("caps");
+	roster_world_end();
+}
+
+static void test_caps_spare_addresses(void)
+{
+	char ip[24];
+	struct roster_config config = roster_world_config("lighthouse");
+	config.banned_max = 2;
+	roster_world_begin_with(&config);
+	for (unsigned i = 0; i < 5; i++) {
+		struct peer_report_result result;
+		snprintf(ip, sizeof(ip), "203.0.113.%u", i + 1);
+		struct peer_name name = {.id = "", .address = roster_world_address(ip)};
+		CHECK_EQ(ip,
+			roster_peer_report(roster_world.roster, &name, PEER_ACTION_FATAL, "", "", true,
+				ROSTER_MS(i), &result),
+			0);
+	}
+	roster_world_wait(10);
+	CHECK_EQ("5.5.6: the bans of addresses stand, however many",
+		governor_ban_count(roster_governor(roster_world.roster)), (uint64_t)5);
+	CHECK_EQ("they are on a list of their own", roster_world.roster->lists[ROSTER_LIST_BANNED_HOSTS].n,
+		5u);
+	roster_world_check_counts("bans of addresses");
+	roster_world_end();
+}
+
 static const struct check_test tests[] = {
 	{"an id that comes with its connection is bound", test_open_binds},
 	{"V7: and counts for its address", test_open_counts_for_address},
 	{"and keeps its agent", test_agent_stays},
+	{"LH-22: caps count ids, addresses apart", test_caps_count_ids},
+	{"5.5.6: caps end no ban of an address", test_caps_spare_addresses},
 };
 CHECK_MAIN("roster_identity", tests)

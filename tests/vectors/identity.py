@@ -38,3 +38,22 @@ def open_counts(expect):
     expect.same("nobody new", come(simulation, 3, 5000, "new")["verdict"], "drop")
     simulation.ask(4, "ban.remove", id="p0")
     expect.same("five left: free", simulation.ask(4, "why", ip=PLACE)["tiers"], [])
+
+
+@vector("LH-22: five hundred disconnected peers are kept, however many addresses they came from")
+def disconnected_kept(expect):
+    simulation = expect.simulation("lighthouse", "close.grace=0", ticks=False)
+    for n in range(520):
+        ip = f"198.51.{n // 250}.{n % 250 + 1}"
+        conn = simulation.ask(n, "conn.open", ip=ip, port=1, direction="in")["conn"]
+        simulation.ask(n, "peer.bind", id=f"p{n}", conn=conn)
+        simulation.ask(n, "conn.close", conn=conn, by="client", how="fin")
+    ids, after = [], None
+    for _ in range(20):
+        page = simulation.ask(600, "peer.list", n=1000, **({"after": after} if after else {}))
+        ids += [peer["id"] for peer in page["peers"] if peer["id"]]
+        after = page["next"]
+        if after is None:
+            break
+    expect.same("ids that are known", len(ids), 500)
+    expect.same("the oldest went", sorted(set(f"p{n}" for n in range(20)) & set(ids)), [])
