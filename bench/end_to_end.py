@@ -43,6 +43,8 @@ WAITED_MAX = 0.1
 RETRIES = 4
 # Of two rounds the median is the mean, which one odd round moves as it likes.
 ROUNDS_MIN = 3
+# As much longer than --minutes may the first three take, because two would have been for nothing.
+ROUNDS_GRACE = 1.25
 # Of weir-flood's bottlenecks, those that are the far side: its full queue, and answers that are waited for.
 FAR_SIDE = ("port", "answers")
 FLOWS = {"1 k": 1 << 10, "64 k": 1 << 16, "1 M": 1 << 20}
@@ -235,7 +237,8 @@ class Bench:
         """`plan`: {name: function of no argument}. In turn, so that whatever else the machine does hits all alike."""
         began = time.monotonic()
         for number in range(self.trials):
-            if number and (time.monotonic() - began) * (number + 1) / number > self.patience_s:
+            patience_s = self.patience_s * (ROUNDS_GRACE if number < ROUNDS_MIN else 1)
+            if number and (time.monotonic() - began) * (number + 1) / number > patience_s:
                 print(f"      {number} of {self.trials} rounds: another would last too long (--minutes)", flush=True)
                 break
             for name, function in plan.items():
@@ -428,7 +431,8 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one measurement; may be repeated")
     parser.add_argument("--seconds", type=float, default=2, help="of one trial (default 2)")
     parser.add_argument("--trials", type=int, default=5, help=f"of each measurement, in turn (default 5); with fewer than {ROUNDS_MIN} nothing is judged")
-    parser.add_argument("--minutes", type=float, default=60, help="no further round of trials when it would end later (default 60)")
+    parser.add_argument("--minutes", type=float, default=60, help=f"no further round of trials when it would end later; the first "
+                        f"{ROUNDS_MIN} may take a quarter longer (default 60)")
     parser.add_argument("--all", action="store_true", help="everything over memif too: by default only what a transport may change")
     parser.add_argument("--no-search", action="store_true", help="do not search for the highest rates without loss")
     parser.add_argument("--quick", action="store_true", help="the most telling measurements, vhost-user, one short trial: half a minute")

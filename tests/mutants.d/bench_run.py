@@ -25,6 +25,7 @@ MUTANTS = [
     ("bench: disturbed trials are made again", END, "if trial.waited <= WAITED_MAX: break", "break", RUN_TEST),
     ("bench: who limits a rate", END, "return any(trial.bottleneck not in FAR_SIDE for trial in trials)", "return False", RUN_TEST),
     ("bench: three rounds", END, "elif len(calm) < ROUNDS_MIN:", "elif False:", RUN_TEST),
+    ("bench: time for three rounds", END, "(ROUNDS_GRACE if number < ROUNDS_MIN else 1)", "1", RUN_TEST),
     ("bench: the rounds' ratios", END, "statistics.median(mine.rate / max(theirs.rate, 1) for mine, theirs in counted) if baseline else None",
      "None", RUN_TEST),
     ("bench: the same words", END, "bench.rxonly(banned_words(*traffic)[1], traffic[1])", "bench.rxonly(STRANGERS[traffic[1]] + traffic[2], traffic[1])",

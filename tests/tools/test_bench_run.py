@@ -338,6 +338,24 @@ def only_far_sides_are_judged_in_three_rounds():
     equal(render.state(one.results[1]), "-", "what has no target")
 
 
+def three_rounds_may_take_a_little_longer():
+    """By a clock of its own: a round of 40 s in 100 s makes three, one of 45 s two."""
+    for round_s, trials, rounds in ((40, 5, 3), (45, 5, 2), (10, 5, 5), (32, 5, 3), (1000, 5, 1)):
+        one, now = bench_of(), [0]
+        one.trials, one.patience_s = trials, 100.0
+
+        def trial(now=now, round_s=round_s):
+            now[0] += round_s
+            return end_to_end.Trial(1, 1, 0.0, "port", 1)
+        kept, end_to_end.time = end_to_end.time, argparse.Namespace(monotonic=lambda now=now: now[0])
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                one.run({"x": trial})
+        finally:
+            end_to_end.time = kept
+        equal(len(one.measured["x"]), rounds, f"rounds of {round_s} s")
+
+
 def a_search_is_judged_where_both_limits_are_known():
     def found(*rates, high_held=False):
         return search.Found(list(rates), False, high_held, True, 9)
@@ -377,6 +395,7 @@ if __name__ == "__main__":
         ("trials that were disturbed do not count", trials_that_were_disturbed_do_not_count),
         ("a baseline gets the words of what stands beside it", a_baseline_gets_the_words_of_what_stands_beside_it),
         ("only far sides are judged, in three rounds", only_far_sides_are_judged_in_three_rounds),
+        ("three rounds may take a little longer", three_rounds_may_take_a_little_longer),
         ("a search is judged where both limits are known", a_search_is_judged_where_both_limits_are_known),
         ("what the hypervisor took is waited for", what_the_hypervisor_took_is_waited_for),
     ]))
