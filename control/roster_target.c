@@ -321,7 +321,8 @@ static void action_do(const struct evaluation *evaluation, const struct target_a
 	} else if (!is_peer) {
 		return; /* it is on its way here: nothing can be asked of it yet */
 	} else if (action->kind == TARGET_PROMOTE || action->kind == TARGET_DEMOTE) {
-		if (action->kind == TARGET_PROMOTE && roster_peer_at(roster, peer)->state.n_out == 0)
+		if (action->kind == TARGET_PROMOTE && roster_peer_at(roster, peer)->state.n_out == 0 &&
+			roster_root_group(roster, peer) == TARGET_NO_GROUP)
 			roster->last_inbound_ms = roster->now_ms;
 		roster_tell_move(roster, peer, action->kind, reason);
 	} else if (action->kind == TARGET_DISCONNECT) {

@@ -57,6 +57,13 @@ static void act(struct plan *plan, enum target_action_kind kind, uint64_t id, ui
 	plan->actions[plan->n++] = (struct target_action){kind, plan->phase, id, count};
 }
 
+/** DU-22's rules are for who came by itself. Whoever the node dialled it has chosen already (V33), and so has the
+ * operator a member of a group (V35). */
+static bool came_by_itself(const struct target_peer *peer)
+{
+	return peer->inbound && peer->group == TARGET_NO_GROUP;
+}
+
 static void move(struct plan *plan, uint32_t item, enum target_action_kind kind)
 {
 	static const enum temperature after[] = {[TARGET_CONNECT] = TEMPERATURE_WARM,
@@ -69,18 +76,23 @@ static void move(struct plan *plan, uint32_t item, enum target_action_kind kind)
 	plan->planned[item] = after[kind];
 	plan->warm[level] += plan->planned[item] == TEMPERATURE_WARM;
 	plan->hot[level] += plan->planned[item] == TEMPERATURE_HOT;
-	plan->inbound_left -= kind == TARGET_PROMOTE && plan->view->peers[item].inbound;
+	plan->inbound_left -= kind == TARGET_PROMOTE && came_by_itself(&plan->view->peers[item]);
 	plan->acted[item] = true;
 	act(plan, kind, plan->view->peers[item].id, 0);
+}
+
+static bool is_ripe(const struct plan *plan, const struct target_peer *peer)
+{
+	int64_t age_ms = plan->view->now_ms - peer->since_ms;
+	return !came_by_itself(peer) || (plan->inbound_left > 0 && age_ms >= plan->view->mature_ms &&
+						age_ms >= plan->view->dwell_ms);
 }
 
 static bool may_promote(const struct plan *plan, uint32_t item)
 {
 	const struct target_peer *peer = &plan->view->peers[item];
-	int64_t age_ms = plan->view->now_ms - peer->since_ms;
 	return plan->planned[item] == TEMPERATURE_WARM && !plan->acted[item] && !peer->excluded &&
-	       age_ms >= plan->view->dwell_ms &&
-	       (!peer->inbound || (age_ms >= plan->view->mature_ms && plan->inbound_left > 0));
+	       is_ripe(plan, peer);
 }
 
 /** Whether a member of the group may be moved this way now. */

@@ -64,12 +64,13 @@ struct target_view {
 	uint32_t known, known_high_water; /* high water: V37, 3/2 of the target for known */
 	int64_t now_ms, last_share_ms;
 	int64_t share_ms;  /* 60 s; ouroboros 900 s */
-	int64_t mature_ms; /* DU-22: inbound peers are candidates after 15 min; 0: at once */
-	/* DU-22: at most so many inbound peers become hot at once, and the next ones so much later; 0: no
+	/* DU-22, of inbound peers that are in no group: candidates after 15 min; 0: at once */
+	int64_t mature_ms;
+	/* DU-22: at most so many of them become hot at once, and the next ones so much later; 0: no
 	 * limit. */
 	uint32_t inbound_batch;
 	int64_t inbound_batch_ms, last_inbound_ms;
-	int64_t dwell_ms;                           /* DU-22: warm for so long before hot; 0: none */
+	int64_t dwell_ms; /* DU-22: they are warm for so long before they are hot; 0: none */
 	uint32_t stall_evaluations, stall_failures; /* 6 and 5; 0: off */
 };
 /** The defaults of Dugite. */

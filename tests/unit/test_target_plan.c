@@ -177,6 +177,34 @@ static void test_big_ledger(void)
 	CHECK_EQ("5.5.12: not before", plan(&view), "^A +C +B");
 }
 
+static void test_dwell(void)
+{
+	struct target_view view = view_of(2);
+	struct target_group groups[] = {{1, 1}};
+	view.targets = (struct target_set){0, {85, 2, 2}, {0}};
+	view.dwell_ms = 5000;
+	peers[0] = peer('a', TEMPERATURE_WARM, 0.5);
+	peers[1] = peer('b', TEMPERATURE_WARM, 0.5);
+	peers[0].since_ms = peers[1].since_ms = NOW_MS - 4999;
+	peers[0].inbound = true;
+	CHECK_EQ("DU-22: an inbound peer is warm for five seconds first", plan(&view), "^b");
+	peers[0].since_ms = NOW_MS - 5000;
+	CHECK_EQ("DU-22: and then hot", plan(&view), "^b ^a");
+	view.groups = groups;
+	view.n_groups = 1;
+	peers[0].group = 0;
+	peers[0].since_ms = NOW_MS;
+	CHECK_EQ("V35: a member of a group at once", plan(&view), "^a ^b");
+	view.mature_ms = 1;
+	view.inbound_batch = 1;
+	view.last_inbound_ms = NOW_MS;
+	CHECK_EQ("V35: mature or not, and while others wait", plan(&view), "^a ^b");
+	peers[1].inbound = true;
+	peers[1].since_ms = NOW_MS - 5000;
+	view.last_inbound_ms = INT64_MIN;
+	CHECK_EQ("DU-22: nor does it take the place of a candidate", plan(&view), "^a ^b");
+}
+
 static void test_candidates(void)
 {
 	struct target_view view = view_of(4);
@@ -189,8 +217,9 @@ static void test_candidates(void)
 	}
 	peers[0].inbound = true;
 	peers[1].excluded = true;
-	peers[2].since_ms = NOW_MS - 4999;
-	CHECK_EQ("DU-22: not immature, churned or just warm ones", plan(&view), "^d");
+	peers[2].since_ms = NOW_MS;
+	CHECK_EQ("DU-22: not immature or churned ones; V33: one dialled just now", plan(&view), "^d ^c");
+	peers[2].excluded = true;
 	peers[0].since_ms = NOW_MS - 900000;
 	CHECK_EQ("DU-22: a mature inbound peer", plan(&view), "^d ^a");
 	view.inbound_batch = 1;
@@ -302,6 +331,7 @@ static const struct check_test tests[] = {
 	{"valency", test_valency},
 	{"stalling", test_stall},
 	{"big ledger peers", test_big_ledger},
+	{"how long an inbound peer is warm first", test_dwell},
 	{"who may become hot", test_candidates},
 	{"random fields settle", test_settling},
 };

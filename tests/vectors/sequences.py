@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Vectors that formulas.py gives to sim.eval, here as what a node does: V16 to V18."""
-from pool import connect
+"""Vectors that formulas.py gives to sim.eval, here as what a node does: V16; and those of
+pool.py that a node meets at once, without a minute's rest: V33, V35."""
+from pool import connect, peers
 from simulation import vector
 
 
@@ -24,3 +25,52 @@ def measured(expect):
     expect.same("of the connection", simulation.ask(0, "conn.list")["conns"][0]["min_rtt_ms"], 107.65)
     simulation.ask(0, "peer.bind", id="a", conn=conn)
     expect.same("of the peer", simulation.ask(0, "peer.get", id="a")["rtt_ms"], 107.65)
+
+
+def actions(simulation, t):
+    return simulation.ask(t, "governor.tick")["actions"]
+
+
+def count(told, name):
+    return [action["event"] for action in told].count(name)
+
+
+@vector("V33: what is missing is told at once")
+def deficit(expect):
+    for start in (0, 1, 4, 5, 1000):
+        for wait in (0, 1, 4):
+            simulation = expect.simulation("dugite", "stages.churn=no", ticks=False)
+            peers(simulation, {"hot": 5, "warm": 10, "cold": 20}, start)
+            told = actions(simulation, start + wait)
+            when = f"from {start}, after {wait} s"
+            expect.same(f"promotions {when}", count(told, "governor.promote"), 10)
+            expect.same(f"connections {when}", count(told, "governor.connect"), 20)
+            expect.same(f"ten addresses of each {when}", [action.get("count") for action in told if action["event"] == "governor.share"], [10, 10])
+            expect.same(f"nothing else {when}", len(told), 32)
+
+
+@vector("V35: a group's valency does not wait")
+def valency(expect):
+    group = {"name": "g", "hot": 1, "warm": 2}
+    for start in (0, 1, 1000):
+        for direction, id_ in (("out", "a"), ("in", "a")):
+            simulation = expect.simulation("dugite", "stages.churn=no", ticks=False)
+            simulation.ask(start, "governor.targets", active=2, established=10, known=10, root=0)
+            connect(simulation, start, id_, "11.0.0.1", direction, group=group, category="local_root")
+            simulation.ask(start, "peer.state", id=id_, to="warm")
+            for ip in ("11.0.0.2", "11.0.0.3"):
+                simulation.ask(start, "book.add", entries=[{"ip": ip, "port": 3001, "source": "config", "category": "local_root"}])
+                simulation.ask(start, "peer.tag", ip=ip, port=3001, group=group, category="local_root")
+            told = actions(simulation, start)
+            when = f"from {start}, {direction}"
+            expect.same(f"the first two {when}", [action["event"] for action in told[:2]], ["governor.connect", "governor.promote"])
+            expect.same(f"whom {when}", [told[0].get("ip"), told[1].get("id")], ["11.0.0.2", "a"])
+
+
+@vector("DU-22: who came by itself is a candidate after fifteen minutes, who was dialled at once")
+def maturity(expect):
+    for direction, promoted in (("in", [0, 0, 1]), ("out", [1, 0, 0])):
+        simulation = expect.simulation("dugite", "stages.churn=no", "timeouts.payload_idle=0", ticks=False)
+        connect(simulation, 10, "a", "11.0.0.1", direction, port=3001)
+        simulation.ask(10, "peer.state", id="a", to="warm")
+        expect.same(f"{direction}: told when", [count(actions(simulation, t), "governor.promote") for t in (10, 69, 910)], promoted if direction == "in" else [1, 0, 1])
