@@ -3,6 +3,7 @@
  * bounded by the length of the answer and of the exclusions, never by the number of addresses.
  */
 #include "control/address_book_internal.h"
+#include "control/moment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -279,7 +280,7 @@ static struct keyed_hash share_secret(struct address_book *book, const struct ad
 			keyed_random_next(&book->random), keyed_random_next(&book->random)};
 	/* By /24 and /48: asking again from the neighbouring address gives nothing new. */
 	struct prefix prefix = prefix_of(asker, address_is_v4(asker) ? PREFIX_V4_BASE + 24 : 48);
-	uint64_t words[2], period = (uint64_t)(now_ms / book->config.sticky_ms);
+	uint64_t words[2], period = (uint64_t)(moment_tell(now_ms) / book->config.sticky_ms);
 	memcpy(words, prefix.address.bytes, sizeof(words));
 	uint64_t who = keyed_hash_words(&book->key, words[0], words[1]);
 	return (struct keyed_hash){

@@ -13,6 +13,7 @@
 
 #include "control/control_private.h"
 #include "control/log.h"
+#include "control/moment.h"
 #include "shm/paths.h"
 
 enum {
@@ -237,11 +238,13 @@ int control_open_simulated(
 	control->config = *config;
 	control->simulated = true;
 	control->seed = seed;
+	moment_set_epoch(MOMENT_SIMULATED_MS);
+	control->clock.wall_ms = MOMENT_SIMULATED_MS;
 	int error = governor_start(control, error_text, error_bytes);
 	if (error != 0)
 		(void)control_close(control);
 	else
-		control->started_ms = 1; /* 0 is no start: nothing would be stored */
+		control->started_ms = MOMENT_SIMULATED_MS;
 	return error;
 }
 
@@ -258,7 +261,7 @@ int control_restart_simulated(struct control *control, char *error_text, size_t 
 	control->roster = NULL;
 	control->governor = NULL;
 	error = governor_start(control, error_text, error_bytes);
-	control->started_ms = 1;
+	control->started_ms = MOMENT_SIMULATED_MS;
 	return error;
 }
 

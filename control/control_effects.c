@@ -8,6 +8,7 @@
 
 #include "control/control_private.h"
 #include "control/log.h"
+#include "control/moment.h"
 #include "shm/segment.h"
 
 static void effect_enforce(
@@ -86,7 +87,7 @@ static void effect_book_removed(void *context, const struct book_record *record,
 		return;
 	snprintf(json, sizeof(json),
 		"{\"t\":%.3f,\"event\":\"book.evicted\",\"ip\":\"%s\",\"port\":%u,\"reason\":\"%s\"}",
-		(double)control->clock.wall_ms / 1000.0, address_format(&record->address, address),
+		(double)moment_tell(control->clock.wall_ms) / 1000.0, address_format(&record->address, address),
 		record->port, why);
 	control->listener.event(control->listener.context, "book.evicted", json);
 }

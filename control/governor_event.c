@@ -3,6 +3,7 @@
  * one bounded line, whose longest fields (id, reason, evidence) fit even if every byte has to be escaped short.
  */
 #include "control/governor_internal.h"
+#include "control/moment.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ static void append_time(struct event_text *event, int64_t t_ms)
 {
 	char text[32];
 	char *at = text + sizeof(text);
-	uint64_t left = t_ms < 0 ? 0 : (uint64_t)t_ms;
+	int64_t told_ms = moment_tell(t_ms);
+	uint64_t left = told_ms < 0 ? 0 : (uint64_t)told_ms;
 	unsigned digits = 0;
 	do {
 		*--at = (char)('0' + left % 10);

@@ -22,7 +22,7 @@ static const char *const circuits[] = {"closed", "open", "half_open"};
 
 static json_t *moment_or_null(int64_t ms)
 {
-	return ms == 0 || ms == INT64_MAX ? json_null() : json_real((double)ms / 1000.0);
+	return ms == 0 || ms == INT64_MAX ? json_null() : rpc_time(ms);
 }
 
 /* What the book keeps in a float, without the digits that a float does not have. */
@@ -79,7 +79,7 @@ static bool entry_read(struct rpc_request *request, const json_t *item, const ch
 {
 	const json_t *port = json_object_get(item, "port"), *teller = json_object_get(item, "from");
 	const char *ip = json_string_value(json_object_get(item, "ip"));
-	double seen = 0;
+	double seen = -1;
 	int source = -1, category = PEER_CATEGORY_NONE, type = BOOK_TYPE_INBOUND;
 	if (ip == NULL || address_parse(ip, &entry->address) != 0) {
 		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
@@ -101,7 +101,7 @@ static bool entry_read(struct rpc_request *request, const json_t *item, const ch
 	entry->source = source < 0 ? PEER_SOURCE_NODE : (enum peer_source)source;
 	entry->category = (enum peer_category)category;
 	entry->type = (enum book_type)type;
-	entry->seen_ms = llround(seen * 1000.0);
+	entry->seen_ms = seen < 0 ? 0 : rpc_moment_of(seen);
 	entry->verified = json_is_true(json_object_get(item, "verified"));
 	entry->from = NULL;
 	if (json_is_string(teller) && address_parse(json_string_value(teller), from) == 0)

@@ -87,7 +87,7 @@ void rpc_node_subnets(struct rpc_request *request)
 			json_decref(discover);
 			return;
 		}
-		needed[i] = (struct peer_duty){(uint16_t)subnet, llround(until * 1000.0)};
+		needed[i] = (struct peer_duty){(uint16_t)subnet, rpc_moment_of(until)};
 	}
 	size_t found = roster_node_subnets(
 		request->control->roster, needed, n, request->control->clock.wall_ms, wanted);

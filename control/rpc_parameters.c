@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/moment.h"
 #include "control/rpc_private.h"
 
 void rpc_parameter_range(const struct rpc_parameter *parameter, char *text, size_t bytes)
@@ -294,7 +295,7 @@ bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_
 	if (rpc_seconds(request, "for", &seconds))
 		*ret_end_ms = request->control->clock.wall_ms + (int64_t)ceil(seconds * 1000);
 	if (rpc_seconds(request, "until", &seconds))
-		*ret_end_ms = (int64_t)ceil(seconds * 1000);
+		*ret_end_ms = moment_take((int64_t)ceil(seconds * 1000));
 	if (*ret_end_ms > request->control->clock.wall_ms)
 		return true;
 	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s: the ban would have ended already",
@@ -304,7 +305,7 @@ bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_
 
 json_t *rpc_time(int64_t ms)
 {
-	return ms == GOVERNOR_NEVER_MS ? json_null() : json_real((double)ms / 1000.0);
+	return ms == GOVERNOR_NEVER_MS ? json_null() : json_real((double)moment_tell(ms) / 1000.0);
 }
 
 json_t *rpc_string(const char *text)

@@ -166,7 +166,7 @@ static bool duties_read(struct rpc_request *request, struct peer_tags *tags)
 			return false;
 		}
 		int error = peer_tags_duty_extend(
-			tags, (uint32_t)subnet, llround(until * 1000.0), request->control->clock.wall_ms);
+			tags, (uint32_t)subnet, rpc_moment_of(until), request->control->clock.wall_ms);
 		if (error != 0)
 			return false;
 	}

@@ -113,7 +113,8 @@ bool rpc_seconds(const struct rpc_request *request, const char *name, double *re
 bool rpc_flag(const struct rpc_request *request, const char *name);
 /** A finite number; NAN when it is not given. */
 double rpc_number(const struct rpc_request *request, const char *name);
-/** Wall seconds, fractions allowed, as milliseconds. */
+/** Wall seconds, fractions allowed, as milliseconds (moment.h). */
+int64_t rpc_moment_of(double seconds);
 bool rpc_moment(const struct rpc_request *request, const char *name, int64_t *ret_ms);
 /** The index of a choice among its words, or -1 when it is not given. */
 int rpc_choice(const struct rpc_request *request, const char *name);
@@ -137,7 +138,7 @@ bool rpc_ban_key(struct rpc_request *request, struct ban *ret_ban);
 bool rpc_end(struct rpc_request *request, int64_t fallback_ms, int64_t *ret_end_ms);
 bool rpc_address(struct rpc_request *request, const char *name, struct address *ret_address);
 bool rpc_prefix(struct rpc_request *request, const char *name, const char *text, struct prefix *ret_prefix);
-/** Wall milliseconds as seconds; never is null. */
+/** Wall milliseconds as seconds (moment.h); never is null. */
 json_t *rpc_time(int64_t ms);
 /** "ban T5 until ...": a ban as rpc.md lists it. */
 json_t *rpc_ban_json(const struct ban *ban);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/moment.h"
 #include "control/rpc_private.h"
 
 double rpc_number(const struct rpc_request *request, const char *name)
@@ -17,12 +18,17 @@ double rpc_number(const struct rpc_request *request, const char *name)
 	return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+int64_t rpc_moment_of(double seconds)
+{
+	return moment_take(llround(seconds * 1000.0));
+}
+
 bool rpc_moment(const struct rpc_request *request, const char *name, int64_t *ret_ms)
 {
 	double seconds;
 	if (!rpc_seconds(request, name, &seconds))
 		return false;
-	*ret_ms = llround(seconds * 1000.0);
+	*ret_ms = rpc_moment_of(seconds);
 	return true;
 }
 

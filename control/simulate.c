@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "control/log.h"
+#include "control/moment.h"
 #include "control/rpc.h"
 #include "control/rpc_private.h"
 
@@ -24,6 +25,9 @@ enum {
 	SETS_MAX = 256,
 	TREE_DEPTH = 4, /* open descriptors while the directory is removed */
 };
+
+/* 2^43 ms, 278 years: far below where doubles lose milliseconds */
+#define T_MAX_S 8796093022.0
 
 /* Lines that came from the sink, kept until the answer is whole. */
 struct text {
@@ -90,7 +94,7 @@ static void advance(struct simulation *simulation, int64_t to_ms)
 		next_ms = roster_next_due_ms(control->roster);
 	}
 	control->clock.wall_ms = to_ms;
-	control->clock.mono_ns = (uint64_t)to_ms * 1000000;
+	control->clock.mono_ns = (uint64_t)moment_tell(to_ms) * 1000000;
 	store_set_time(control->store, to_ms);
 }
 
@@ -121,17 +125,17 @@ static bool time_take(struct simulation *simulation, const char *line, size_t by
 	json_t *message = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, NULL);
 	json_t *t = json_object_get(message, "t"), *id = json_object_get(message, "id"), *null = json_null();
 	double seconds = json_number_value(t);
+	int64_t t_ms = moment_take(llround(json_is_number(t) && fabs(seconds) <= T_MAX_S ? seconds * 1000.0 : 0));
 	bool is_object = json_is_object(message), good = true;
-	/* 2^43 ms: the year 2248, and far below where doubles lose milliseconds */
-	if (is_object && (!json_is_number(t) || !(seconds >= 0 && seconds <= 8796093022.0))) {
+	if (is_object && (!json_is_number(t) || !(seconds >= 0 && seconds <= T_MAX_S))) {
 		fail(simulation, id != NULL ? id : null, "t: must be given (allowed: seconds 0..8796093022)");
 		good = false;
-	} else if (is_object && llround(seconds * 1000.0) < simulation->control.clock.wall_ms) {
+	} else if (is_object && t_ms < simulation->control.clock.wall_ms) {
 		fail(simulation, id != NULL ? id : null,
 			"t: falls (allowed: the time of the line before, or later)");
 		good = false;
 	} else if (is_object) {
-		advance(simulation, llround(seconds * 1000.0));
+		advance(simulation, t_ms);
 	}
 	json_decref(message);
 	return good;
@@ -140,7 +144,7 @@ static bool time_take(struct simulation *simulation, const char *line, size_t by
 static bool answer_write(struct simulation *simulation)
 {
 	struct text *answer = &simulation->answer;
-	double seconds = (double)simulation->control.clock.wall_ms / 1000.0;
+	double seconds = (double)moment_tell(simulation->control.clock.wall_ms) / 1000.0;
 	if (answer->n == 0)
 		return true; /* a notification; its events wait for the next answer */
 	printf("%.*s,\"t\":%.15g,\"events\":[%s]}\n", (int)answer->n - 1, answer->bytes, seconds,
