@@ -22,9 +22,15 @@ const struct churn_policy churn_ouroboros = {.mode = CHURN_SEQUENTIAL,
 const struct churn_policy churn_bootstrap = {
 	.mode = CHURN_FREE, .normal_ms = 600000, .bulk_ms = 600000, .step_ms = 5000, .fraction_per_mille = 100};
 
+/** Before the tip: blocks are fetched in bulk. */
+static bool is_bulk(enum sync_state sync)
+{
+	return sync != SYNC_STATE_CAUGHT_UP;
+}
+
 static int64_t start_after_ms(const struct churn_policy *policy, enum sync_state sync, uint64_t random)
 {
-	bool bulk = sync != SYNC_STATE_CAUGHT_UP;
+	bool bulk = is_bulk(sync);
 	int64_t fuzz_ms = bulk ? policy->bulk_fuzz_ms : policy->normal_fuzz_ms;
 	return (bulk ? policy->bulk_ms : policy->normal_ms) + (int64_t)(random % ((uint64_t)fuzz_ms + 1));
 }
@@ -32,9 +38,18 @@ static int64_t start_after_ms(const struct churn_policy *policy, enum sync_state
 void churn_begin(struct churn *churn, const struct churn_policy *policy, enum sync_state sync,
 	uint64_t random, int64_t now_ms)
 {
-	*churn = (struct churn){.phase = CHURN_PHASE_WHOLE, .next_ms = INT64_MAX};
+	*churn = (struct churn){.phase = CHURN_PHASE_WHOLE, .next_ms = INT64_MAX, .whole_ms = now_ms};
 	if (policy->mode != CHURN_OFF)
 		churn->next_ms = now_ms + start_after_ms(policy, sync, random);
+}
+
+void churn_resync(struct churn *churn, const struct churn_policy *policy, enum sync_state before,
+	enum sync_state sync, uint64_t random, int64_t now_ms)
+{
+	if (policy->mode == CHURN_OFF || churn->phase != CHURN_PHASE_WHOLE || is_bulk(before) == is_bulk(sync))
+		return;
+	int64_t next_ms = churn->whole_ms + start_after_ms(policy, sync, random);
+	churn->next_ms = next_ms > now_ms ? next_ms : now_ms;
 }
 
 enum churn_event churn_tick(struct churn *churn, const struct churn_policy *policy, enum sync_state sync,
@@ -47,6 +62,7 @@ enum churn_event churn_tick(struct churn *churn, const struct churn_policy *poli
 	if (policy->mode == CHURN_OFF || last) {
 		bool was_reduced = churn->phase != CHURN_PHASE_WHOLE;
 		churn->phase = CHURN_PHASE_WHOLE;
+		churn->whole_ms = now_ms;
 		churn->next_ms =
 			policy->mode == CHURN_OFF ? INT64_MAX : now_ms + start_after_ms(policy, sync, random);
 		return was_reduced ? CHURN_EVENT_RESTORE : CHURN_EVENT_NONE;

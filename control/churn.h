@@ -34,12 +34,17 @@ struct churn {
 	enum churn_phase phase; /* SIMPLE and FREE only know WHOLE and ACTIVE */
 	uint32_t cycle;         /* counts starts; who was churned in this one is not churned again in it */
 	int64_t next_ms;        /* the next change of phase */
+	int64_t whole_ms;       /* since when the targets are whole; of phase WHOLE only */
 };
 enum churn_event { CHURN_EVENT_NONE, CHURN_EVENT_START, CHURN_EVENT_STEP, CHURN_EVENT_RESTORE };
 
 /** `random`: any 64-bit number. */
 void churn_begin(struct churn *churn, const struct churn_policy *policy, enum sync_state sync,
 	uint64_t random, int64_t now_ms);
+/** `sync` has taken the place of `before`: a wait for the next start becomes one of the other length, from the same
+ * restore, or a node that changes to and fro would never churn. What is over by that is due now. */
+void churn_resync(struct churn *churn, const struct churn_policy *policy, enum sync_state before,
+	enum sync_state sync, uint64_t random, int64_t now_ms);
 /** Let time pass: at most one change a call; call again while it returns one. */
 enum churn_event churn_tick(struct churn *churn, const struct churn_policy *policy, enum sync_state sync,
 	uint64_t random, int64_t now_ms);

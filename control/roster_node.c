@@ -114,6 +114,9 @@ void roster_node_sync_state(
 	/* HE-13 counts from the moment at which it was caught up last. */
 	if (roster->sync == SYNC_STATE_CAUGHT_UP || state == SYNC_STATE_CAUGHT_UP)
 		roster->synced_ms = roster->now_ms;
+	if (state != roster->sync)
+		churn_resync(&roster->churn, &roster->config.profile.churn, roster->sync, state,
+			keyed_random_next(&roster->random), roster->now_ms);
 	roster->sync = state;
 	if (ret_targets != NULL)
 		*ret_targets = roster_targets_in_force(roster);

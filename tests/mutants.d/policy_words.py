@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact averages, dwell, churn and the words of peers and book entries; see tests/mutants.py."""
-COUNTERS, PLAN = "control/peer_counters.h", "control/target_plan.c"
+COUNTERS, PLAN, CHURN = "control/peer_counters.h", "control/target_plan.c", "control/churn.c"
 MUTANTS = [
     ("counters: averages are as exact as the formulas", COUNTERS, "	double rtt_ms, rtt_min_ms, fetch_ms;", "	float rtt_ms, rtt_min_ms, fetch_ms;", "test_peer_counters"),
     ("plan: who was dialled need not wait", PLAN, "return peer->inbound && peer->group", "return peer->group", "test_target_plan"),
@@ -8,4 +8,9 @@ MUTANTS = [
     ("plan: members of groups take nobody's place", PLAN, "kind == TARGET_PROMOTE && came_by_itself(&plan->view->peers[item]);", "kind == TARGET_PROMOTE && plan->view->peers[item].inbound;",
      "test_target_plan"),
     ("plan: who came by itself dwells", PLAN, " &&\n						age_ms >= plan->view->dwell_ms", "", "test_target_plan"),
+    ("churn: a new state has its own wait", CHURN, "	churn->next_ms = next_ms > now_ms ? next_ms : now_ms;", "", "test_churn"),
+    ("churn: a new state counts from the last cycle", CHURN, "int64_t next_ms = churn->whole_ms +", "int64_t next_ms = now_ms +", "test_churn"),
+    ("churn: a cycle ends at its restore", CHURN, "		churn->whole_ms = now_ms;\n", "", "test_churn"),
+    ("churn: what is reduced is restored in its time", CHURN, " || churn->phase != CHURN_PHASE_WHOLE || is_bulk", " || is_bulk", "test_churn"),
+    ("churn: the roster passes the state on", "control/roster_node.c", "	if (state != roster->sync)\n		churn_resync", "	if (0)\n		churn_resync", "test_roster_target"),
 ]

@@ -97,6 +97,34 @@ static void test_times(void)
 	CHECK_EQ("and nothing is due", churn.next_ms, INT64_MAX);
 }
 
+static void test_resync(void)
+{
+	const struct churn_policy off = {.mode = CHURN_OFF};
+	struct churn churn;
+	churn_begin(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, 0, AT(100));
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 0, AT(200));
+	CHECK_EQ("DU-16: syncing, it starts 900 s after the last cycle", churn.next_ms, AT(1000));
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_SYNCING, SYNC_STATE_PRE_SYNCING, 0, AT(300));
+	CHECK_EQ("DU-16: both states before the tip are alike", churn.next_ms, AT(1000));
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_SYNCING, SYNC_STATE_CAUGHT_UP, 0, AT(999));
+	CHECK_EQ("DU-16: at the tip again, the long wait of the same cycle", churn.next_ms, AT(3400));
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 0, AT(2000));
+	CHECK_EQ("DU-16: what is over by then is due now", churn.next_ms, AT(2000));
+	CHECK_EQ("DU-16: and starts",
+		churn_tick(&churn, &churn_dugite, SYNC_STATE_SYNCING, 0, AT(2000)), CHURN_EVENT_START);
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_SYNCING, SYNC_STATE_CAUGHT_UP, 0, AT(2010));
+	CHECK_EQ("DU-16: what is reduced is restored in its time", churn.next_ms, AT(2030));
+	(void)churn_tick(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, 0, AT(2030));
+	churn_resync(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 0, AT(2031));
+	CHECK_EQ("DU-16: and counts from there", churn.next_ms, AT(2930));
+	churn_begin(&churn, &churn_ouroboros, SYNC_STATE_CAUGHT_UP, 0, 0);
+	churn_resync(&churn, &churn_ouroboros, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 60000, AT(1));
+	CHECK_EQ("DU-16: with the fuzz before the tip", churn.next_ms, AT(960));
+	churn_begin(&churn, &off, SYNC_STATE_CAUGHT_UP, 0, 0);
+	churn_resync(&churn, &off, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 0, AT(1));
+	CHECK_EQ("turned off, nothing is due", churn.next_ms, INT64_MAX);
+}
+
 static void test_exact_restore(void)
 {
 	static const struct churn_policy *policies[] = {&churn_dugite, &churn_ouroboros, &churn_bootstrap};
@@ -110,8 +138,10 @@ static void test_exact_restore(void)
 		churn_begin(&churn, policies[p], sync, keyed_random_next(&random), now_ms);
 		for (unsigned i = 0; i < 20000; i++) {
 			now_ms += (int64_t)keyed_random_below(&random, 100000);
+			enum sync_state before = sync;
 			if (keyed_random_below(&random, 20) == 0)
 				sync = (enum sync_state)keyed_random_below(&random, 3);
+			churn_resync(&churn, policies[p], before, sync, keyed_random_next(&random), now_ms);
 			base = sync == SYNC_STATE_CAUGHT_UP ? target_dugite : target_dugite_sync;
 			if (keyed_random_below(&random, 20) == 0)
 				base.normal.active =
@@ -172,6 +202,7 @@ static const struct check_test tests[] = {
 	{"decrease with a minimum", test_decrease},
 	{"reduced targets", test_targets},
 	{"times and phases", test_times},
+	{"when the node begins or ends to sync", test_resync},
 	{"restored exactly", test_exact_restore},
 	{"victims", test_victims},
 };

@@ -384,6 +384,18 @@ static void test_churn_simple(void)
 	roster_world_end();
 }
 
+static void test_churn_of_the_state(void)
+{
+	struct target_set sync;
+	roster_world_begin("dugite");
+	roster_node_sync_state(roster(), SYNC_STATE_SYNCING, 0, &sync);
+	roster_world_tick(899);
+	CHECK_EQ("DU-16: syncing, not before 900 s", roster_world_events("churn.start"), 0);
+	roster_world_tick(900);
+	CHECK_EQ("DU-16: then it starts", roster_world_events("churn.start"), 1);
+	roster_world_end();
+}
+
 static void test_churn_changed_meanwhile(void)
 {
 	roster_world_begin("dugite");
@@ -495,6 +507,7 @@ static const struct check_test tests[] = {
 	{"DU-13: big ledger peers", test_big_ledger},
 	{"DU-13: sync states", test_sync_state},
 	{"V24: churn of dugite", test_churn_simple},
+	{"churn of a node that syncs", test_churn_of_the_state},
 	{"V24: targets changed during churn", test_churn_changed_meanwhile},
 	{"V24: churn of ouroboros", test_churn_sequential},
 	{"DU-16: churn of bootstrap", test_churn_free},

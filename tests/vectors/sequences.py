@@ -74,3 +74,21 @@ def maturity(expect):
         connect(simulation, 10, "a", "11.0.0.1", direction, port=3001)
         simulation.ask(10, "peer.state", id="a", to="warm")
         expect.same(f"{direction}: told when", [count(actions(simulation, t), "governor.promote") for t in (10, 69, 910)], promoted if direction == "in" else [1, 0, 1])
+
+
+@vector("DU-16: churn follows the node into syncing and out of it")
+def churn(expect):
+    for start, nothing_at, started_at in ((0, 899.9, 930), (500, 899.9, 930), (1000, 1000, 1030)):
+        simulation = expect.simulation("dugite")
+        simulation.ask(start, "node.sync_state", state="syncing")
+        simulation.ask(nothing_at, "book.count")
+        before = len(simulation.ever("churn.start"))
+        simulation.ask(started_at, "book.count")
+        expect.same(f"syncing at {start}", [before, len(simulation.ever("churn.start"))], [0, 1])
+    simulation = expect.simulation("dugite")
+    simulation.ask(0, "node.sync_state", state="syncing")
+    simulation.ask(10, "node.sync_state", state="caught_up")
+    simulation.ask(3299.9, "book.count")
+    expect.same("at the tip again: nothing before 3300 s", simulation.ever("churn.start"), [])
+    simulation.ask(3330, "book.count")
+    expect.same("then it starts", len(simulation.ever("churn.start")), 1)
