@@ -225,6 +225,27 @@ int roster_peer_temperature(struct roster *roster, const char *id, enum temperat
 	return 0;
 }
 
+/* standing */
+
+bool roster_blacklist_lift(struct roster *roster, const struct ban *key, int64_t now_ms)
+{
+	uint32_t index = RECORD_NONE;
+	roster_clock(roster, now_ms);
+	if (key->scope == BAN_SCOPE_PEER)
+		index = roster_peer_find(roster, key->id);
+	else if (key->prefix.length == PREFIX_HOST_LENGTH)
+		index = roster_peer_find_host(roster, &key->prefix.address);
+	if (index == RECORD_NONE || !roster_facts_of(roster, index)->standing.blacklisted)
+		return false;
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	peer->blacklisted = false;
+	peer->reputation = 0;
+	peer->streak = 0;
+	if (peer->facts != NULL)
+		peer->facts->standing = (struct value_standing){0};
+	return true;
+}
+
 /* report */
 
 /** What a report would answer that changes nothing. */

@@ -115,7 +115,9 @@ enum { /* LH-25 */
 };
 
 /* Lists by time, weakest at the old end. CONNECTED are those in status connected, BANNED those with a score ban
- * (5.5.6); dialing ones, and ones that are being closed, are on none, all others DISCONNECTED. */
+ * (5.5.6); dialing ones, and ones that are being closed, are on none, all others DISCONNECTED. Records of addresses
+ * are apart from those of ids: a peer that was bound leaves one of each, and LH-22's caps count peers, and never
+ * end the ban of an address (5.5.6). */
 enum roster_list_kind {
 	ROSTER_LIST_CONNECTED,
 	ROSTER_LIST_DISCONNECTED,

@@ -156,7 +156,8 @@ static bool matches(struct roster *roster, uint32_t peer, const struct roster_fi
 	struct peer_info info;
 	struct peer_name name = roster_peer_name(roster, peer);
 	governor_peer_get(roster->governor, &name, roster->now_ms, &info);
-	return info.has_ban == (filter->banned != 0);
+	bool banned = info.has_ban || roster_facts_of(roster, peer)->standing.blacklisted;
+	return banned == (filter->banned != 0);
 }
 
 /* Where a peer stands in a list: those with an id first, in its order, then the others by address. */

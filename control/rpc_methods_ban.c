@@ -129,6 +129,10 @@ void rpc_ban_remove(struct rpc_request *request)
 	rpc_integer(request, "tier", &tier);
 	int error = governor_ban_remove(
 		request->control->governor, &key, (unsigned)tier, request->control->clock.wall_ms, &removed);
+	bool lifted = tier == 0 &&
+		      roster_blacklist_lift(request->control->roster, &key, request->control->clock.wall_ms);
+	if (error == -ENOENT && lifted)
+		error = 0;
 	if (error == -ENOENT)
 		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "no_ban", "there is no such ban");
 	else if (error != 0)
@@ -141,6 +145,8 @@ void rpc_ban_remove(struct rpc_request *request)
 		if (removed & (1u << i))
 			json_array_append_new(tiers, json_integer(i));
 	}
+	if (lifted)
+		json_array_append_new(tiers, json_string("blacklist"));
 	request->result = json_pack(
 		"{s:o, s:o}", "removed", tiers, "seq", optional_int((int64_t)rpc_log_sequence(request)));
 	if (rpc_flag(request, "sync"))

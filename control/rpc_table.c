@@ -228,8 +228,9 @@ const struct rpc_method rpc_methods[] = {
 		"applies.",
 		rpc_ban_add, RPC_EVERYWHERE},
 	{"ban.remove", true, ban_remove, "removed[]",
-		"Lift the ban of one tier, or of all. removed lists the tiers.", rpc_ban_remove,
-		RPC_EVERYWHERE},
+		"Lift the ban of one tier, or of all. removed lists the tiers, and \"blacklist\" where "
+		"Spacetime's was lifted.",
+		rpc_ban_remove, RPC_EVERYWHERE},
 	{"ban.list", false, ban_list, "bans[{key,scope,tier,start,until,reason,evidence,source}],next",
 		"Bans in force, in order of prefix: of a peer or address those that cover it, of a prefix "
 		"those inside it. Pass next as "

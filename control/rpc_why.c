@@ -118,6 +118,21 @@ void rpc_probe_answer(void *context, const struct link_probe_answer *answer)
 	}
 }
 
+/* SP-8's blacklist is no ban: it has no tier and no end. */
+static bool id_is_blacklisted(struct rpc_request *request, const struct peer_name *name, double score)
+{
+	struct roster_peer_info info;
+	roster_peer_get(request->control->roster, name, request->control->clock.wall_ms, &info);
+	if (!info.standing.blacklisted)
+		return false;
+	request->result = json_pack("{s:s, s:s, s:s, s:n, s:[], s:s, s:s, s:f, s:s, s:n, s:n, s:n}",
+		"verdict", "refuse", "reason", "blacklisted", "rule", "SP-8", "until", "tiers", "help",
+		"the peer's id is blacklisted: it is closed when it is bound, until ban.remove or a restart",
+		"mode", request->control->config.mode == IMAGE_MODE_MONITOR ? "monitor" : "enforce", "score",
+		score, "state", state_names[SCORE_STATE_HEALTHY], "list", "ban", "dataplane");
+	return true;
+}
+
 /* Bans of an id do not reach the dataplane: they hold once the id is bound. */
 static bool id_is_refused(struct rpc_request *request)
 {
@@ -129,7 +144,7 @@ static bool id_is_refused(struct rpc_request *request)
 	snprintf(name.id, sizeof(name.id), "%s", id);
 	governor_peer_get(request->control->governor, &name, request->control->clock.wall_ms, &info);
 	if (info.state == SCORE_STATE_HEALTHY && !info.has_ban)
-		return false;
+		return id_is_blacklisted(request, &name, info.app_score);
 	bool banned = info.has_ban || info.state == SCORE_STATE_BANNED;
 	int64_t until_ms = info.has_ban ? info.ban.end_ms : banned ? info.unban_at_ms : info.healthy_at_ms;
 	json_t *tiers = json_array();

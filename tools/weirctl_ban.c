@@ -47,8 +47,11 @@ int weirctl_ban_del(struct weirctl *weirctl)
 	if (weirctl_call(weirctl, "ban.remove", params, &result) < 0)
 		return -1;
 	output_format(json_object_get(result, "removed"), OUTPUT_LIST, tiers, sizeof(tiers));
-	output_sentence(
-		weirctl->output, result, "%s: the ban of tier %s is lifted.", weirctl->words[0], tiers);
+	if (strcmp(tiers, "blacklist") == 0)
+		output_sentence(weirctl->output, result, "%s: taken off the blacklist.", weirctl->words[0]);
+	else
+		output_sentence(weirctl->output, result, "%s: the ban of tier %s is lifted.",
+			weirctl->words[0], tiers);
 	json_decref(result);
 	return 0;
 }

@@ -184,11 +184,79 @@ static void test_caps_spare_addresses(void)
 	roster_world_end();
 }
 
+/** Five failures in a row, by the node's word. */
+static struct roster_record fail_five(const char *id, double at_s)
+{
+	struct roster_record record = {0};
+	for (unsigned i = 0; i < 5; i++)
+		CHECK_EQ(id, roster_peer_record(roster_world.roster, id, false, ROSTER_MS(at_s), &record), 0);
+	return record;
+}
+
+static unsigned n_visited;
+
+static bool count_visit(void *context, const struct roster_peer_info *info)
+{
+	(void)context;
+	(void)info;
+	n_visited++;
+	return true;
+}
+
+static unsigned n_banned(double at_s)
+{
+	struct roster_filter filter = {.status = -1, .temperature = -1, .category = -1, .banned = 1};
+	n_visited = 0;
+	roster_peer_each(roster_world.roster, &filter, NULL, ROSTER_MS(at_s), count_visit, NULL);
+	return n_visited;
+}
+
+static void test_blacklist_lifted(void)
+{
+	struct ban key = {.scope = BAN_SCOPE_PEER, .id = "a"}, other = {.scope = BAN_SCOPE_PEER, .id = "b"};
+	roster_world_begin("spacetime");
+	come_and_go("a", "203.0.113.1", 0);
+	come_and_go("b", "203.0.113.2", 0);
+	CHECK_TRUE("V14: the fifth failure", fail_five("a", 1).blacklisted);
+	CHECK_EQ("it counts among the banned", n_banned(1), 1u);
+	CHECK_EQ("it is refused", (const char *)open_as("203.0.113.3", 1, "a", 2).reason, "blacklisted");
+	CHECK_FALSE("who is not on it is not taken off",
+		roster_blacklist_lift(roster_world.roster, &other, ROSTER_MS(2)));
+	CHECK_TRUE("5.5.5: ban.remove takes it off",
+		roster_blacklist_lift(roster_world.roster, &key, ROSTER_MS(2)));
+	CHECK_FALSE("once", roster_blacklist_lift(roster_world.roster, &key, ROSTER_MS(2)));
+	CHECK_EQ("nobody is left", n_banned(2), 0u);
+	CHECK_TRUE("it comes in", open_as("203.0.113.3", 2, "a", 3).connection != 0);
+	struct roster_record record = {0};
+	CHECK_EQ("it fails", roster_peer_record(roster_world.roster, "a", false, ROSTER_MS(4), &record), 0);
+	CHECK_FALSE("one failure does not put it back", record.blacklisted);
+	roster_world_end();
+}
+
+static void test_blacklist_without_facts(void)
+{
+	struct ban key = {.scope = BAN_SCOPE_PREFIX, .prefix = {.length = PREFIX_HOST_LENGTH}};
+	key.prefix.address = roster_world_address("203.0.113.1");
+	roster_world_begin("spacetime");
+	come_and_go("", "203.0.113.1", 0);
+	uint32_t host = roster_peer_find_host(roster_world.roster, &key.prefix.address);
+	roster_facts_obtain(roster_world.roster, host)->standing.blacklisted = true;
+	roster_facts_settle(roster_world.roster, host);
+	CHECK_EQ("it stays without facts", (const char *)open_as("203.0.113.1", 2, NULL, 2).reason,
+		"blacklisted");
+	CHECK_TRUE("an address is taken off too",
+		roster_blacklist_lift(roster_world.roster, &key, ROSTER_MS(3)));
+	CHECK_TRUE("it comes in", open_as("203.0.113.1", 3, NULL, 3).connection != 0);
+	roster_world_end();
+}
+
 static const struct check_test tests[] = {
 	{"an id that comes with its connection is bound", test_open_binds},
 	{"V7: and counts for its address", test_open_counts_for_address},
 	{"and keeps its agent", test_agent_stays},
 	{"LH-22: caps count ids, addresses apart", test_caps_count_ids},
 	{"5.5.6: caps end no ban of an address", test_caps_spare_addresses},
+	{"5.5.5: Spacetime's blacklist can be lifted", test_blacklist_lifted},
+	{"5.5.5: of an address too, facts or not", test_blacklist_without_facts},
 };
 CHECK_MAIN("roster_identity", tests)

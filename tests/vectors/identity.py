@@ -40,6 +40,27 @@ def open_counts(expect):
     expect.same("five left: free", simulation.ask(4, "why", ip=PLACE)["tiers"], [])
 
 
+@vector("5.5.5: ban.remove takes a peer off Spacetime's blacklist, and until then every answer says so")
+def blacklist(expect):
+    simulation = expect.simulation("spacetime", ticks=False)
+    conn = simulation.ask(1, "conn.open", ip=PLACE, port=1, direction="in")["conn"]
+    simulation.ask(1, "peer.bind", id="A", conn=conn)
+    expect.same("not yet", refused(simulation.ask, 1, "ban.remove", id="A"), "no_ban")
+    for _ in range(5):
+        record = simulation.ask(2, "peer.record", id="A", ok=False)
+    expect.same("V14", record["blacklisted"], True)
+    expect.same("open", come(simulation, 20, 2, "A")["reason"], "blacklisted")
+    expect.same("why", simulation.ask(20, "why", ip=PLACE, id="A"), {"verdict": "refuse", "reason": "blacklisted", "until": None, "tiers": []})
+    expect.same("why its address", simulation.ask(20, "why", ip=PLACE)["verdict"], "forward")
+    expect.same("list", [peer["id"] for peer in simulation.ask(20, "peer.list", banned=True)["peers"]], ["A"])
+    expect.same("a tier is not it", refused(simulation.ask, 20, "ban.remove", id="A", tier=5), "no_ban")
+    expect.same("lifted", simulation.ask(21, "ban.remove", id="A")["removed"], ["blacklist"])
+    expect.same("why", simulation.ask(21, "why", ip=PLACE, id="A")["verdict"], "forward")
+    expect.same("list", simulation.ask(21, "peer.list", banned=True)["peers"], [])
+    expect.same("open", come(simulation, 22, 3, "A")["verdict"], "forward")
+    expect.same("one failure does not put it back", simulation.ask(23, "peer.record", id="A", ok=False)["blacklisted"], False)
+
+
 @vector("LH-22: five hundred disconnected peers are kept, however many addresses they came from")
 def disconnected_kept(expect):
     simulation = expect.simulation("lighthouse", "close.grace=0", ticks=False)
