@@ -205,7 +205,7 @@ int roster_peer_report(struct roster *roster, const struct peer_name *peer, enum
 int roster_peer_rpc_error(struct roster *roster, const char *id, const char *error, const char *protocol,
 	bool by_us, int64_t now_ms, enum peer_action *ret_action, struct peer_report_result *ret_result);
 struct roster_record {
-	double reputation;
+	double reputation; /* as in struct roster_peer_info */
 	uint32_t ok, fail, streak;
 	bool blacklisted;
 };
@@ -283,7 +283,7 @@ struct roster_peer_info {
 	bool discouraged;
 	double gossip, combined; /* gossip NAN: none */
 	enum score_state combined_state;
-	double reputation; /* DU-4's later one, 0..1; SP-8's is in standing */
+	double reputation; /* the profile's: SP-8's points in spacetime, else DU-4's later one, 0..1 */
 	double value_dugite, value_rank, value_selection, value_inbound, value; /* value: the profile's own */
 	struct value_lorachain lorachain;
 	struct value_standing standing;

@@ -354,7 +354,8 @@ double roster_value_rank(const struct roster *roster, uint32_t peer);
 double roster_value_selection(const struct roster *roster, uint32_t peer);
 double roster_value_inbound(const struct roster *roster, uint32_t peer);
 struct value_lorachain roster_value_lorachain(const struct roster *roster, uint32_t peer);
-double roster_reputation(const struct roster *roster, uint32_t peer); /* DU-4's later one, now */
+/** The profile's, now: SP-8's points where they blacklist, else DU-4's later one. RECORD_NONE: of nobody known. */
+double roster_reputation(const struct roster *roster, uint32_t peer);
 /** The application's score alone; 0 for a stranger. */
 double roster_app_score(const struct roster *roster, uint32_t peer);
 /** Tell a changed value (LO-8). */

@@ -15,13 +15,14 @@
 enum { PAGE = 128 };
 
 /** What is said of a peer of which nothing is known. */
-static void fill_unknown(const struct roster *roster, struct roster_peer_info *info)
+static void fill_unknown(
+	const struct roster *roster, const struct roster_facts *nobody, struct roster_peer_info *info)
 {
 	const struct value_dugite_input fresh = {.rtt_ms = -1, .fetch_ms = -1, .fetch_age_min = -1};
 	info->value_dugite = value_dugite(&fresh);
-	info->value_rank = value_rank(info->reputation, -1, 0);
+	info->value_rank = value_rank(nobody->reputation, -1, 0);
 	info->value_selection =
-		value_selection(&(struct value_selection_input){.reputation = info->reputation});
+		value_selection(&(struct value_selection_input){.reputation = nobody->reputation});
 	info->value_inbound =
 		value_inbound(&(struct value_inbound_input){.rtt_ms = -1, .useful = -1, .idle_s = -1});
 	info->lorachain = (struct value_lorachain){ROSTER_LORACHAIN_UNKNOWN, ROSTER_LORACHAIN_UNKNOWN,
@@ -53,7 +54,6 @@ static void fill_values(struct roster *roster, uint32_t peer, struct roster_peer
 	struct book_endpoint endpoint;
 	const struct book_record *record = NULL;
 	const struct circuit *circuit = &info->counters.circuit;
-	info->reputation = roster_reputation(roster, peer);
 	info->value_dugite = roster_value_dugite(roster, peer);
 	info->value_rank = roster_value_rank(roster, peer);
 	info->value_selection = roster_value_selection(roster, peer);
@@ -108,7 +108,7 @@ static void get(
 		info->tags = facts->tags;
 	info->discouraged = facts->discouraged;
 	info->gossip = facts->gossip;
-	info->reputation = facts->reputation;
+	info->reputation = roster_reputation(roster, peer);
 	info->standing = facts->standing;
 	info->counters = facts->counters;
 	info->decayed_fail =
@@ -117,7 +117,7 @@ static void get(
 	info->due = facts->due;
 	info->unproven = roster_attempts_noted(roster, &info->governor.name.address);
 	if (peer == RECORD_NONE) {
-		fill_unknown(roster, info);
+		fill_unknown(roster, facts, info);
 		return;
 	}
 	fill_values(roster, peer, info);

@@ -380,7 +380,7 @@ int roster_peer_record(
 	roster_outcome(roster, peer, ok ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
 	const struct roster_facts *facts = roster_facts_of(roster, peer);
 	if (ret_record != NULL)
-		*ret_record = (struct roster_record){.reputation = facts->standing.reputation,
+		*ret_record = (struct roster_record){.reputation = roster_reputation(roster, peer),
 			.ok = facts->counters.ok,
 			.fail = facts->counters.fail,
 			.streak = facts->standing.streak,

@@ -61,7 +61,9 @@ static double reputation_now(const struct roster *roster, const struct roster_fa
 
 double roster_reputation(const struct roster *roster, uint32_t peer)
 {
-	return reputation_now(roster, roster_facts_of(roster, peer));
+	const struct roster_facts *facts = roster_facts_of(roster, peer);
+	return roster->config.profile.value == PROFILE_VALUE_QUALITY ? facts->standing.reputation
+								     : reputation_now(roster, facts);
 }
 
 struct value_lorachain roster_value_lorachain(const struct roster *roster, uint32_t peer)

@@ -13,4 +13,8 @@ MUTANTS = [
     ("churn: a cycle ends at its restore", CHURN, "		churn->whole_ms = now_ms;\n", "", "test_churn"),
     ("churn: what is reduced is restored in its time", CHURN, " || churn->phase != CHURN_PHASE_WHOLE || is_bulk", " || is_bulk", "test_churn"),
     ("churn: the roster passes the state on", "control/roster_node.c", "	if (state != roster->sync)\n		churn_resync", "	if (0)\n		churn_resync", "test_roster_target"),
+    ("roster: Spacetime's reputation is SP-8's", "control/roster_value.c", "return roster->config.profile.value == PROFILE_VALUE_QUALITY ? facts->standing.reputation : reputation_now(roster, facts);",
+     "return reputation_now(roster, facts);", "test_roster_tell"),
+    ("roster: Dugite's reputation is DU-4's", "control/roster_value.c", "return roster->config.profile.value == PROFILE_VALUE_QUALITY ? facts->standing.reputation : reputation_now(roster, facts);",
+     "return facts->standing.reputation;", "test_roster_tell"),
 ]

@@ -66,8 +66,11 @@ static void test_dugite(void)
 	CHECK_NEAR("V17: a good one", info.value_dugite, 0.74781, 1e-6);
 	CHECK_EQ("V17: blocks", info.blocks, 200);
 	CHECK_NEAR("DU-4: three successes", info.reputation, 0.53, 1e-9);
-	record("a", false, 1, 1);
-	CHECK_NEAR("DU-4: a failure", roster_world_peer("#a", 1).reputation, 0.43, 1e-6);
+	struct roster_record last;
+	CHECK_EQ("DU-4: the node tells a failure",
+		roster_peer_record(roster(), "a", false, ROSTER_MS(1), &last), 0);
+	CHECK_NEAR("DU-4: a failure", roster_world_peer("#a", 1).reputation, 0.43, 1e-9);
+	CHECK_NEAR("DU-4: as the node is told", last.reputation, 0.43, 1e-9);
 	CHECK_NEAR("DU-4: recovers in steps of 300 s", roster_world_peer("#a", 302).reputation, 0.48, 1e-6);
 	roster_world_end();
 }
@@ -128,6 +131,7 @@ static void test_standing(void)
 		roster_world_peer("#a", 1).state.status == PEER_STATUS_CONNECTED);
 	CHECK_EQ("V14: the fifth", roster_peer_record(roster(), "a", false, ROSTER_MS(1), &last), 0);
 	CHECK_NEAR("V14: reputation", last.reputation, -10, 1e-9);
+	CHECK_NEAR("SP-8: as it is told of the peer", roster_world_peer("#a", 1).reputation, -10, 1e-9);
 	CHECK_TRUE("V14: blacklisted", last.blacklisted);
 	CHECK_EQ("V14: counted", last.fail, 5);
 	CHECK_FALSE(

@@ -92,3 +92,13 @@ def churn(expect):
     expect.same("at the tip again: nothing before 3300 s", simulation.ever("churn.start"), [])
     simulation.ask(3330, "book.count")
     expect.same("then it starts", len(simulation.ever("churn.start")), 1)
+
+
+@vector("SP-8, DU-4: a peer has one reputation, whoever tells it")
+def reputation(expect):
+    for profile, values in (("spacetime", [-2, -4, -3]), ("dugite", [.4, .3, .31])):
+        simulation = expect.simulation(profile, ticks=False)
+        connect(simulation, 10, "a", "11.0.0.1", "in")
+        for ok, value in zip((False, False, True), values):
+            told = simulation.ask(10, "peer.record", id="a", ok=ok)["reputation"]
+            expect.same(f"{profile}: {value}", [told, simulation.ask(10, "peer.get", id="a")["reputation"]], [value, value])
