@@ -43,7 +43,7 @@ static void turn_begin(void *context)
 static void due_arm(struct process *process)
 {
 	struct control *control = &process->control;
-	int64_t next_ms = roster_next_due_ms(control->roster);
+	int64_t next_ms = roster_next_due_ms(control->roster, /* ticks= */ true);
 	int64_t wait_ms = next_ms <= control->clock.wall_ms ? 0 : next_ms - control->clock.wall_ms;
 	if (wait_ms > 60000)
 		wait_ms = 60000;
@@ -57,7 +57,7 @@ static void turn_end(void *context)
 	rpc_tick(process->rpc);
 	control_turn_end(&process->control);
 	rpc_server_turn_end(process->server);
-	int64_t next_ms = roster_next_due_ms(process->control.roster);
+	int64_t next_ms = roster_next_due_ms(process->control.roster, /* ticks= */ true);
 	if (next_ms != process->due_armed_ms) {
 		process->due_armed_ms = next_ms;
 		due_arm(process);
@@ -69,7 +69,7 @@ static void on_due(void *context, unsigned ready)
 	struct process *process = context;
 	(void)ready;
 	(void)control_advance(&process->control);
-	process->due_armed_ms = roster_next_due_ms(process->control.roster);
+	process->due_armed_ms = roster_next_due_ms(process->control.roster, /* ticks= */ true);
 	due_arm(process);
 }
 

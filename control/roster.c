@@ -236,10 +236,10 @@ static enum due_kind due_first(const struct roster *roster, bool ticks, int64_t 
 	return first;
 }
 
-int64_t roster_next_due_ms(const struct roster *roster)
+int64_t roster_next_due_ms(const struct roster *roster, bool ticks)
 {
 	int64_t at_ms;
-	(void)due_first(roster, /* ticks= */ true, &at_ms);
+	(void)due_first(roster, ticks, &at_ms);
 	return at_ms;
 }
 

@@ -375,8 +375,8 @@ void roster_book_news(struct roster *roster, uint32_t added, int64_t now_ms);
 bool roster_share_allowed(struct roster *roster, const struct address *asker, int64_t now_ms);
 
 /* Time */
-/** When roster_advance must be called next: ticks, timers of connections, ends of bans, due pings. O(1). */
-int64_t roster_next_due_ms(const struct roster *roster);
+/** When roster_advance must be called next, with the same `ticks`: ticks, timers of connections, ends of bans, due pings. O(1). */
+int64_t roster_next_due_ms(const struct roster *roster, bool ticks);
 /** All that is due up to now, in order of time; at most `budget` items; true: more are due. With `ticks`
  * false no tick runs (simulate --no-tick). */
 bool roster_advance(struct roster *roster, int64_t now_ms, unsigned budget, bool ticks);

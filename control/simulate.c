@@ -83,15 +83,15 @@ static void take_line(void *context, const char *line, size_t bytes)
 static void advance(struct simulation *simulation, int64_t to_ms)
 {
 	struct control *control = &simulation->control;
-	int64_t next_ms = roster_next_due_ms(control->roster), before_ms = INT64_MIN;
+	bool ticks = !simulation->no_tick;
+	int64_t next_ms = roster_next_due_ms(control->roster, ticks), before_ms = INT64_MIN;
 	while (next_ms <= to_ms && next_ms != before_ms) {
 		if (next_ms > control->clock.wall_ms)
 			control->clock.wall_ms = next_ms;
-		while (roster_advance(
-			control->roster, control->clock.wall_ms, ADVANCE_BUDGET, !simulation->no_tick))
+		while (roster_advance(control->roster, control->clock.wall_ms, ADVANCE_BUDGET, ticks))
 			;
 		before_ms = next_ms;
-		next_ms = roster_next_due_ms(control->roster);
+		next_ms = roster_next_due_ms(control->roster, ticks);
 	}
 	control->clock.wall_ms = to_ms;
 	control->clock.mono_ns = (uint64_t)moment_tell(to_ms) * 1000000;
