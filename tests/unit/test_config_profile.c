@@ -172,7 +172,62 @@ static void test_written(void)
 	CHECK_EQ("and holds", made.profile.limits.soft.hard, 40u);
 }
 
+/* `--set KEY=VALUE`: what the file may say, a key of it alone may say too. */
+static void test_set(void)
+{
+	static const struct {
+		const char *name, *key, *value, *sentence;
+		int result;
+	} cases[] = {
+		{"1 is yes", "book.allow_doc", "1", "", 0},
+		{"on is yes", "book.allow_doc", "on", "", 0},
+		{"0 is no", "book.allow_doc", "0", "", 0},
+		{"off is no", "book.allow_doc", "off", "", 0},
+		{"2 is neither", "book.allow_doc", "2", "book.allow_doc: \"2\" is not one of the choices", -EINVAL},
+		{"an endpoint", "preferred", "[1.2.3.4:9000]", "", 0},
+		{"a list of mappings, as JSON", "preferred", "[{\"ip\": \"1.2.3.4\", \"port\": 9000}]", "", 0},
+		{"IPv6 in brackets", "preferred", "['[2001:db8::1]:9000']", "", 0},
+		{"IPv6 without", "preferred", "['2001:db8::1']", "preferred: \"2001:db8::1\" is not an endpoint",
+			-EINVAL},
+		{"no port", "preferred", "[1.2.3.4]", "preferred: \"1.2.3.4\" is not an endpoint", -EINVAL},
+		{"a port of 0", "preferred", "[1.2.3.4:0]", "preferred[].port: \"0\" is out of range", -EINVAL},
+		{"no address", "preferred", "[a:1]", "preferred: \"a\" is not an address", -EINVAL},
+		{"a local root", "local_roots", "[{group: g, ip: 1.2.3.4, port: 9}]", "", 0},
+		{"without its group", "local_roots", "[{ip: 1.2.3.4, port: 9}]",
+			"local_roots[].group: must be given", -EINVAL},
+		{"as an endpoint", "local_roots", "[1.2.3.4:9]", "local_roots: each entry is a mapping", -EINVAL},
+		{"a list below", "dataplane.lcores", "[2, 3]", "", 0},
+		{"prefixes", "allow", "[192.0.2.0/24]", "", 0},
+		{"a word for a list", "allow", "192.0.2.0/24", "allow: this is a single value, not a list", -EINVAL},
+		{"a second key behind", "allow", "[]\nmode: monitor", "allow: more than a line", -EINVAL},
+		{"what is in a list", "preferred[].ip", "1.2.3.4", "preferred[].ip: no such key", -ENOENT},
+		{"an unknown key", "colour", "[red]", "colour: no such key", -ENOENT},
+	};
+	char error[CONFIG_ERROR_MAX];
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		config_default(&config, CONFIG_PROFILE_BOOTSTRAP);
+		error[0] = '\0';
+		CHECK_EQ(cases[i].name,
+			config_set(&config, cases[i].key, cases[i].value, error, sizeof(error)), cases[i].result);
+		CHECK_CONTAINS(cases[i].name, error, cases[i].sentence);
+		config_free(&config);
+	}
+	config_default(&config, CONFIG_PROFILE_BOOTSTRAP);
+	CHECK_EQ("on", config_put(&config, "book.allow_doc", "on", error, sizeof(error)), 0);
+	CHECK_EQ("is yes", config.governor.book_allow_doc, 1u);
+	CHECK_EQ("0", config_put(&config, "book.allow_doc", "0", error, sizeof(error)), 0);
+	CHECK_EQ("is no", config.governor.book_allow_doc, 0u);
+	CHECK_EQ("two", config_put(&config, "preferred", "[1.2.3.4:1, 1.2.3.5:2]", error, sizeof(error)), 0);
+	CHECK_EQ("are two", config.governor.n_preferred, (size_t)2);
+	CHECK_EQ("a list again", config_put(&config, "preferred", "['[2001:db8::1]:9000']", error, sizeof(error)), 0);
+	CHECK_EQ("takes the place of the first", config.governor.n_preferred, (size_t)1);
+	CHECK_EQ("its address", (const char *)config.governor.preferred[0].ip, "2001:db8::1");
+	CHECK_EQ("its port", config.governor.preferred[0].port, 9000u);
+	config_free(&config);
+}
+
 static const struct check_test tests[] = {
+	{"one key is set as the file would, lists too", test_set},
 	{"a profile has the same numbers in the configuration and in the governor", test_same_numbers},
 	{"every value of a profile says where it comes from", test_origins},
 	{"keys reach the governor", test_keys_reach_the_governor},
