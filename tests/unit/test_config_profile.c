@@ -2,6 +2,7 @@
  * Tests of control/config_profile.c: the profiles are the same numbers in the configuration and in the
  * governor, and every key of the governor reaches it.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
