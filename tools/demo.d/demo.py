@@ -22,6 +22,7 @@ TOOLS = {"weir-node": "bench/weir-node", "weir-dial": "bench/weir-dial", "weir-f
 # Two cores carry clients, flood, dataplane, control and node. At 20,000 packets a second the generator needs a sixth of a
 # core and the honest clients' latency is the dataplane's, not the scheduler's; a listen backlog of 128 is full in 6 ms.
 RATE_PPS = 20000
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a terminal that closes ends it too
 
 
 class Interrupted(Exception):
@@ -190,8 +191,8 @@ class Demo:
             return report.summarise(self, said, time.monotonic() - began)
         finally:
             # a second signal must not leave half of it behind
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for number in ENDS:
+                signal.signal(number, signal.SIG_IGN)
             self._end_live()
             if self.options.keep:
                 keep = f"/tmp/{self.session.name}"
@@ -226,8 +227,8 @@ def on_signal(number, _frame):
 
 def main():
     root, options = sys.argv[1], parse_arguments(sys.argv[2:])
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    for number in ENDS:
+        signal.signal(number, on_signal)
     try:
         demo = Demo(root, options)
         result = demo.run()
