@@ -3,6 +3,7 @@
  * keys make. profile.c is the only place of the profiles' numbers. Pure functions, any thread.
  */
 #include <math.h>
+#include <stdio.h>
 
 #include "control/config_schema.h"
 #include "control/roster.h"
@@ -116,6 +117,23 @@ void config_profile_fill(struct config *config, enum config_profile name)
 	governor->book_share_failures = book->share_failures;
 	governor->book_stale_s = (double)book->stale_ms / 1000.0;
 	governor->reset_on_success = book->reset_on_success;
+}
+
+/** Of table 5.4's systems only bootstrap caps connections by prefix; live the dataplane does so under every profile. Where
+ * there is none, others have the limits that somebody wrote. */
+static void take_concurrency(const struct config *config, struct roster_config *roster)
+{
+	static const char *const names[IMAGE_LEVEL_COUNT] = {"host", "near", "mid", "wide"};
+	bool whole = config->profile == CONFIG_PROFILE_BOOTSTRAP;
+	char path[40];
+	for (unsigned level = 0; level < IMAGE_LEVEL_COUNT; level++) {
+		snprintf(path, sizeof(path), "limits.concurrency.v4.%s", names[level]);
+		if (whole || config->at[config_row_find(path) - config_rows].line != 0)
+			roster->concurrency_v4[level] = (uint32_t)config->concurrency_v4[level];
+		snprintf(path, sizeof(path), "limits.concurrency.v6.%s", names[level]);
+		if (whole || config->at[config_row_find(path) - config_rows].line != 0)
+			roster->concurrency_v6[level] = (uint32_t)config->concurrency_v6[level];
+	}
 }
 
 static void take_limits(const struct config *config, struct roster_config *roster)
@@ -236,6 +254,7 @@ void config_to_roster(const struct config *config, struct roster_config *ret_con
 		return;
 	roster.profile.tick_ms = (int64_t)seconds_ms(from->tick_s);
 	take_limits(config, &roster);
+	take_concurrency(config, &roster);
 	take_score(config, &roster);
 	take_targets(from, &roster);
 	take_book(from, &roster.profile.book);

@@ -222,6 +222,7 @@ struct peer_info {
 	struct { int64_t t_ms; double score; char why[48]; } history[GOVERNOR_HISTORY];
 	bool has_ban;
 	struct ban ban; /* the strongest in force of the id, or of the host itself */
+	unsigned tiers; /* bit set of its tiers in force */
 	char agent[GOVERNOR_AGENT_MAX]; /* as bound; "" */
 };
 void governor_peer_get(struct governor *governor, const struct peer_name *peer, int64_t now_ms, struct peer_info *ret_info);

@@ -27,6 +27,18 @@ uint32_t governor_ban_strongest(const struct governor *governor, uint32_t chain,
 	return best;
 }
 
+/** The bit set of a chain's tiers in force. The records of the disconnect state are not bans. */
+static unsigned tiers_of(const struct governor *governor, uint32_t chain)
+{
+	unsigned tiers = 0;
+	for (uint32_t at = chain; at != RECORD_NONE; at = ban_table_at(&governor->bans, at)->next) {
+		const struct ban_record *record = ban_table_at(&governor->bans, at);
+		if (record->tier != BAN_TIER_REFUSED && record->end_ms > governor->now_ms)
+			tiers |= 1u << record->tier;
+	}
+	return tiers;
+}
+
 static void fill_score(const struct governor *governor, const struct score *score, struct peer_info *info)
 {
 	const struct governor_config *config = &governor->config;
@@ -111,6 +123,7 @@ void governor_peer_get(
 	uint32_t strongest = governor_ban_strongest(governor, chain, RECORD_NONE);
 	ret_info->known = chain != RECORD_NONE || strikes != RECORD_NONE;
 	ret_info->has_ban = strongest != RECORD_NONE;
+	ret_info->tiers = tiers_of(governor, chain);
 	if (ret_info->has_ban)
 		ban_table_expand(&governor->bans, strongest, &ret_info->ban);
 	if (peer != NULL) {
@@ -145,11 +158,7 @@ static void why_bans(const struct governor *governor, const struct prefix *exact
 		struct ban_force force = ban_table_force(&governor->bans, chain, governor->now_ms);
 		if (force.class > why->class)
 			why->class = force.class;
-		for (uint32_t at = chain; at != RECORD_NONE; at = ban_table_at(&governor->bans, at)->next) {
-			const struct ban_record *record = ban_table_at(&governor->bans, at);
-			if (record->tier != BAN_TIER_REFUSED && record->end_ms > governor->now_ms)
-				why->tiers |= 1u << record->tier;
-		}
+		why->tiers |= tiers_of(governor, chain);
 		best = governor_ban_strongest(governor, chain, best);
 	}
 	if (best == RECORD_NONE)

@@ -149,6 +149,29 @@ static uint32_t mention(struct keyed_limiter *limiter, uint64_t key)
 	return item;
 }
 
+/** 0: it may have them now. */
+static int64_t record_wait_ms(const struct limiter_record *record, const struct limiter_policy *policy,
+	uint32_t count, int64_t now_ms)
+{
+	int64_t wait_ms = policy->kind == LIMITER_WINDOW ? window_wait_ms(record, policy, now_ms)
+							 : bucket_wait_ms(record, policy, count, now_ms);
+	if (record->last_ms != INT64_MIN && record->last_ms + policy->interval_ms - now_ms > wait_ms)
+		wait_ms = record->last_ms + policy->interval_ms - now_ms;
+	return wait_ms;
+}
+
+bool keyed_limiter_would_allow(const struct keyed_limiter *limiter, const struct limiter_policy *policy,
+	uint64_t key, uint32_t count, int64_t now_ms, int64_t *ret_wait_ms)
+{
+	static const struct limiter_record stranger = {.last_ms = INT64_MIN};
+	uint32_t item = find(limiter, key);
+	int64_t wait_ms = record_wait_ms(
+		item == RECORD_NONE ? &stranger : record_at(limiter, item), policy, count, now_ms);
+	if (wait_ms > 0)
+		*ret_wait_ms = wait_ms;
+	return wait_ms <= 0;
+}
+
 bool keyed_limiter_allow(struct keyed_limiter *limiter, const struct limiter_policy *policy, uint64_t key,
 	uint32_t count, int64_t now_ms, int64_t *ret_wait_ms)
 {
@@ -156,16 +179,12 @@ bool keyed_limiter_allow(struct keyed_limiter *limiter, const struct limiter_pol
 	if (item == RECORD_NONE)
 		return true;
 	struct limiter_record *record = record_at(limiter, item);
-	bool window = policy->kind == LIMITER_WINDOW;
-	int64_t wait_ms = window ? window_wait_ms(record, policy, now_ms)
-				 : bucket_wait_ms(record, policy, count, now_ms);
-	if (record->last_ms != INT64_MIN && record->last_ms + policy->interval_ms - now_ms > wait_ms)
-		wait_ms = record->last_ms + policy->interval_ms - now_ms;
+	int64_t wait_ms = record_wait_ms(record, policy, count, now_ms);
 	if (wait_ms > 0) {
 		*ret_wait_ms = wait_ms;
 		return false;
 	}
-	if (window)
+	if (policy->kind == LIMITER_WINDOW)
 		window_take(record, policy, now_ms);
 	else
 		bucket_take(record, policy, count, now_ms);

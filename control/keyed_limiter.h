@@ -57,6 +57,9 @@ void keyed_limiter_fini(struct keyed_limiter *limiter);
  * allowed: a lack of memory locks nobody out. */
 bool keyed_limiter_allow(struct keyed_limiter *limiter, const struct limiter_policy *policy, uint64_t key,
 	uint32_t count, int64_t now_ms, int64_t *ret_wait_ms);
+/** What keyed_limiter_allow would say; takes nothing, and the key is not heard of by it. */
+bool keyed_limiter_would_allow(const struct keyed_limiter *limiter, const struct limiter_policy *policy,
+	uint64_t key, uint32_t count, int64_t now_ms, int64_t *ret_wait_ms);
 /** Count something of this key that nothing is decided by, as long as its record is held. */
 void keyed_limiter_note(struct keyed_limiter *limiter, uint64_t key, uint32_t count);
 uint32_t keyed_limiter_noted(const struct keyed_limiter *limiter, uint64_t key);

@@ -31,6 +31,7 @@ static int tables_init(struct roster *roster)
 	record_pool_init(&roster->peers, sizeof(struct roster_peer));
 	record_pool_init(&roster->connections, sizeof(struct roster_connection));
 	record_pool_init(&roster->prefixes, sizeof(struct roster_prefix));
+	prefix_tree_init(&roster->places);
 	due_queue_init(&roster->connection_due);
 	due_queue_init(&roster->peer_due);
 	due_queue_init(&roster->judge_due);

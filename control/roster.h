@@ -26,6 +26,7 @@
 #include "control/pool.h"
 #include "control/profile.h"
 #include "control/value_score.h"
+#include "shm/image.h"
 
 enum { ROSTER_TEXT_MAX = 128, ROSTER_ANSWER_MAX = 1000 };
 /* Of governor.targets: a tenth of the most connections that the configuration allows. */
@@ -47,6 +48,9 @@ struct roster_config {
 	uint32_t subnet_target;      /* LH-24: 3 */
 	bool outbound_only;          /* DU-9: InitiatorOnly, nobody is let in (node.accept_inbound: no) */
 	struct limiter_policy opens; /* V30: exact window of proven opens of one address; burst 0: off */
+	/* 5.3 E, step 8: inbound connections of a prefix at once, where there is no dataplane (roster_places.c);
+	 * 0: no limit. */
+	uint32_t concurrency_v4[IMAGE_LEVEL_COUNT], concurrency_v6[IMAGE_LEVEL_COUNT];
 	bool attempt_challenge;      /* conn.attempt: strangers are challenged under pressure, else refused */
 	struct limiter_policy
 		attempts;    /* conn.attempt: so many unproven ones of an address go forward before that. The
@@ -102,10 +106,16 @@ struct roster_opened {
 	double delay_ms;     /* PACE */
 	uint32_t n_evicted;  /* whom it displaced */
 	uint64_t evicted[8]; /* their connections */
+	int64_t until_ms;    /* refused by rate: when it would be let in; else 0 */
 };
 /** A connection begins. Row order of design.md section 3: bans, per-address window, throttle, pending places,
  * soft and hard, full pool. -ENOMEM. */
 int roster_connection_open(struct roster *roster, const struct roster_open *open, int64_t now_ms,
+	struct roster_opened *ret_opened);
+
+/** What roster_connection_open would answer now, `connection` 0, for one that comes from a port of its own. Changes nothing:
+ * no budget is taken from, nobody displaced, no stranger remembered. -ENOMEM. */
+int roster_connection_ask(struct roster *roster, const struct roster_open *open, int64_t now_ms,
 	struct roster_opened *ret_opened);
 
 struct roster_attempts {

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Whether a connection begins, or somebody asks what would happen if one did: then nothing may change. */
+enum trial { TRIAL_BEGINS, TRIAL_ASKED };
+
 const char *roster_verdict_name(enum roster_verdict verdict)
 {
 	static const char *const names[] = {[ROSTER_FORWARD] = "forward",
@@ -73,12 +76,29 @@ static enum source_class class_of_id(const struct roster *roster, uint32_t peer)
 	return force.class;
 }
 
-/** Bans, the exact window, the throttle. */
-static bool source_admits(
-	struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened)
+/** V30, design 3 row 7. Only what is tried takes from the budget. */
+static bool rate_admits(
+	struct roster *roster, const struct roster_open *open, enum trial trial, struct roster_opened *opened)
+{
+	const struct limiter_policy *policy = &roster->config.opens;
+	uint64_t key = key_of(roster, &open->address);
+	int64_t wait_ms = 0;
+	if (!open->inbound || policy->burst == 0)
+		return true;
+	bool allowed = trial == TRIAL_ASKED
+			       ? keyed_limiter_would_allow(&roster->opens, policy, key, 1, roster->now_ms, &wait_ms)
+			       : keyed_limiter_allow(&roster->opens, policy, key, 1, roster->now_ms, &wait_ms);
+	if (allowed)
+		return true;
+	opened->until_ms = roster->now_ms + wait_ms;
+	return refuse(opened, ROSTER_REFUSE, ROSTER_REASON_RATE);
+}
+
+/** Bans, the exact window, the places of its prefixes, the throttle. */
+static bool source_admits(struct roster *roster, const struct roster_open *open, uint32_t peer, enum trial trial,
+	struct roster_opened *opened)
 {
 	struct governor_why why;
-	int64_t wait_ms;
 	governor_why(roster->governor, &open->address, roster->now_ms, &why);
 	enum source_class class = class_of_id(roster, peer);
 	if (why.class > class)
@@ -91,10 +111,10 @@ static bool source_admits(
 		return refuse(opened, ROSTER_REFUSE, "score");
 	if (roster_facts_of(roster, peer)->standing.blacklisted)
 		return refuse(opened, ROSTER_REFUSE, "blacklisted");
-	if (open->inbound && roster->config.opens.burst != 0 &&
-		!keyed_limiter_allow(&roster->opens, &roster->config.opens, key_of(roster, &open->address), 1,
-			roster->now_ms, &wait_ms))
-		return refuse(opened, ROSTER_REFUSE, ROSTER_REASON_RATE);
+	if (!rate_admits(roster, open, trial, opened))
+		return false;
+	if (open->inbound && !roster_place_free(roster, &open->address))
+		return refuse(opened, ROSTER_REFUSE, "concurrency");
 	if (class == SOURCE_CLASS_THROTTLED)
 		return refuse(opened, ROSTER_REFUSE, "throttled");
 	return true;
@@ -175,7 +195,8 @@ static void name_evicted(const struct roster *roster, uint32_t peer, struct rost
 	}
 }
 
-bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full, bool preferred,
+/** Whom a newcomer displaces; with TRIAL_BEGINS it is closed. */
+static bool displace(struct roster *roster, uint32_t peer, enum pool_answer full, bool preferred, enum trial trial,
 	struct roster_opened *opened)
 {
 	const struct profile *profile = &roster->config.profile;
@@ -196,16 +217,23 @@ bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full
 		profile->newcomer, &profile->eviction, candidates, kept, &newcomer, roster->now_ms, &chosen);
 	if (found) {
 		name_evicted(roster, peers[chosen], opened);
-		roster_close_peer(roster, peers[chosen], "replaced", ROSTER_GOODBYE_TOO_MANY);
+		if (trial == TRIAL_BEGINS)
+			roster_close_peer(roster, peers[chosen], "replaced", ROSTER_GOODBYE_TOO_MANY);
 	}
 	free(candidates);
 	free(peers);
 	return found;
 }
 
+bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full, bool preferred,
+	struct roster_opened *opened)
+{
+	return displace(roster, peer, full, preferred, TRIAL_BEGINS, opened);
+}
+
 /** LO-3, SP-14, LH-7; a full pool asks the profile's rule. Pending ones have places of their own. */
-static bool pool_admits(
-	struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened)
+static bool pool_admits(struct roster *roster, const struct roster_open *open, uint32_t peer, enum trial trial,
+	struct roster_opened *opened)
 {
 	const struct roster_peer *record = roster_peer_at(roster, peer);
 	struct pool_limits limits = roster_limits(roster);
@@ -223,31 +251,59 @@ static bool pool_admits(
 	/* T0: whoever is discouraged may have a free place, and nobody's else. */
 	bool may_displace =
 		answer != POOL_PER_PEER && !open->already_open && !roster_facts_of(roster, peer)->discouraged;
-	if (may_displace && roster_displace(roster, peer, answer, preferred, opened))
+	if (may_displace && displace(roster, peer, answer, preferred, trial, opened))
 		return true;
 	bool courtesy = open->inbound && roster->config.courtesy_ms > 0 && answer != POOL_PER_PEER;
 	return refuse(opened, courtesy ? ROSTER_COURTESY : ROSTER_REFUSE, pool_answer_name(answer));
 }
 
-bool roster_admit(
-	struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened)
+static bool admit(struct roster *roster, const struct roster_open *open, uint32_t peer, enum trial trial,
+	struct roster_opened *opened)
 {
 	if (roster_peer_protected(roster, peer))
 		return true; /* 5.3 E: reserved places */
 	if (open->inbound && roster->config.outbound_only && !open->already_open)
 		return refuse(opened, ROSTER_DROP, "inbound");
 	/* Who is there already was judged by the dataplane's own tables. */
-	if (!open->already_open && !source_admits(roster, open, peer, opened))
+	if (!open->already_open && !source_admits(roster, open, peer, trial, opened))
 		return false;
 	if (!pending_admits(roster, open, peer, opened))
 		return false;
 	if (!open->already_open && !soft_admits(roster, open, opened))
 		return false;
 	if (!target_is_open(roster, open, peer, opened)) {
-		roster_throttle_newcomer(roster, open, peer);
+		if (trial == TRIAL_BEGINS)
+			roster_throttle_newcomer(roster, open, peer);
 		return false;
 	}
-	return pool_admits(roster, open, peer, opened);
+	return pool_admits(roster, open, peer, trial, opened);
+}
+
+bool roster_admit(
+	struct roster *roster, const struct roster_open *open, uint32_t peer, struct roster_opened *opened)
+{
+	return admit(roster, open, peer, TRIAL_BEGINS, opened);
+}
+
+int roster_connection_ask(
+	struct roster *roster, const struct roster_open *open, int64_t now_ms, struct roster_opened *ret_opened)
+{
+	struct roster_opened opened = {.verdict = ROSTER_FORWARD};
+	bool has_id = open->id_or_null != NULL && open->id_or_null[0] != '\0', is_known;
+	roster_clock(roster, now_ms);
+	uint32_t peer = has_id ? roster_peer_find(roster, open->id_or_null)
+			       : roster_peer_find_host(roster, &open->address);
+	is_known = peer != RECORD_NONE;
+	if (!is_known) {
+		int r = roster_stranger_take(roster, has_id ? open->id_or_null : NULL, &open->address, &peer);
+		if (r < 0)
+			return r;
+	}
+	(void)admit(roster, open, peer, TRIAL_ASKED, &opened);
+	if (!is_known)
+		roster_stranger_give(roster, peer);
+	*ret_opened = opened;
+	return 0;
 }
 
 uint32_t roster_attempts_noted(const struct roster *roster, const struct address *address)

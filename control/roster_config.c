@@ -33,6 +33,11 @@ enum { SUBNET_TARGET = 3 };
 #define GRACE_GOODBYE_MS SECONDS(1)
 /* 5.4, rate per IP of bootstrap: 16 at once and 0.2 a second, so 80 s from empty to full. */
 static const struct limiter_policy limiter_bootstrap = {LIMITER_BUCKET, 16, SECONDS(80), 0};
+/* 5.4, subnet cap: 8 /32, /56; 64 /48; 32 /24. A /64 lies in its /56. */
+static const uint32_t concurrency_bootstrap_v4[IMAGE_LEVEL_COUNT] = {
+	[IMAGE_LEVEL_HOST] = 8, [IMAGE_LEVEL_NEAR] = 32};
+static const uint32_t concurrency_bootstrap_v6[IMAGE_LEVEL_COUNT] = {
+	[IMAGE_LEVEL_HOST] = 8, [IMAGE_LEVEL_NEAR] = 8, [IMAGE_LEVEL_MID] = 64};
 
 static void set_governor(struct roster_config *config)
 {
@@ -72,6 +77,8 @@ static void set_system(struct roster_config *config)
 		config->score_interval_ms = SCORE_INTERVAL_MS;
 	} else if (strcmp(name, "bootstrap") == 0) {
 		config->opens = limiter_bootstrap;
+		memcpy(config->concurrency_v4, concurrency_bootstrap_v4, sizeof(concurrency_bootstrap_v4));
+		memcpy(config->concurrency_v6, concurrency_bootstrap_v6, sizeof(concurrency_bootstrap_v6));
 	}
 }
 

@@ -297,6 +297,7 @@ int roster_open_as(struct roster *roster, const struct roster_open *open, uint8_
 	struct roster_connection *connection = roster_connection_at(roster, index);
 	connection->service = service;
 	connection->evidence = evidence;
+	roster_place_take(roster, connection);
 	connection->seen_epoch = roster->dump_epoch; /* who begins during a dump is not missing in it */
 	roster_connection_plan(roster, index);
 	if (!admitted && opened.verdict == ROSTER_COURTESY)

@@ -6,7 +6,7 @@
  * roster_dataplane.c: events of rings. roster_peer.c: bind, state, report. roster_tell.c: tags, metrics,
  * gossip, seen, request, record. roster_value.c: values and values' inputs. roster_tick.c: LH-1's order;
  * roster_prune.c, roster_target.c, roster_churn.c, roster_pool.c: its steps. roster_node.c: node.*.
- * roster_query.c: get, list, best, status. roster_event.c: texts of events.
+ * roster_places.c: concurrency per prefix. roster_query.c: get, list, best, status. roster_event.c: texts of events.
  */
 #ifndef WEIR_CONTROL_ROSTER_PRIVATE_H
 #define WEIR_CONTROL_ROSTER_PRIVATE_H
@@ -97,6 +97,7 @@ struct roster_connection {
 	bool dialing;                  /* asked for by conn.dial, not open yet; outbound */
 	bool silent;                   /* the timeout of its first payload is over */
 	bool counted;                  /* its outcome is booked already */
+	bool placed;                   /* it is counted at the levels of its prefixes (roster_places.c) */
 	bool behind;                   /* it is counted in its host's `behind`; there may have been no room for one */
 	bool evidence;                 /* what happens on it may be held against its address */
 	uint8_t service;               /* of the dataplane's image; ROSTER_SERVICE_NONE: told by the node */
@@ -163,6 +164,7 @@ struct roster {
 	struct subnet_counts subnets;
 	struct hash_index prefix_index; /* DU-6: connected peers by /24, /48 */
 	struct record_pool prefixes;
+	struct prefix_tree places; /* connections of each prefix, where there is no dataplane */
 	struct root_groups groups;
 	struct keyed_limiter opens, attempts, requests, shares; /* V30, conn.attempt, LH-27, SP-13 */
 	/* the node */
@@ -217,6 +219,11 @@ static inline struct roster_connection *roster_connection_at(const struct roster
 {
 	return record_pool_at(&roster->connections, connection);
 }
+/** A record for a question about somebody of whom there is none: as a new one, but on no list, in no index, counted nowhere.
+ * To be given back before anything else happens. -ENOMEM. */
+int roster_stranger_take(
+	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t *ret_peer);
+void roster_stranger_give(struct roster *roster, uint32_t peer);
 /** NULL on lack of memory only. */
 struct roster_facts *roster_facts_obtain(struct roster *roster, uint32_t peer);
 /** Facts to read: of the peer, or what a peer has that nobody spoke of. Never NULL. */
@@ -310,6 +317,13 @@ bool roster_displace(struct roster *roster, uint32_t peer, enum pool_answer full
 
 /** Unproven attempts of an address, as far as they are remembered; nothing is decided by them (V39). */
 uint32_t roster_attempts_noted(const struct roster *roster, const struct address *address);
+
+/* roster_places.c */
+/** Count a new connection at the levels of its prefixes, if it is inbound and no dataplane's; and when it is gone. */
+void roster_place_take(struct roster *roster, struct roster_connection *connection);
+void roster_place_give(struct roster *roster, const struct roster_connection *connection);
+/** Does one more connection of this address fit, at every level? */
+bool roster_place_free(const struct roster *roster, const struct address *address);
 
 /* roster_close.c */
 /** Begin to close: event peer.disconnect or governor.disconnect with reason and code, after the grace RST at

@@ -83,10 +83,9 @@ const char *roster_text(const struct roster *roster, uint32_t text)
 	return text_pool_get(roster->texts, text);
 }
 
-static int peer_add(
-	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t index)
+/** A record of which nothing is known but where it is. */
+static void peer_blank(struct roster *roster, bool has_id, const struct address *address, struct roster_peer *peer)
 {
-	struct roster_peer *peer = roster_peer_at(roster, index);
 	*peer = (struct roster_peer){.id = RECORD_NONE,
 		.agent = RECORD_NONE,
 		.version = RECORD_NONE,
@@ -100,7 +99,14 @@ static int peer_add(
 		.last_seen_ms = roster->now_ms};
 	peer->state.since_ms = roster->now_ms;
 	if (address != NULL)
-		peer->address = id_or_null == NULL ? host_prefix(address).address : *address;
+		peer->address = has_id ? *address : host_prefix(address).address;
+}
+
+static int peer_add(
+	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t index)
+{
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	peer_blank(roster, id_or_null != NULL, address, peer);
 	int r = id_or_null != NULL ? text_pool_hold(roster->texts, id_or_null, &peer->id) : 0;
 	if (r == 0)
 		r = hash_index_insert(&roster->peer_index,
@@ -170,6 +176,32 @@ int roster_peer_obtain(
 	roster_peer_relist(roster, index);
 	*ret_peer = index;
 	return 0;
+}
+
+int roster_stranger_take(
+	struct roster *roster, const char *id_or_null, const struct address *address, uint32_t *ret_peer)
+{
+	uint32_t index;
+	int r = record_pool_take(&roster->peers, &index);
+	if (r < 0)
+		return r;
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	peer_blank(roster, id_or_null != NULL, address, peer);
+	r = id_or_null != NULL ? text_pool_hold(roster->texts, id_or_null, &peer->id) : 0;
+	if (r < 0) {
+		roster_stranger_give(roster, index);
+		return r;
+	}
+	*ret_peer = index;
+	return 0;
+}
+
+void roster_stranger_give(struct roster *roster, uint32_t index)
+{
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	text_pool_drop(roster->texts, peer->id);
+	peer->list = ROSTER_LIST_GIVEN;
+	record_pool_give(&roster->peers, index);
 }
 
 /* Lists */
@@ -520,6 +552,7 @@ void roster_records_fini(struct roster *roster)
 	record_pool_fini(&roster->peers);
 	record_pool_fini(&roster->connections);
 	record_pool_fini(&roster->prefixes);
+	prefix_tree_fini(&roster->places);
 	hash_index_fini(&roster->peer_index);
 	hash_index_fini(&roster->connection_index);
 	hash_index_fini(&roster->number_index);

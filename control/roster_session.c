@@ -330,6 +330,7 @@ void roster_connection_drop(struct roster *roster, uint32_t index, const struct 
 	uint32_t peer = connection->peer, host = roster_peer_find_host(roster, &connection->address);
 	announce_end(roster, index, end);
 	roster_connection_count(roster, connection, -1);
+	roster_place_give(roster, connection);
 	due_queue_clear(&roster->connection_due, index);
 	hash_index_remove(&roster->connection_index, index);
 	hash_index_remove(&roster->number_index, index);

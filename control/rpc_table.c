@@ -246,7 +246,8 @@ const struct rpc_method rpc_methods[] = {
 		"concurrency[]}",
 		"What would happen to a connection attempt of this address now, and which rule says so. "
 		"dataplane is null when it "
-		"does not answer within 50 ms.",
+		"does not answer within 50 ms. With id, tiers are those of the address and of the id. In simulate it is what conn.open "
+		"(in) would say; nothing is changed by asking.",
 		rpc_why, RPC_EVERYWHERE},
 	{"list.add", true, list_add, "seq", "Put a prefix on the allow or the deny list.", rpc_list_add,
 		RPC_EVERYWHERE},

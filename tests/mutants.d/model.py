@@ -77,7 +77,7 @@ MUTANTS = [
     ("model: a node that is down", OUTCOME, "(!input->node_up ||", "(", "test_outcome"),
     ("model: newcomers of a full tracker", LIMITER, "if (limiter->records.n_used >= limiter->capacity) {", "if (0) {", "test_keyed_limiter"),
     ("model: refused ones are not recorded", LIMITER, "*ret_wait_ms = wait_ms; return false;",
-     "*ret_wait_ms = wait_ms; if (window) window_take(record, policy, now_ms); return false;", "test_keyed_limiter"),
+     "*ret_wait_ms = wait_ms; if (policy->kind == LIMITER_WINDOW) window_take(record, policy, now_ms); return false;", "test_keyed_limiter"),
     ("model: the clamp of gossip", GOSSIP, "fmax(gossip, policy->clamp)", "gossip", "test_gossip_score"),
     ("model: the blacklist holds", VALUE, "standing->streak = 0; return;", "standing->streak = 0; standing->blacklisted = false; return;",
      "test_value_score"),

@@ -6,7 +6,7 @@ PEER, DATAPLANE, ROSTER = "control/roster_peer.c", "control/roster_dataplane.c",
 MUTANTS = [
     ("roster core: a banned source is dropped", ADMIT, "if (class == SOURCE_CLASS_BANNED)\n		return refuse", "if (0)\n		return refuse",
      "test_roster_peer"),
-    ("roster core: the exact window", ADMIT, "roster->config.opens.burst != 0 &&", "0 &&", "test_roster_connection"),
+    ("roster core: the exact window", ADMIT, "!open->inbound || policy->burst == 0", "1", "test_roster_connection"),
     ("roster core: the throttle refuses", ADMIT, "if (class == SOURCE_CLASS_THROTTLED)", "if (0)", "test_roster_connection"),
     ("roster core: pending places", ADMIT, "if (!target_slots_admit(", "if (0 && !target_slots_admit(", "test_roster_connection"),
     ("roster core: preferred pending places", ADMIT, "&slots, roster->counts.pending_in, preferred)", "&slots, roster->counts.pending_in, false)",

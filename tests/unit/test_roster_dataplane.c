@@ -104,7 +104,7 @@ static void crowd(const char *profile, uint32_t most, unsigned others)
 	config.grace_ms = 500;
 	roster_world_begin_with(&config);
 	for (unsigned i = 0; i < others; i++) {
-		snprintf(ip, sizeof(ip), "198.51.100.%u", i + 1);
+		snprintf(ip, sizeof(ip), "11.%u.0.1", i + 1); /* a /24 each */
 		(void)roster_world_open(ip, 7, i % 4 != 0, "", 0);
 	}
 }
