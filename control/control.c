@@ -66,7 +66,9 @@ static bool load_ban(void *context, const struct ban *ban)
 {
 	struct control *control = context;
 	int error = governor_ban_load(control->governor, ban, control->clock.wall_ms);
-	if (error != 0)
+	if (error == 0)
+		roster_ban_loaded(control->roster, ban);
+	else
 		log_warning("a stored ban was not taken: %s", strerror(-error));
 	return true; /* what does not fit now may fit under another configuration */
 }

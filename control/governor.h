@@ -83,6 +83,9 @@ struct ban {
 	char source[32];	   /* "operator", "import", "node", "dataplane", "governor" */
 	double score;		   /* T3: the score when frozen, so that a restart lifts it at the same time */
 	int64_t freeze_until_ms;   /* T3 */
+	bool has_seen;		   /* BAN_SCOPE_PEER: the id was bound, last at `seen`; filled in what is stored and visited */
+	struct address seen;
+	uint16_t seen_port;
 };
 
 /** What the caller has to do, in order. Called from inside governor functions; must not call back into the governor. */
@@ -138,7 +141,8 @@ int governor_ban_add(struct governor *governor, const struct ban *ban, bool forc
  * A single IPv6 address also names its /64 for the tiers that Weir sets itself (1 to 3). Tier 0 also forgives a score in the
  * disconnect state: then 0 is returned, with no bit set if that was all. */
 int governor_ban_remove(struct governor *governor, const struct ban *key, unsigned tier, int64_t now_ms, unsigned *ret_removed);
-/** Load at start: no store effect, no events, enforce effects suppressed (the first image carries all). Expired ones are ignored (returns 0). */
+/** Load at start: no store effect, no events, enforce effects suppressed (the first image carries all). Expired ones are ignored (returns 0).
+ * An id that has_seen is bound there again, and counts for T4, while there is room for its record. */
 int governor_ban_load(struct governor *governor, const struct ban *ban, int64_t now_ms);
 /** 0, or -ESTALE: older than strike_life (the caller may delete the record), -ENOMEM. */
 int governor_strike_load(struct governor *governor, const struct prefix *prefix, unsigned strikes, int64_t last_ms);

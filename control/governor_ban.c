@@ -81,6 +81,13 @@ static bool has_room(const struct governor *governor, unsigned tier)
 	return governor->bans.n < governor->config.bans_max;
 }
 
+static void store(const struct governor *governor, const struct ban *ban)
+{
+	struct ban stored = *ban;
+	governor_seen_fill(governor, &stored);
+	governor->effects.store_ban(governor->effects.context, &stored);
+}
+
 int governor_ban_put(struct governor *governor, const struct ban *ban, bool automatic)
 {
 	struct ban_key key = key_of(governor, ban);
@@ -98,7 +105,7 @@ int governor_ban_put(struct governor *governor, const struct ban *ban, bool auto
 	if ((int)ban->tier == BAN_TIER_REFUSED)
 		return 0;
 	if (is_stored(ban->tier) && governor->effects.store_ban != NULL)
-		governor->effects.store_ban(governor->effects.context, ban);
+		store(governor, ban);
 	announce(governor, "peer.banned", ban, NULL);
 	if (ban->scope == BAN_SCOPE_PEER)
 		governor_group_update(governor, ban->id);
@@ -290,6 +297,8 @@ int governor_ban_load(struct governor *governor, const struct ban *ban, int64_t 
 	if (!has_room(governor, ban->tier))
 		return -ENOSPC;
 	int r = ban_table_put(&governor->bans, ban);
+	if (r == 0)
+		governor_seen_load(governor, ban);
 	if (r < 0 || ban->tier != BAN_TIER_SCORE || ban->scope != BAN_SCOPE_PREFIX)
 		return r;
 	struct score score = {.value = ban->score, .decay_from_ms = ban->freeze_until_ms};
@@ -315,6 +324,7 @@ static bool visit_chain(const struct governor *governor, uint32_t chain,
 		if (record->tier == BAN_TIER_REFUSED || record->end_ms <= governor->now_ms)
 			continue;
 		ban_table_expand(&governor->bans, at, &ban);
+		governor_seen_fill(governor, &ban);
 		if (!visit(context, &ban))
 			return false;
 	}

@@ -110,8 +110,18 @@ void governor_peer_cut(struct governor *governor, const struct peer_record *peer
 /** The state of bans of an id has changed: count it in its address's group, or no longer (T4). */
 void governor_group_update(struct governor *governor, const char *id);
 void governor_group_leave(struct governor *governor, uint32_t peer);
+/** Count an id whose ban was loaded; the T4 that it may belong to was loaded itself. */
+void governor_group_load(struct governor *governor, uint32_t peer);
 /** A T4 ban of this prefix has ended: renew it while more than five banned ids are there. */
 void governor_group_review(struct governor *governor, const struct prefix *prefix);
+
+/* governor_seen.c */
+/** Where the id of the ban was seen last, as the store and visitors are told; nothing for a prefix. */
+void governor_seen_fill(const struct governor *governor, struct ban *ban);
+/** An id came to another address: its bans are stored anew. */
+void governor_seen_store(const struct governor *governor, uint32_t peer);
+/** A ban was loaded: its id is bound where it was seen, if nobody has to give way for its record. */
+void governor_seen_load(struct governor *governor, const struct ban *ban);
 
 /* governor_flows.c */
 /** Bring a record's count to the present epoch before it is read or changed. */

@@ -154,10 +154,13 @@ int governor_bind(struct governor *governor, const char *id, const struct addres
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	text_pool_drop(&governor->texts, peer->agent);
 	peer->agent = text;
+	bool moved = !peer->bound || address_compare(&peer->address, address) != 0;
 	r = peer_table_bind(&governor->peers, index, address, port);
 	if (r < 0)
 		return r;
 	governor_peer_touch(governor, index);
+	if (moved)
+		governor_seen_store(governor, index);
 	governor_group_update(governor, id);
 	if (id_is_banned(governor, peer))
 		governor_peer_cut(governor, peer, address);
@@ -353,6 +356,14 @@ void governor_group_update(struct governor *governor, const char *id)
 		group_join(governor, index, &prefix);
 	if (peer->group != RECORD_NONE && group_at(governor, peer->group)->n > GROUP_BANNED_MAX)
 		group_enforce(governor, &prefix, group_end(governor, group_at(governor, peer->group)));
+}
+
+void governor_group_load(struct governor *governor, uint32_t index)
+{
+	struct peer_record *peer = peer_table_at(&governor->peers, index);
+	struct prefix prefix = group_prefix(&peer->address);
+	if (peer->group == RECORD_NONE && id_is_banned(governor, peer))
+		group_join(governor, index, &prefix);
 }
 
 void governor_group_review(struct governor *governor, const struct prefix *prefix)

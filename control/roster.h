@@ -325,6 +325,9 @@ size_t roster_peer_best(struct roster *roster, size_t n, const char *const *excl
 /** peer.disconnect: event with `code`, then close after the grace. -ENOENT. *ret_closed: connections. */
 int roster_peer_disconnect(struct roster *roster, const struct peer_name *peer, const char *reason, int code,
 	int64_t now_ms, uint32_t *ret_closed);
+/** A ban was loaded at a start (governor_ban_load): whoever it keeps out by id, or by score, is listed as banned,
+ * where it was seen, while nobody has to give way for its record. Emits nothing. */
+void roster_ban_loaded(struct roster *roster, const struct ban *ban);
 /** peer.remove: forget it (its connections stay, unbound). -ENOENT. Bans and strikes stay. */
 int roster_peer_remove(struct roster *roster, const char *id, int64_t now_ms);
 

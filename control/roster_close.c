@@ -263,6 +263,35 @@ void roster_ban_changed(void *context, const struct ban *ban)
 	/* Without memory the tick judges whoever is connected. */
 }
 
+/** Whom a loaded ban means: an id that was seen somewhere, or a host by its score. */
+static bool loaded_peer(const struct ban *ban, const char **ret_id, struct address *ret_address)
+{
+	struct prefix host = host_prefix(&ban->prefix.address);
+	*ret_id = ban->scope == BAN_SCOPE_PEER ? ban->id : NULL;
+	*ret_address = ban->scope == BAN_SCOPE_PEER ? ban->seen : ban->prefix.address;
+	if (ban->scope == BAN_SCOPE_PEER)
+		return ban->has_seen;
+	return ban->tier == BAN_TIER_SCORE && prefix_compare(&host, &ban->prefix) == 0;
+}
+
+void roster_ban_loaded(struct roster *roster, const struct ban *ban)
+{
+	const char *id;
+	struct address address;
+	if (ban->end_ms <= roster->now_ms || !loaded_peer(ban, &id, &address))
+		return;
+	uint32_t index = id != NULL ? roster_peer_find(roster, id) : roster_peer_find_host(roster, &address);
+	if (index == RECORD_NONE && roster->peers.n_used >= roster->config.peers_max)
+		return;
+	if (roster_peer_obtain(roster, id, &address, &index) < 0)
+		return; /* the governor has the ban */
+	struct roster_peer *peer = roster_peer_at(roster, index);
+	peer->port = id != NULL ? ban->seen_port : 0;
+	roster_peer_judge(roster, index);
+	/* It is not there now: a connection from this endpoint is not taken for it (bound_ahead). */
+	peer->last_seen_ms = ban->start_ms < roster->now_ms ? ban->start_ms : roster->now_ms;
+}
+
 static void judge_banned(struct roster *roster, uint32_t index, const struct ban *ban, bool told)
 {
 	struct event_text event;

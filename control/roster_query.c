@@ -141,7 +141,7 @@ static bool matches(struct roster *roster, uint32_t peer, const struct roster_fi
 	const struct roster_peer *record = roster_peer_at(roster, peer);
 	/* A host of which nothing was said or seen but that ids connected from it is there as those. */
 	if (record->id == RECORD_NONE && record->connections == RECORD_NONE && record->facts == NULL &&
-		record->ok == 0 && record->fail == 0)
+		record->ok == 0 && record->fail == 0 && record->state.status != PEER_STATUS_BANNED)
 		return false;
 	if (filter == NULL)
 		return true;

@@ -161,6 +161,7 @@ void store_expiry_key(int64_t end_ms, const void *ban_key, size_t bytes, struct 
 
 void store_ban_encode(const struct store_bytes *key, const struct ban *ban, struct store_value *ret_value)
 {
+	uint16_t port = htole16(ban->seen_port);
 	uint64_t score;
 
 	memcpy(&score, &ban->score, sizeof(score));
@@ -172,9 +173,14 @@ void store_ban_encode(const struct store_bytes *key, const struct ban *ban, stru
 	put_text(ret_value, ban->reason, sizeof(ban->reason));
 	put_text(ret_value, ban->evidence, sizeof(ban->evidence));
 	put_text(ret_value, ban->source, sizeof(ban->source));
+	if (ban->has_seen) {
+		put(ret_value, ban->seen.bytes, sizeof(ban->seen.bytes));
+		put(ret_value, &port, sizeof(port));
+	}
 	finish(key, ret_value);
 }
-_Static_assert(5 + 4 * 8 + 2 * GOVERNOR_TEXT_MAX + 32 + 3 <= STORE_VALUE_MAX, "the longest ban must fit");
+_Static_assert(
+	5 + 4 * 8 + 2 * GOVERNOR_TEXT_MAX + 32 + 3 + 18 <= STORE_VALUE_MAX, "the longest ban must fit");
 
 void store_strike_encode(
 	const struct store_bytes *key, unsigned strikes, int64_t last_ms, struct store_value *ret_value)
@@ -236,6 +242,7 @@ bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_
 	struct reader reader = open_value(key, value);
 	struct ban ban;
 	uint64_t score;
+	uint16_t port;
 
 	memset(&ban, 0, sizeof(ban));
 	if (!ban_key_decode(key, &ban))
@@ -248,6 +255,13 @@ bool store_ban_decode(const MDB_val *key, const MDB_val *value, struct ban *ret_
 	get_text(&reader, ban.reason, sizeof(ban.reason));
 	get_text(&reader, ban.evidence, sizeof(ban.evidence));
 	get_text(&reader, ban.source, sizeof(ban.source));
+	/* A record of an earlier Weir ends here, and an earlier Weir reads no further. */
+	if (!reader.failed && reader.at != reader.end) {
+		get(&reader, ban.seen.bytes, sizeof(ban.seen.bytes));
+		get(&reader, &port, sizeof(port));
+		ban.has_seen = true;
+		ban.seen_port = le16toh(port);
+	}
 	if (reader.failed)
 		return false;
 	*ret_ban = ban;

@@ -153,7 +153,8 @@ static inline bool bans_equal(const struct ban *a, const struct ban *b)
 	return a->scope == b->scope && (a->scope == BAN_SCOPE_PEER || prefix_compare(&a->prefix, &b->prefix) == 0) &&
 		strcmp(a->id, b->id) == 0 && a->tier == b->tier && a->start_ms == b->start_ms && a->end_ms == b->end_ms &&
 		strcmp(a->reason, b->reason) == 0 && strcmp(a->evidence, b->evidence) == 0 &&
-		strcmp(a->source, b->source) == 0 && a->score == b->score && a->freeze_until_ms == b->freeze_until_ms;
+		strcmp(a->source, b->source) == 0 && a->score == b->score && a->freeze_until_ms == b->freeze_until_ms &&
+		a->has_seen == b->has_seen && a->seen_port == b->seen_port && address_compare(&a->seen, &b->seen) == 0;
 }
 
 /** How many files in the directory have `part` in their names; the path of the last one found goes to ret_path (may be NULL). */

@@ -250,6 +250,73 @@ static void test_blacklist_without_facts(void)
 	roster_world_end();
 }
 
+static struct ban loaded_ban(const char *id, const char *ip)
+{
+	struct ban ban = {.scope = BAN_SCOPE_PEER,
+		.tier = BAN_TIER_SCORE,
+		.start_ms = ROSTER_MS(0) - 60000,
+		.end_ms = ROSTER_MS(600),
+		.score = -100,
+		.freeze_until_ms = ROSTER_MS(600),
+		.has_seen = true,
+		.seen = roster_world_address(ip),
+		.seen_port = 4000};
+	strncpy(ban.id, id, sizeof(ban.id) - 1);
+	return ban;
+}
+
+static void load(const struct ban *ban)
+{
+	CHECK_EQ(ban->id, governor_ban_load(roster_governor(roster_world.roster), ban, ROSTER_MS(0)), 0);
+	roster_ban_loaded(roster_world.roster, ban);
+}
+
+static void test_loaded(void)
+{
+	struct ban id = loaded_ban("a", "203.0.113.1"), host = loaded_ban("", "203.0.113.1"), never, manual;
+	roster_world_begin("lighthouse");
+	roster_world_forget();
+	load(&id);
+	never = loaded_ban("never", "203.0.113.1");
+	never.has_seen = false;
+	load(&never);
+	host.scope = BAN_SCOPE_PREFIX;
+	host.prefix =
+		(struct prefix){.address = roster_world_address("203.0.113.2"), .length = PREFIX_HOST_LENGTH};
+	load(&host);
+	manual = host;
+	manual.tier = BAN_TIER_MANUAL;
+	manual.prefix.address = roster_world_address("203.0.113.3");
+	load(&manual);
+	CHECK_EQ("nobody is told", (const char *)roster_world_names(), "");
+	struct roster_peer_info info = roster_world_peer("#a", 0);
+	CHECK_EQ("it is banned", (int)info.state.status, (int)PEER_STATUS_BANNED);
+	CHECK_EQ("where it was seen", (int)info.governor.name.port, 4000);
+	CHECK_EQ("who was banned by its score is listed, with an id or without", n_banned(0), 2u);
+	CHECK_EQ("whose address was banned by hand is not", roster_world.roster->peers.n_used, 2u);
+	CHECK_TRUE("it was last seen when it was banned",
+		roster_peer_at(roster_world.roster, roster_peer_find(roster_world.roster, "a"))
+				->last_seen_ms < ROSTER_MS(0));
+	roster_world_check_counts("loaded");
+	CHECK_EQ("it ends", (int)roster_world_peer("#a", 601).state.status, (int)PEER_STATUS_DISCONNECTED);
+	roster_world_end();
+}
+
+static void test_loaded_bounded(void)
+{
+	struct roster_config config = roster_world_config("lighthouse");
+	config.peers_max = 3;
+	roster_world_begin_with(&config);
+	for (unsigned i = 0; i < 5; i++) {
+		struct ban ban = loaded_ban(identity(i), "203.0.113.1");
+		load(&ban);
+	}
+	CHECK_EQ("so many records there are", roster_world.roster->peers.n_used, 3u);
+	CHECK_EQ("the first are there", (int)roster_world_peer("#peer0", 0).state.status,
+		(int)PEER_STATUS_BANNED);
+	roster_world_end();
+}
+
 static const struct check_test tests[] = {
 	{"an id that comes with its connection is bound", test_open_binds},
 	{"V7: and counts for its address", test_open_counts_for_address},
@@ -258,5 +325,7 @@ static const struct check_test tests[] = {
 	{"5.5.6: caps end no ban of an address", test_caps_spare_addresses},
 	{"5.5.5: Spacetime's blacklist can be lifted", test_blacklist_lifted},
 	{"5.5.5: of an address too, facts or not", test_blacklist_without_facts},
+	{"5.5.16: who was banned before a restart is listed", test_loaded},
+	{"5.5.16: as many as there is room for", test_loaded_bounded},
 };
 CHECK_MAIN("roster_identity", tests)

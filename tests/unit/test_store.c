@@ -2,9 +2,12 @@
  * Tests of control/store.h on a real disk: what is put comes back, what ends goes away, and limits are told instead of
  * lost. Damage and sudden death have their own executable (test_store_damage.c).
  */
+#include <endian.h>
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "control/store_private.h"
+#include "shm/segment.h"
 #include "tests/unit/store_fixture.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -84,6 +87,54 @@ static void test_bans_return(void)
 	}
 	store_close(store);
 	directory_end();
+}
+
+static void append(struct store_value *value, const void *data, size_t bytes)
+{
+	memcpy(value->data + value->n, data, bytes);
+	value->n = (uint16_t)(value->n + bytes);
+}
+
+/** The record of an id's permanent T5 as Weir wrote it before it stored where ids were seen, byte by byte. */
+static void earlier_record(const struct store_bytes *key, struct store_value *value)
+{
+	const uint64_t numbers[] = {htole64((uint64_t)WALL_MS), htole64((uint64_t)GOVERNOR_NEVER_MS), 0, 0};
+
+	value->n = 4; /* the checksum's */
+	append(value, "\x01", 1);
+	append(value, numbers, sizeof(numbers));
+	append(value, "\x04spam\x00\x08operator", 15);
+	uint32_t checksum = checksum_crc32c(checksum_crc32c(0, key->data, key->n), value->data + 4, value->n - 4u);
+	checksum = htole32(checksum);
+	memcpy(value->data, &checksum, sizeof(checksum));
+}
+
+static void test_seen_returns(void)
+{
+	struct ban ban = ban_case(NULL, "p", BAN_TIER_MANUAL, true, 0), read;
+	struct store_bytes key;
+	struct store_value value, earlier;
+
+	store_ban_key(&ban, &key);
+	earlier_record(&key, &earlier);
+	MDB_val name = {key.n, key.data}, data = {earlier.n, earlier.data};
+	CHECK_TRUE("a record of an earlier Weir is read", store_ban_decode(&name, &data, &read));
+	CHECK_FALSE("nobody knows where it was", read.has_seen);
+	CHECK_EQ("why", (const char *)read.reason, "spam");
+	CHECK_EQ("by whom", (const char *)read.source, "operator");
+	store_ban_encode(&key, &read, &value);
+	CHECK_TRUE("it is written as it was", value.n == earlier.n && memcmp(value.data, earlier.data, value.n) == 0);
+
+	ban.has_seen = true;
+	ban.seen_port = 9001;
+	address_parse("2001:db8::7", &ban.seen);
+	store_ban_encode(&key, &ban, &value);
+	data = (MDB_val){value.n, value.data};
+	CHECK_TRUE("the longest record is read", store_ban_decode(&name, &data, &read));
+	CHECK_TRUE("where it was seen", read.has_seen && address_compare(&read.seen, &ban.seen) == 0);
+	CHECK_EQ("at which port", (int)read.seen_port, 9001);
+	data.mv_size--;
+	CHECK_FALSE("half of an address is damage", store_ban_decode(&name, &data, &read));
 }
 
 static void test_strikes_and_lists_return(void)
@@ -337,6 +388,7 @@ static void test_million(void)
 
 static const struct check_test tests[] = {
 	{"bans of every kind come back whole, and go when deleted", test_bans_return},
+	{"where an id was seen comes back, and a record of an earlier Weir is read", test_seen_returns},
 	{"strikes and list entries come back, and go when taken back", test_strikes_and_lists_return},
 	{"what the visitor refuses leaves the disk", test_load_drops_what_nobody_wants},
 	{"bans leave the disk at their end, renewed ones later, permanent ones never", test_ends},

@@ -78,3 +78,57 @@ def disconnected_kept(expect):
             break
     expect.same("ids that are known", len(ids), 500)
     expect.same("the oldest went", sorted(set(f"p{n}" for n in range(20)) & set(ids)), [])
+
+
+def six_from(simulation, t, place, ban):
+    for n in range(6):
+        conn = simulation.ask(t, "conn.open", ip=place, port=n + 1, direction="in")["conn"]
+        simulation.ask(t, "peer.bind", id=f"P{n}", conn=conn)
+    for n in range(6):
+        ban(n)
+
+
+@vector("V7, 5.5.16: a restart keeps the six banned ids behind T4, and five that are left free their address")
+def six_restart(expect):
+    simulation = expect.simulation("bootstrap", ticks=False)
+    six_from(simulation, 1, "9.9.9.9", lambda n: simulation.ask(2, "ban.add", id=f"P{n}", reason="vector"))
+    expect.same("before", simulation.ask(3, "why", ip="9.9.9.9")["tiers"], [4])
+    simulation.ask(3, "sim.restart")
+    expect.same("it tells nobody", simulation.events, [])
+    expect.same("after", simulation.ask(4, "why", ip="9.9.9.9")["tiers"], [4])
+    simulation.ask(5, "ban.remove", id="P3")
+    expect.same("five left: free", simulation.ask(5, "why", ip="9.9.9.9")["tiers"], [])
+
+
+@vector("V7, 5.5.16: five banned ids before a restart and a sixth after it ban their address, and one less frees it")
+def five_restart(expect):
+    simulation = expect.simulation("lighthouse", "close.grace=0", ticks=False)
+    for n in range(6):
+        come(simulation, 1, n + 1, f"p{n}")
+    for n in range(5):
+        simulation.ask(2, "peer.report", id=f"p{n}", action="fatal", reason="vector")
+    simulation.ask(3, "sim.restart")
+    expect.same("five", simulation.ask(3, "why", ip=PLACE)["tiers"], [])
+    come(simulation, 4, 10, "p5")
+    simulation.ask(5, "peer.report", id="p5", action="fatal", reason="vector")
+    expect.same("six", simulation.ask(5, "why", ip=PLACE)["tiers"], [4])
+    simulation.ask(6, "sim.restart")
+    simulation.ask(7, "ban.remove", id="p0")
+    expect.same("five again", simulation.ask(7, "why", ip=PLACE)["tiers"], [])
+
+
+@vector("5.5.16: after a restart a banned peer is known as banned, where it was seen")
+def banned_known(expect):
+    simulation = expect.simulation("lighthouse", "close.grace=0", ticks=False)
+    come(simulation, 1, 4000, "A")
+    simulation.ask(2, "peer.report", id="A", action="fatal", reason="vector")
+    simulation.ask(2, "peer.report", ip="198.51.100.9", action="fatal", reason="vector")
+    simulation.ask(2, "ban.add", id="never-seen", reason="vector")
+    simulation.ask(3, "sim.restart")
+    expect.same("get", simulation.ask(4, "peer.get", id="A"), {"ip": PLACE, "port": 4000, "status": "banned"})
+    for choice in ({"banned": True}, {"status": "banned"}):
+        peers = simulation.ask(4, "peer.list", **choice)["peers"]
+        expect.same(f"list {choice}", [[peer["id"], peer["ip"]] for peer in peers], [["A", PLACE], [None, "198.51.100.9"]])
+    until = simulation.ask(4, "peer.get", id="A")["score"]["unban_at"]
+    simulation.ask(until, "why", ip=PLACE)
+    expect.same("it ends", simulation.ask(until, "peer.get", id="A")["status"], "disconnected")
