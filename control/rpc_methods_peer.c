@@ -21,10 +21,11 @@ void rpc_peer_unknown(struct rpc_request *request)
 	rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "no such peer: bind it, or name it by its address");
 }
 
-json_t *rpc_client_json(const struct client *client)
+json_t *rpc_client_json(const struct client *client, const char *agent)
 {
-	return json_pack("{s:s, s:o, s:o}", "kind", client_kind_name(client->kind), "version",
-		rpc_string(client->version), "os", rpc_string(client->os));
+	return json_pack("{s:s, s:o, s:o, s:o}", "kind", client_kind_name(client->kind), "version",
+		rpc_string(client->version), "os", rpc_string(client->os), "agent",
+		rpc_string(agent != NULL ? agent : ""));
 }
 
 /* Any JSON value of the node as one text: texts as they are, the rest written out. The caller frees. */
@@ -79,7 +80,7 @@ void rpc_peer_bind(struct rpc_request *request)
 			"reason", bound.reason, "code",
 			bound.code == 0 ? json_null() : json_integer(bound.code), "until",
 			bound.until_ms == 0 ? json_null() : rpc_time(bound.until_ms), "client",
-			rpc_client_json(&bound.client));
+			rpc_client_json(&bound.client, agent));
 }
 
 void rpc_peer_state(struct rpc_request *request)

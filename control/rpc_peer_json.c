@@ -136,7 +136,7 @@ static json_t *peer_json(const struct roster_peer_info *info)
 	put(object, "direction", json_string(directions[info->state.direction]));
 	put(object, "since", time_or_null(info->state.since_ms));
 	put(object, "temperature", json_string(temperature_name(info->temperature)));
-	put(object, "client", rpc_client_json(&info->client));
+	put(object, "client", rpc_client_json(&info->client, info->agent));
 	put(object, "agent", text_or_null(info->agent));
 	put(object, "version", text_or_null(info->version));
 	put(object, "enr", said_json(info->enr));

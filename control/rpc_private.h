@@ -152,7 +152,8 @@ uint64_t rpc_log_sequence(const struct rpc_request *request);
 
 /* rpc_methods_peer.c, rpc_peer_tell.c */
 void rpc_peer_unknown(struct rpc_request *request);
-json_t *rpc_client_json(const struct client *client);
+/** `agent` is what the client said, or NULL: an unknown kind is told by it (LH-11). */
+json_t *rpc_client_json(const struct client *client, const char *agent);
 json_t *rpc_tags_json(const struct peer_tags *tags, bool discouraged);
 
 json_t *rpc_endpoint_json(const struct book_endpoint *endpoint);
@@ -170,6 +171,11 @@ void rpc_client_forget_events(struct rpc *rpc, struct rpc_client *client);
 
 /* rpc_why.c */
 void rpc_probe_answer(void *context, const struct link_probe_answer *answer);
+
+/* rpc_sim_members.c */
+/** Check an object's members by `members`, "name:type|other word|... name ...", with the types n(umber), the one without a
+ * word, f(lag), t(ext), a(rray) and o(bject); null is always allowed. Other words become the name. False after rpc_fail. */
+bool rpc_sim_members(struct rpc_request *request, json_t *object, const char *where, const char *members);
 
 /* handlers */
 void rpc_ban_add(struct rpc_request *request);

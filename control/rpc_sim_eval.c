@@ -72,8 +72,9 @@ static json_t *eval_agent(struct rpc_request *request, const json_t *in)
 {
 	struct client client;
 	(void)request;
-	client_parse(json_is_string(in) ? json_string_value(in) : word(in, "agent", ""), &client);
-	return rpc_client_json(&client);
+	const char *agent = json_is_string(in) ? json_string_value(in) : word(in, "agent", "");
+	client_parse(agent, &client);
+	return rpc_client_json(&client, agent);
 }
 
 static json_t *eval_lorachain(struct rpc_request *request, const json_t *in)
@@ -82,7 +83,7 @@ static json_t *eval_lorachain(struct rpc_request *request, const json_t *in)
 		.uptime = number(in, "uptime", 1),
 		.conn_success = number(in, "conn_success", 1),
 		.delivery = number(in, "delivery", 0.95),
-		.latency_ms = number(in, "latency_ms", number(in, "rtt_ms", 0)),
+		.latency_ms = number(in, "latency_ms", 0),
 		.throughput = number(in, "throughput", 0.8),
 		.compliance = number(in, "compliance", 0.95),
 		.signal_dbm = number(in, "signal_dbm", (double)NAN),
@@ -127,6 +128,11 @@ static json_t *eval_ewma(struct rpc_request *request, const json_t *in)
 	size_t i;
 	if (!json_is_array(samples) || json_array_size(samples) > SAMPLES_MAX)
 		return bad(request, "samples must be given (allowed: array of at most 4096 numbers)");
+	json_array_foreach(samples, i, sample)
+	{
+		if (!json_is_number(sample))
+			return bad(request, "samples: not numbers (allowed: array of numbers)");
+	}
 	out = json_array();
 	json_array_foreach(samples, i, sample)
 	{
@@ -138,9 +144,10 @@ static json_t *eval_ewma(struct rpc_request *request, const json_t *in)
 
 static json_t *eval_dugite(struct rpc_request *request, const json_t *in)
 {
-	struct value_dugite_input input = {number(in, "rtt_ms", -1), number(in, "fetch_ms", -1),
-		(uint64_t)number(in, "blocks", 0), count(in, "ok", 0), count(in, "fail", 0),
-		number(in, "fetch_age_min", -1)};
+	/* whoever says how fast it fetched and not when speaks of now, as V17 does */
+	double fetch_ms = number(in, "fetch_ms", -1), age_min = number(in, "fetch_age_min", fetch_ms < 0 ? -1 : 0);
+	struct value_dugite_input input = {number(in, "rtt_ms", -1), fetch_ms, (uint64_t)number(in, "blocks", 0),
+		count(in, "ok", 0), count(in, "fail", 0), age_min};
 	(void)request;
 	return json_real(value_dugite(&input));
 }
@@ -251,12 +258,16 @@ static json_t *eval_backoff(struct rpc_request *request, const json_t *in)
 	static const char *const names[] = {"stellar", "ouroboros", "dugite", "lorachain"};
 	static const struct backoff_policy *const policies[] = {
 		&backoff_stellar, &backoff_ouroboros, &backoff_dugite, &backoff_lorachain};
-	int which = index_of(word(in, "policy", "stellar"), names, 4);
+	const struct backoff_policy *policy = &roster_config(request->control->roster)->profile.backoff;
+	const char *named = word(in, "policy", NULL);
+	int which = named == NULL ? 0 : index_of(named, names, 4);
 	if (which < 0)
 		return bad(request, "no such policy (allowed: stellar, ouroboros, dugite, lorachain)");
+	if (named != NULL)
+		policy = policies[which];
 	uint32_t failures = count(in, "failures", 0);
-	int64_t wait_ms = backoff_delay_ms(policies[which], failures, (uint64_t)number(in, "rand", 0));
-	return json_pack("{s:o, s:o}", "max", json_real((double)backoff_max_s(policies[which], failures)),
+	int64_t wait_ms = backoff_delay_ms(policy, failures, (uint64_t)number(in, "rand", 0));
+	return json_pack("{s:o, s:o}", "max", json_real((double)backoff_max_s(policy, failures)),
 		"wait", wait_ms == INT64_MAX ? json_null() : json_real((double)wait_ms / 1000.0));
 }
 
@@ -272,6 +283,10 @@ static json_t *eval_type_update(struct rpc_request *request, const json_t *in)
 		types[book_type_update((enum book_type)stored, (enum book_type)observed, flag(in, "known"))]);
 }
 
+static const char candidate_members[] =
+	"id direction:t trusted:f protected:f preferred:f discouraged:f silent:f relay_txs:f|relay score value "
+	"ping|rtt_ms|ping_ms connected|connected_at|conn_time|since tx|tx_at block|block_at group|key|netgroup";
+
 static void candidate_read(const json_t *item, struct eviction_candidate *candidate)
 {
 	*candidate = (struct eviction_candidate){
@@ -285,10 +300,10 @@ static void candidate_read(const json_t *item, struct eviction_candidate *candid
 		.relay_txs = json_object_get(item, "relay_txs") == NULL || flag(item, "relay_txs"),
 		.score = number(item, "score", 0),
 		.value = number(item, "value", 0),
-		.rtt_min_ms = number(item, "ping", number(item, "rtt_ms", -1)),
+		.rtt_min_ms = number(item, "ping", -1),
 		.connected_ms = llround(number(item, "connected", 0) * 1000),
-		.tx_ms = llround(number(item, "tx", number(item, "tx_at", 0)) * 1000),
-		.block_ms = llround(number(item, "block", number(item, "block_at", 0)) * 1000),
+		.tx_ms = llround(number(item, "tx", 0) * 1000),
+		.block_ms = llround(number(item, "block", 0) * 1000),
 		.group = (uint64_t)number(item, "group", 0),
 	};
 }
@@ -301,6 +316,13 @@ static json_t *eval_evict(struct rpc_request *request, const json_t *in)
 	uint32_t wanted = count(in, "wanted", 1), n_victims = 0;
 	if (!json_is_array(items) || n > CANDIDATES_MAX || wanted == 0 || wanted > CANDIDATES_MAX)
 		return bad(request, "candidates must be given (allowed: array of at most 4096 objects)");
+	json_array_foreach(items, i, item)
+	{
+		if (!json_is_object(item))
+			return bad(request, "candidates: not objects (allowed: array of objects)");
+		if (!rpc_sim_members(request, item, "in.candidates", candidate_members))
+			return NULL;
+	}
 	struct eviction_candidate *candidates = calloc(n + 1, sizeof(*candidates));
 	struct eviction_victim *victims = calloc(wanted, sizeof(*victims));
 	int error = candidates == NULL || victims == NULL ? -ENOMEM : 0;
@@ -331,15 +353,58 @@ static json_t *eval_slots(struct rpc_request *request, const json_t *in)
 		(int)target_slots_outbound(target, count(in, "inbound_authenticated", slots.inbound_max)));
 }
 
+/* A formula, the members of its `in`, and what `in` may be instead of an object: s(tring), a(rray), i(nteger), or nothing. */
+struct evaluator {
+	json_t *(*eval)(struct rpc_request *request, const json_t *in);
+	char alone;
+	const char *members;
+};
+
+#define LEVEL_MEMBERS "known established|est active|act"
+
+/* in the order of the words of the parameter `what` */
+static const struct evaluator evaluators[] = {
+	{eval_combine, 0, "app|score gossip ignore:f|ignored|ignore_negative"},
+	{eval_limits, 0, "target"},
+	{eval_agent, 's', "agent:t|agent_version"},
+	{eval_lorachain, 0,
+		"uptime conn_success|conn delivery latency_ms|latency|rtt_ms throughput|thr compliance "
+		"signal_dbm|signal msgs|messages invalid relayed class:t days"},
+	{eval_replace, 0, "lowest newcomer|new"},
+	{eval_quality, 0, "ok|successes fail|failures history:t"},
+	{eval_ewma, 'a', "samples:a|values average"},
+	{eval_dugite, 0, "rtt_ms|rtt|latency_ms fetch_ms|fetch blocks ok|successes fail|failures fetch_age_min|age_min"},
+	{eval_selection, 0, "reputation|rep category:t source:t failures|fail tip_known:f|tip trustable:f"},
+	{eval_rank, 0, "reputation|rep fetch_ms|fetch failures|fail"},
+	{eval_subnet_penalty, 'i', "count|n"},
+	{eval_halving, 0, "count|failures elapsed|elapsed_s"},
+	{eval_soft_delay, 0, "mode:t soft hard max_s n|count"},
+	{eval_churn, 0, "mode:t root " LEVEL_MEMBERS " blp:o u v"},
+	{eval_backoff, 0, "failures|fail rand|random|r policy:t"},
+	{eval_type_update, 0, "stored:t observed:t known:f|preferred_known"},
+	{eval_evict, 'a', "candidates:a wanted now"},
+	{eval_slots, 0, "target pending inbound_authenticated"},
+};
+
+static bool in_is_valid(struct rpc_request *request, const struct evaluator *evaluator, json_t *in)
+{
+	json_t *levels = json_object_get(in, "blp");
+	if ((json_is_string(in) && evaluator->alone == 's') || (json_is_array(in) && evaluator->alone == 'a') ||
+		(json_is_integer(in) && evaluator->alone == 'i'))
+		return true;
+	if (!json_is_object(in)) {
+		(void)bad(request, "wrong type (allowed: object)");
+		return false;
+	}
+	return rpc_sim_members(request, in, "in", evaluator->members) &&
+	       (!json_is_object(levels) || rpc_sim_members(request, levels, "in.blp", LEVEL_MEMBERS));
+}
+
 void rpc_sim_eval(struct rpc_request *request)
 {
-	/* in the order of the words of the parameter `what` */
-	static json_t *(*const evaluators[])(struct rpc_request * request, const json_t *in) = {eval_combine,
-		eval_limits, eval_agent, eval_lorachain, eval_replace, eval_quality, eval_ewma, eval_dugite,
-		eval_selection, eval_rank, eval_subnet_penalty, eval_halving, eval_soft_delay, eval_churn,
-		eval_backoff, eval_type_update, eval_evict, eval_slots};
-	json_t *out =
-		evaluators[rpc_choice(request, "what")](request, json_object_get(request->params, "in"));
+	const struct evaluator *evaluator = &evaluators[rpc_choice(request, "what")];
+	json_t *in = json_object_get(request->params, "in");
+	json_t *out = in_is_valid(request, evaluator, in) ? evaluator->eval(request, in) : NULL;
 	if (request->error_code == 0)
 		request->result = json_pack("{s:o}", "out", out);
 	else

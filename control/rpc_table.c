@@ -273,7 +273,7 @@ const struct rpc_method rpc_methods[] = {
 	{"conn.dial", true, endpoint, "allow,reason,wait_s,circuit",
 		"The node is about to dial: may it? Marks the peer as dialing.", rpc_conn_dial,
 		RPC_EVERYWHERE},
-	{"peer.bind", true, peer_bind, "accepted,reason,code,until,client{kind,version,os}",
+	{"peer.bind", true, peer_bind, "accepted,reason,code,until,client{kind,version,os,agent}",
 		"Tell who is behind a connection (conn, or ip and port): its bans then hold for it too. Not "
 		"accepted: Weir closes "
 		"it, code is the goodbye.",
@@ -377,7 +377,7 @@ const struct rpc_method rpc_methods[] = {
 		rpc_governor_tick, RPC_EVERYWHERE},
 	{"sim.restart", true, NULL, "loaded{}", "Drop what is runtime and read the store again.",
 		rpc_sim_restart, RPC_SIMULATE},
-	{"sim.eval", false, sim_eval, "out", "One formula of the policy.", rpc_sim_eval, RPC_SIMULATE},
+	{"sim.eval", false, sim_eval, "out", "One formula of the policy; in has the names of the policy's vectors, and no others.", rpc_sim_eval, RPC_SIMULATE},
 	{"governor.status", false, NULL,
 		"profile,mode,sync_state,connected,in,out,pending,hot,warm,cold,known,bans{},churn{phase,"
 		"next},short{},flood{lcores,floods,flood_s,services,pressures,"
