@@ -46,7 +46,8 @@ void churn_begin(struct churn *churn, const struct churn_policy *policy, enum sy
 void churn_resync(struct churn *churn, const struct churn_policy *policy, enum sync_state before,
 	enum sync_state sync, uint64_t random, int64_t now_ms)
 {
-	if (policy->mode == CHURN_OFF || churn->phase != CHURN_PHASE_WHOLE || is_bulk(before) == is_bulk(sync))
+	if (policy->mode == CHURN_OFF || churn->phase != CHURN_PHASE_WHOLE ||
+		is_bulk(before) == is_bulk(sync))
 		return;
 	int64_t next_ms = churn->whole_ms + start_after_ms(policy, sync, random);
 	churn->next_ms = next_ms > now_ms ? next_ms : now_ms;

@@ -222,6 +222,8 @@ struct roster_record {
 /** 5.5.5: take an id, or an address without one, off Spacetime's blacklist; its reputation and its row of failures
  * begin anew, or the next failure would put it back. `key` as for governor_ban_remove. False: it was not on it. */
 bool roster_blacklist_lift(struct roster *roster, const struct ban *key, int64_t now_ms);
+/** DU-17: the groups of local roots, by the number that tags have. The roster's; true until the next call that tags. */
+const struct root_groups *roster_groups(const struct roster *roster);
 /** peer.record (SP-8, SP-9): an outcome of the node's own. -ENOENT. */
 int roster_peer_record(
 	struct roster *roster, const char *id, bool ok, int64_t now_ms, struct roster_record *ret_record);

@@ -4,9 +4,6 @@
  */
 #include "control/roster_private.h"
 
-static const char *const sources[PEER_SOURCE_COUNT] = {
-	"node", "config", "gossip", "ledger", "inbound", "dns", "mdns", "mesh"};
-
 enum book_verdict roster_book_add(struct roster *roster, const struct book_entry *entry, int64_t now_ms)
 {
 	struct event_text event;
@@ -14,7 +11,7 @@ enum book_verdict roster_book_add(struct roster *roster, const struct book_entry
 	if (verdict != BOOK_ADDED)
 		return verdict;
 	roster_event_address(&event, roster, "peer.discovered", &entry->address, (uint16_t)entry->port);
-	event_string(&event, "source", sources[entry->source]);
+	event_string(&event, "source", peer_source_name(entry->source));
 	event_end(&event);
 	return verdict;
 }

@@ -282,6 +282,11 @@ enum peer_category roster_category(const struct roster *roster, uint32_t peer)
 	return record != NULL ? record->category : PEER_CATEGORY_NONE;
 }
 
+const struct root_groups *roster_groups(const struct roster *roster)
+{
+	return &roster->groups;
+}
+
 int roster_root_add(struct roster *roster, const char *group, uint32_t hot, uint32_t warm,
 	const struct book_endpoint *endpoint, int64_t now_ms)
 {

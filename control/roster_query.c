@@ -88,6 +88,9 @@ static void fill_record(struct roster *roster, uint32_t peer, struct roster_peer
 	client_parse(info->agent, &info->client);
 	info->temperature = roster_temperature(roster, peer);
 	roster_tags_of(roster, peer, &info->tags);
+	/* A configured member is one by its endpoint, not by a tag. */
+	if (info->tags.group == TARGET_NO_GROUP)
+		info->tags.group = roster_root_group(roster, peer);
 	/* The governor knows where an id was bound; without that it is where the record says. */
 	if (info->governor.name.port == 0 && record->id != RECORD_NONE) {
 		info->governor.name.address = record->address;

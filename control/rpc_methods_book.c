@@ -12,13 +12,11 @@
 enum { LIST_DEFAULT = 100, BEST_DEFAULT = 8 /* SP-9 */ };
 
 static const char *const types[] = {"inbound", "outbound", "preferred"};
-static const char *const categories[] = {
-	"none", "local_root", "public_root", "big_ledger", "ledger", "shared", "bootstrap"};
-static const char *const sources[] = {"node", "config", "gossip", "ledger", "inbound", "dns", "mdns", "mesh"};
 static const char *const circuits[] = {"closed", "open", "half_open"};
-#define TYPE_WORDS     "inbound|outbound|preferred"
-#define CATEGORY_WORDS "none|local_root|public_root|big_ledger|ledger|shared|bootstrap"
-#define SOURCE_WORDS   "node|config|gossip|ledger|inbound|dns|mdns|mesh"
+#define TYPE_WORDS "inbound|outbound|preferred"
+/* SP-10: an address that a peer told, by its id */
+#define GOSSIP_OF "gossip:"
+#define SEEN_MAX  253402300799.0 /* the end of the year 9999, as of every moment */
 
 static json_t *moment_or_null(int64_t ms)
 {
@@ -42,7 +40,7 @@ static json_t *record_json(const struct rpc_request *request, const struct book_
 	char ip[PREFIX_TEXT_MAX];
 	json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:s}", "ip", address_format(&record->address, ip),
 		"port", (int)record->port, "type", types[record->type], "category",
-		categories[record->category], "source", sources[record->source]);
+		peer_category_name(record->category), "source", peer_source_name(record->source));
 	json_object_set_new(object, "next_attempt", moment_or_null(record->next_try_ms));
 	json_object_set_new(object, "ready", json_boolean(record->next_try_ms <= now_ms));
 	json_object_set_new(object, "failures", json_integer((json_int_t)record->failures));
@@ -73,69 +71,116 @@ static void answer_record(
 		request->result = record_json(request, record);
 }
 
-/* One entry of book.add. False after rpc_fail. */
-static bool entry_read(struct rpc_request *request, const json_t *item, const char *where,
-	struct book_entry *entry, struct address *from)
+/* SP-10's "gossip:<id>": whoever is bound to the id told it, as `from` would say. */
+static void teller_of(
+	struct rpc_request *request, const char *id, struct book_entry *entry, struct address *from)
 {
-	const json_t *port = json_object_get(item, "port"), *teller = json_object_get(item, "from");
-	const char *ip = json_string_value(json_object_get(item, "ip"));
-	double seen = -1;
-	int source = -1, category = PEER_CATEGORY_NONE, type = BOOK_TYPE_INBOUND;
-	if (ip == NULL || address_parse(ip, &entry->address) != 0) {
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
-			"%s.ip: not an address (allowed: IPv4 or IPv6)", where);
+	struct roster_peer_info info;
+	struct peer_name name = {0};
+	snprintf(name.id, sizeof(name.id), "%s", id);
+	roster_peer_get(request->control->roster, &name, request->control->clock.wall_ms, &info);
+	if (!info.known && !info.governor.known)
+		return;
+	*from = info.governor.name.address;
+	entry->from = from;
+}
+
+/* False: it is no source. */
+static bool source_read(
+	struct rpc_request *request, const json_t *item, struct book_entry *entry, struct address *from)
+{
+	const json_t *value = json_object_get(item, "source");
+	const char *word = json_string_value(value);
+	entry->source = PEER_SOURCE_NODE;
+	if (value == NULL || json_is_null(value))
+		return true;
+	if (word == NULL)
 		return false;
+	size_t prefix = strlen(GOSSIP_OF), length = strlen(word);
+	if (length > prefix && length - prefix < GOVERNOR_ID_MAX && strncmp(word, GOSSIP_OF, prefix) == 0) {
+		entry->source = PEER_SOURCE_GOSSIP;
+		teller_of(request, word + prefix, entry, from);
+		return true;
 	}
-	/* whatever the port is, the book judges it (V41): 0 and 65536 are refused there, with a reason */
-	if (!json_is_integer(port) || json_integer_value(port) < 0 || json_integer_value(port) > UINT32_MAX) {
-		rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
-			"%s.port: not a port (allowed: integer 1..65535)", where);
+	int source = peer_source_of(word);
+	if (source >= 0)
+		entry->source = (enum peer_source)source;
+	return source >= 0;
+}
+
+/* False: it is no category. */
+static bool category_read(const json_t *item, struct book_entry *entry)
+{
+	const json_t *value = json_object_get(item, "category");
+	int category = json_is_string(value) ? peer_category_of(json_string_value(value)) : -1;
+	bool given = value != NULL && !json_is_null(value);
+	entry->category = given && category >= 0 ? (enum peer_category)category : PEER_CATEGORY_NONE;
+	return !given || category >= 0;
+}
+
+static bool seen_read(const json_t *item, struct book_entry *entry)
+{
+	const json_t *value = json_object_get(item, "seen");
+	double seen = json_number_value(value);
+	if (value == NULL || json_is_null(value))
+		return true;
+	if (!json_is_number(value) || !(seen >= 0 && seen <= SEEN_MAX))
 		return false;
-	}
-	if (!rpc_field_word(request, item, where, "source", SOURCE_WORDS, &source) ||
-		!rpc_field_word(request, item, where, "category", CATEGORY_WORDS, &category) ||
-		!rpc_field_word(request, item, where, "type", TYPE_WORDS, &type) ||
-		!rpc_field_number(request, item, where, "seen", 0, 253402300799.0, &seen))
-		return false;
-	entry->port = (uint32_t)json_integer_value(port);
-	entry->source = source < 0 ? PEER_SOURCE_NODE : (enum peer_source)source;
-	entry->category = (enum peer_category)category;
-	entry->type = (enum book_type)type;
-	entry->seen_ms = seen < 0 ? 0 : rpc_moment_of(seen);
-	entry->verified = json_is_true(json_object_get(item, "verified"));
-	entry->from = NULL;
-	if (json_is_string(teller) && address_parse(json_string_value(teller), from) == 0)
-		entry->from = from;
+	entry->seen_ms = rpc_moment_of(seen);
 	return true;
 }
 
+/* One entry of book.add, or the name of what is wrong with it. `from` is the room for entry->from. */
+static const char *entry_flaw(
+	struct rpc_request *request, const json_t *item, struct book_entry *entry, struct address *from)
+{
+	const json_t *port = json_object_get(item, "port"), *teller = json_object_get(item, "from");
+	const char *ip = json_string_value(json_object_get(item, "ip"));
+	int type = BOOK_TYPE_INBOUND;
+	*entry = (struct book_entry){0};
+	if (ip == NULL || address_parse(ip, &entry->address) != 0)
+		return "ip";
+	/* whatever the number is, the book judges it (V41): 0 and 65536 are refused there */
+	if (!json_is_integer(port) || json_integer_value(port) < 0 || json_integer_value(port) > UINT32_MAX)
+		return "port";
+	entry->port = (uint32_t)json_integer_value(port);
+	if (!source_read(request, item, entry, from))
+		return "source";
+	if (!category_read(item, entry))
+		return "category";
+	if (!rpc_member_word(item, "type", TYPE_WORDS, &type))
+		return "type";
+	if (!seen_read(item, entry))
+		return "seen";
+	entry->type = (enum book_type)type;
+	entry->verified = json_is_true(json_object_get(item, "verified"));
+	if (json_is_string(teller) && address_parse(json_string_value(teller), from) == 0)
+		entry->from = from;
+	return NULL;
+}
+
+/* Each entry has its own answer: one that is wrong takes nothing from the others. */
 void rpc_book_add(struct rpc_request *request)
 {
 	json_t *entries = json_object_get(request->params, "entries"), *item, *results = json_array();
-	int64_t now_ms = request->control->clock.wall_ms;
 	struct book_entry entry;
 	struct address from;
 	uint32_t added = 0;
-	char where[32];
 	size_t i;
-	/* all are read before one is added: a mistake in the last must not leave half of them behind */
 	json_array_foreach(entries, i, item)
 	{
-		snprintf(where, sizeof(where), "entries[%zu]", i);
-		if (!entry_read(request, item, where, &entry, &from)) {
-			json_decref(results);
-			return;
+		const char *why = entry_flaw(request, item, &entry, &from);
+		bool kept = false;
+		if (why == NULL) {
+			enum book_verdict verdict = roster_book_add(
+				request->control->roster, &entry, request->control->clock.wall_ms);
+			why = book_verdict_name(verdict);
+			kept = verdict <= BOOK_REFRESHED;
+			added += verdict == BOOK_ADDED;
 		}
+		json_array_append_new(results, json_pack("{s:b, s:s}", "added", (int)kept, "why", why));
 	}
-	json_array_foreach(entries, i, item)
-	{
-		(void)entry_read(request, item, "entries", &entry, &from);
-		enum book_verdict verdict = roster_book_add(request->control->roster, &entry, now_ms);
-		added += verdict == BOOK_ADDED;
-		json_array_append_new(results, json_pack("{s:b, s:s}", "added", verdict <= BOOK_REFRESHED,
-						       "why", book_verdict_name(verdict)));
-	}
-	roster_book_news(request->control->roster, added, now_ms);
+	roster_book_news(request->control->roster, added, request->control->clock.wall_ms);
 	request->result = json_pack("{s:o}", "results", results);
 }
 
@@ -153,12 +198,11 @@ static unsigned put_count(struct rpc_request *request, const char *name, unsigne
 	return given ? bit : 0;
 }
 
-static unsigned put_choice(struct rpc_request *request, const char *name, unsigned bit, uint8_t *ret_value)
+static unsigned put_kind(int kind, unsigned bit, uint8_t *ret_value)
 {
-	int value = rpc_choice(request, name);
-	if (value >= 0)
-		*ret_value = (uint8_t)value;
-	return value >= 0 ? bit : 0;
+	if (kind >= 0)
+		*ret_value = (uint8_t)kind;
+	return kind >= 0 ? bit : 0;
 }
 
 void rpc_book_put(struct rpc_request *request)
@@ -179,9 +223,9 @@ void rpc_book_put(struct rpc_request *request)
 	which |= put_count(request, "failures", BOOK_PUT_FAILURES, &values.failures);
 	which |= put_count(request, "ok", BOOK_PUT_OK, &values.ok);
 	which |= put_count(request, "fail", BOOK_PUT_FAIL, &values.fail);
-	which |= put_choice(request, "type", BOOK_PUT_TYPE, &values.type);
-	which |= put_choice(request, "category", BOOK_PUT_CATEGORY, &values.category);
-	which |= put_choice(request, "source", BOOK_PUT_SOURCE, &values.source);
+	which |= put_kind(rpc_choice(request, "type"), BOOK_PUT_TYPE, &values.type);
+	which |= put_kind(rpc_category(request), BOOK_PUT_CATEGORY, &values.category);
+	which |= put_kind(rpc_source(request), BOOK_PUT_SOURCE, &values.source);
 	if (!isnan(reputation)) {
 		values.reputation = (float)reputation;
 		which |= BOOK_PUT_REPUTATION;

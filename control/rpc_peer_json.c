@@ -116,7 +116,7 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
-static json_t *peer_json(const struct roster_peer_info *info)
+static json_t *peer_json(const struct rpc_request *request, const struct roster_peer_info *info)
 {
 	static const char *const directions[] = {"none", "in", "out"};
 	static const char *const circuits[] = {"closed", "open", "half_open"};
@@ -142,7 +142,8 @@ static json_t *peer_json(const struct roster_peer_info *info)
 	put(object, "enr", said_json(info->enr));
 	put(object, "metadata", said_json(info->metadata));
 	put(object, "sync_status", text_or_null(info->sync_status));
-	put(object, "tags", rpc_tags_json(&info->tags, info->discouraged));
+	put(object, "tags",
+		rpc_tags_json(roster_groups(request->control->roster), &info->tags, info->discouraged));
 	put(object, "trusted", json_boolean(governor->trusted));
 	put(object, "score", score_json(info));
 	put(object, "values", values_json(info));
@@ -152,7 +153,8 @@ static json_t *peer_json(const struct roster_peer_info *info)
 			(int)info->standing.streak, "blacklisted", (int)info->standing.blacklisted));
 	put(object, "counters", counters_json(info));
 	put(object, "rtt_ms", rtt_ms < 0 ? json_null() : json_real(rtt_ms));
-	put(object, "fetch_ms", info->counters.fetch_ms < 0 ? json_null() : json_real(info->counters.fetch_ms));
+	put(object, "fetch_ms",
+		info->counters.fetch_ms < 0 ? json_null() : json_real(info->counters.fetch_ms));
 	put(object, "blocks", json_integer((json_int_t)info->blocks));
 	put(object, "circuit",
 		json_pack("{s:s, s:o}", "state", circuits[info->circuit], "until",
@@ -175,12 +177,13 @@ void rpc_peer_get(struct rpc_request *request)
 		rpc_fail(request, PROTOCOL_ERROR_UNKNOWN, "peer", "nothing is known of this peer");
 		return;
 	}
-	request->result = peer_json(&info);
+	request->result = peer_json(request, &info);
 	put(request->result, "bans", bans_json(request, &name));
 	put(request->result, "history", history_json(&info.governor));
 }
 
 struct page {
+	const struct rpc_request *request;
 	json_t *peers;
 	int64_t wanted;
 	char last[GOVERNOR_ID_MAX];
@@ -194,18 +197,18 @@ static bool visit(void *context, const struct roster_peer_info *info)
 	if (page->more)
 		return false;
 	memcpy(page->last, info->cursor, sizeof(page->last));
-	json_array_append_new(page->peers, peer_json(info));
+	json_array_append_new(page->peers, peer_json(page->request, info));
 	return true;
 }
 
 void rpc_peer_list(struct rpc_request *request)
 {
 	json_t *banned = json_object_get(request->params, "banned");
-	struct page page = {.peers = json_array(), .wanted = LIST_DEFAULT};
+	struct page page = {.request = request, .peers = json_array(), .wanted = LIST_DEFAULT};
 	struct roster_filter filter = {
 		.status = rpc_choice(request, "status"),
 		.temperature = rpc_choice(request, "temperature"),
-		.category = rpc_choice(request, "category"),
+		.category = rpc_category(request),
 		.banned = banned == NULL ? -1 : json_is_true(banned),
 	};
 	rpc_integer(request, "n", &page.wanted);

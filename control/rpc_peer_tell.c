@@ -135,13 +135,11 @@ static unsigned tag_flag(const struct rpc_request *request, const char *name, un
 	return bit;
 }
 
-static unsigned tag_choice(
-	const struct rpc_request *request, const char *name, unsigned bit, uint8_t *ret_value)
+static unsigned tag_kind(int kind, unsigned bit, uint8_t *ret_value)
 {
-	int index = rpc_choice(request, name);
-	if (index < 0)
+	if (kind < 0)
 		return 0;
-	*ret_value = (uint8_t)index;
+	*ret_value = (uint8_t)kind;
 	return bit;
 }
 
@@ -214,9 +212,9 @@ static bool tag_read(struct rpc_request *request, struct roster_tag *tag)
 	tag->which |= tag_flag(request, "preferred", ROSTER_TAG_PREFERRED, &tag->values.preferred);
 	tag->which |= tag_flag(request, "discouraged", ROSTER_TAG_DISCOURAGED, &tag->discouraged);
 	tag->which |= tag_flag(request, "relay_txs", ROSTER_TAG_RELAY, &tag->values.relay_txs);
-	tag->which |= tag_choice(request, "category", ROSTER_TAG_CATEGORY, &tag->values.category);
-	tag->which |= tag_choice(request, "source", ROSTER_TAG_SOURCE, &tag->values.source);
-	tag->which |= tag_choice(request, "class", ROSTER_TAG_CLASS, &light);
+	tag->which |= tag_kind(rpc_category(request), ROSTER_TAG_CATEGORY, &tag->values.category);
+	tag->which |= tag_kind(rpc_source(request), ROSTER_TAG_SOURCE, &tag->values.source);
+	tag->which |= tag_kind(rpc_choice(request, "class"), ROSTER_TAG_CLASS, &light);
 	tag->values.light = light != 0;
 	tag->which |= subnets != NULL ? ROSTER_TAG_SUBNETS : 0;
 	json_array_foreach(subnets, i, item)(void)
@@ -230,12 +228,16 @@ static bool tag_read(struct rpc_request *request, struct roster_tag *tag)
 	return duties_read(request, &tag->values) && group_read(request, tag);
 }
 
-json_t *rpc_tags_json(const struct peer_tags *tags, bool discouraged)
+static json_t *group_json(const struct root_groups *groups, uint32_t group)
 {
-	static const char *const categories[] = {
-		"none", "local_root", "public_root", "big_ledger", "ledger", "shared", "bootstrap"};
-	static const char *const sources[] = {
-		"node", "config", "gossip", "ledger", "inbound", "dns", "mdns", "mesh"};
+	if (group >= groups->n)
+		return json_null();
+	return json_pack("{s:o, s:i, s:i}", "name", rpc_string(groups->names[group]), "hot",
+		(int)groups->valency[group].hot, "warm", (int)groups->valency[group].warm);
+}
+
+json_t *rpc_tags_json(const struct root_groups *groups, const struct peer_tags *tags, bool discouraged)
+{
 	json_t *subnets = json_array(), *committees = json_array(), *duties = json_object();
 	char key[16];
 	for (uint32_t i = 0; i < EVICTION_SUBNETS; i++) {
@@ -250,12 +252,12 @@ json_t *rpc_tags_json(const struct peer_tags *tags, bool discouraged)
 		snprintf(key, sizeof(key), "%u", tags->duties[i].subnet);
 		json_object_set_new(duties, key, rpc_time(tags->duties[i].until_ms));
 	}
-	return json_pack("{s:b, s:b, s:b, s:b, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "trusted",
+	return json_pack("{s:b, s:b, s:b, s:b, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "trusted",
 		(int)tags->trusted, "protected", (int)tags->is_protected, "preferred", (int)tags->preferred,
-		"discouraged", (int)discouraged, "category", categories[tags->category], "source",
-		sources[tags->source], "class", tags->light ? "light" : "full", "relay_txs",
-		(int)tags->relay_txs, "subnets", subnets, "sync_committees", committees, "duty_until",
-		duties);
+		"discouraged", (int)discouraged, "category", peer_category_name(tags->category), "source",
+		peer_source_name(tags->source), "class", tags->light ? "light" : "full", "relay_txs",
+		(int)tags->relay_txs, "subnets", subnets, "sync_committees", committees, "duty_until", duties,
+		"group", group_json(groups, tags->group));
 }
 
 void rpc_peer_tag(struct rpc_request *request)
@@ -275,6 +277,7 @@ void rpc_peer_tag(struct rpc_request *request)
 			request, PROTOCOL_ERROR_BUSY, "limit", "the tag cannot be set: %s", strerror(-error));
 	} else {
 		roster_peer_get(request->control->roster, &name, now_ms, &info);
-		request->result = json_pack("{s:o}", "tags", rpc_tags_json(&tags, info.discouraged));
+		request->result = json_pack("{s:o}", "tags",
+			rpc_tags_json(roster_groups(request->control->roster), &tags, info.discouraged));
 	}
 }

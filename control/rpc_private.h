@@ -118,6 +118,11 @@ int64_t rpc_moment_of(double seconds);
 bool rpc_moment(const struct rpc_request *request, const char *name, int64_t *ret_ms);
 /** The index of a choice among its words, or -1 when it is not given. */
 int rpc_choice(const struct rpc_request *request, const char *name);
+/** The parameters category and source, by all their words; -1: not given. */
+int rpc_category(const struct rpc_request *request);
+int rpc_source(const struct rpc_request *request);
+/** The same of a member of an object. False: it is none of the words; absent leaves *ret_index. */
+bool rpc_member_word(const json_t *object, const char *name, const char *words, int *ret_index);
 /** ip and port of an object: a parameter's element, or the parameters themselves. `where` names it in the
  * error. */
 bool rpc_endpoint(struct rpc_request *request, const json_t *object, const char *where, bool port_required,
@@ -128,8 +133,6 @@ bool rpc_endpoints(
 /** Fields of an object inside a parameter: absent leaves *ret_value and returns true; a wrong one fails. */
 bool rpc_field_number(struct rpc_request *request, const json_t *object, const char *where, const char *name,
 	double min, double max, double *ret_value);
-bool rpc_field_word(struct rpc_request *request, const json_t *object, const char *where, const char *name,
-	const char *words, int *ret_index);
 /** id, or ip (+ port), into a name. False after rpc_fail: none or both given, not an address. */
 bool rpc_peer(struct rpc_request *request, struct peer_name *ret_name);
 /** As above, or `prefix`, into the key of a ban. */
@@ -154,7 +157,7 @@ uint64_t rpc_log_sequence(const struct rpc_request *request);
 void rpc_peer_unknown(struct rpc_request *request);
 /** `agent` is what the client said, or NULL: an unknown kind is told by it (LH-11). */
 json_t *rpc_client_json(const struct client *client, const char *agent);
-json_t *rpc_tags_json(const struct peer_tags *tags, bool discouraged);
+json_t *rpc_tags_json(const struct root_groups *groups, const struct peer_tags *tags, bool discouraged);
 
 json_t *rpc_endpoint_json(const struct book_endpoint *endpoint);
 /** NAN and negative infinity stand for nothing: null. */

@@ -163,12 +163,8 @@ static int index_of(const char *text, const char *const *names, int n)
 
 static json_t *eval_selection(struct rpc_request *request, const json_t *in)
 {
-	static const char *const categories[] = {
-		"none", "local_root", "public_root", "big_ledger", "ledger", "shared", "bootstrap"};
-	static const char *const sources[] = {
-		"node", "config", "gossip", "ledger", "inbound", "dns", "mdns", "mesh"};
-	int category = index_of(word(in, "category", "none"), categories, PEER_CATEGORY_COUNT);
-	int source = index_of(word(in, "source", "node"), sources, PEER_SOURCE_COUNT);
+	int category = peer_category_of(word(in, "category", "none"));
+	int source = peer_source_of(word(in, "source", "node"));
 	if (category < 0 || source < 0)
 		return bad(request, "no such category or source (allowed: those of peer.tag)");
 	struct value_selection_input input = {number(in, "reputation", 0.5), (enum peer_category)category,

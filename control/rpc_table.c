@@ -162,8 +162,8 @@ static const struct rpc_parameter peer_request[] = {
 	ID, {"protocol", RPC_TYPE_TEXT, true, 1, 64, NULL}, COUNTED("count", 1, 1000000), END};
 static const struct rpc_parameter peer_tag[] = {PEER, FLAG("trusted"), FLAG("protected"), FLAG("preferred"),
 	FLAG("discouraged"), RATIO("useful"),
-	WORD("category", "none|local_root|public_root|big_ledger|ledger|shared|bootstrap"),
-	WORD("source", "node|config|gossip|ledger|inbound|dns|mdns|mesh"), WORD("class", "full|light"),
+	WORD("category", PEER_CATEGORY_WORDS),
+	WORD("source", PEER_SOURCE_WORDS), WORD("class", "full|light"),
 	FLAG("relay_txs"), {"subnets", RPC_TYPE_INTEGERS, false, 0, EVICTION_SUBNETS - 1, NULL},
 	{"sync_committees", RPC_TYPE_INTEGERS, false, 0, EVICTION_COMMITTEES - 1, NULL},
 	{"duty_until", RPC_TYPE_OBJECT, false, 0, 0, NULL}, {"group", RPC_TYPE_OBJECT, false, 0, 0, NULL},
@@ -172,7 +172,7 @@ static const struct rpc_parameter peer_get[] = {PEER, END};
 static const struct rpc_parameter peer_list[] = {
 	WORD("status", "unknown|dialing|connected|disconnecting|disconnected|banned"),
 	WORD("temperature", "cold|warm|hot|cooling"),
-	WORD("category", "none|local_root|public_root|big_ledger|ledger|shared|bootstrap"), FLAG("banned"),
+	WORD("category", PEER_CATEGORY_WORDS), FLAG("banned"),
 	COUNTED("n", 1, PROTOCOL_PAGE_MAX), TEXT("after", 1, GOVERNOR_ID_MAX - 1), END};
 static const struct rpc_parameter peer_best[] = {
 	ANSWER(true), {"exclude", RPC_TYPE_TEXTS, false, 0, RPC_ITEMS_MAX, NULL}, END};
@@ -186,8 +186,8 @@ static const struct rpc_parameter book_put[] = {ENDPOINT, MOMENT("next_attempt")
 	COUNTED("failures", 0, UINT32_MAX), WORD("type", "inbound|outbound|preferred"),
 	COUNTED("ok", 0, UINT32_MAX), COUNTED("fail", 0, UINT32_MAX), MOMENT("first_seen"),
 	MOMENT("last_seen"), RATIO("reputation"), FLAG("tip_known"),
-	WORD("category", "none|local_root|public_root|big_ledger|ledger|shared|bootstrap"),
-	WORD("source", "node|config|gossip|ledger|inbound|dns|mdns|mesh"), END};
+	WORD("category", PEER_CATEGORY_WORDS),
+	WORD("source", PEER_SOURCE_WORDS), END};
 static const struct rpc_parameter book_update[] = {ENDPOINT, WORD("observed", "inbound|outbound|preferred"),
 	FLAG("preferred_known"), WORD("backoff", "hard_reset|reset|increase"), END};
 static const struct rpc_parameter book_record[] = {ENDPOINT, {"ok", RPC_TYPE_FLAG, true, 0, 0, NULL}, END};
@@ -326,7 +326,9 @@ const struct rpc_method rpc_methods[] = {
 	{"peer.remove", true, peer_remove, "removed", "Forget a peer; its bans and strikes stay.",
 		rpc_peer_remove, RPC_EVERYWHERE},
 	{"book.add", true, book_add, "results[{added,why}]",
-		"Addresses to keep: {ip, port, source, from?, seen?, type?, category?, verified?} each.",
+		"Addresses to keep: {ip, port, source, from?, seen?, type?, category?, verified?} each, with the words of "
+		"book.put; source may be gossip:ID besides, of whoever told it. One that is wrong is not added, and why "
+		"names what is wrong; the others are.",
 		rpc_book_add, RPC_EVERYWHERE},
 	{"book.put", true, book_put, "record", "Set fields of an address, which is made if it is new.",
 		rpc_book_put, RPC_EVERYWHERE},

@@ -56,6 +56,29 @@ int rpc_choice(const struct rpc_request *request, const char *name)
 	return word_index(parameter->words, word);
 }
 
+int rpc_category(const struct rpc_request *request)
+{
+	const char *word = rpc_text(request, "category");
+	return word == NULL ? -1 : peer_category_of(word);
+}
+
+int rpc_source(const struct rpc_request *request)
+{
+	const char *word = rpc_text(request, "source");
+	return word == NULL ? -1 : peer_source_of(word);
+}
+
+bool rpc_member_word(const json_t *object, const char *name, const char *words, int *ret_index)
+{
+	const json_t *value = json_object_get(object, name);
+	int index = json_is_string(value) ? word_index(words, json_string_value(value)) : -1;
+	if (value == NULL || json_is_null(value))
+		return true;
+	if (index >= 0)
+		*ret_index = index;
+	return index >= 0;
+}
+
 bool rpc_endpoint(struct rpc_request *request, const json_t *object, const char *where, bool port_required,
 	struct book_endpoint *ret_endpoint)
 {
@@ -117,22 +140,6 @@ bool rpc_field_number(struct rpc_request *request, const json_t *object, const c
 	}
 	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL,
 		"%s.%s: wrong type or out of range (allowed: number %.15g..%.15g)", where, name, min, max);
-	return false;
-}
-
-bool rpc_field_word(struct rpc_request *request, const json_t *object, const char *where, const char *name,
-	const char *words, int *ret_index)
-{
-	const json_t *value = json_object_get(object, name);
-	int index = json_is_string(value) ? word_index(words, json_string_value(value)) : -1;
-	if (value == NULL || json_is_null(value))
-		return true;
-	if (index >= 0) {
-		*ret_index = index;
-		return true;
-	}
-	rpc_fail(request, PROTOCOL_ERROR_PARAMETER, NULL, "%s.%s: not one of the choices (allowed: %s)",
-		where, name, words);
 	return false;
 }
 

@@ -57,8 +57,8 @@ static void act(struct plan *plan, enum target_action_kind kind, uint64_t id, ui
 	plan->actions[plan->n++] = (struct target_action){kind, plan->phase, id, count};
 }
 
-/** DU-22's rules are for who came by itself. Whoever the node dialled it has chosen already (V33), and so has the
- * operator a member of a group (V35). */
+/** DU-22's rules are for who came by itself. Whoever the node dialled it has chosen already (V33), and so has
+ * the operator a member of a group (V35). */
 static bool came_by_itself(const struct target_peer *peer)
 {
 	return peer->inbound && peer->group == TARGET_NO_GROUP;
@@ -84,8 +84,8 @@ static void move(struct plan *plan, uint32_t item, enum target_action_kind kind)
 static bool is_ripe(const struct plan *plan, const struct target_peer *peer)
 {
 	int64_t age_ms = plan->view->now_ms - peer->since_ms;
-	return !came_by_itself(peer) || (plan->inbound_left > 0 && age_ms >= plan->view->mature_ms &&
-						age_ms >= plan->view->dwell_ms);
+	return !came_by_itself(peer) ||
+	       (plan->inbound_left > 0 && age_ms >= plan->view->mature_ms && age_ms >= plan->view->dwell_ms);
 }
 
 static bool may_promote(const struct plan *plan, uint32_t item)

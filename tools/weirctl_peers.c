@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/peer_category.h"
 #include "tools/weirctl.h"
 
 /* An answer stays below 1 MiB. A peer's texts are at most 4.7 KiB (ENR and metadata 2 KiB each, agent, id,
@@ -131,8 +132,8 @@ int weirctl_peers_list(struct weirctl *weirctl)
 	static const char *const statuses[] = {
 		"unknown", "dialing", "connected", "disconnecting", "disconnected", "banned", NULL};
 	static const char *const temperatures[] = {"cold", "warm", "hot", "cooling", NULL};
-	static const char *const categories[] = {
-		"none", "local_root", "public_root", "big_ledger", "ledger", "shared", "bootstrap", NULL};
+#define CATEGORY_WORD(kind, word) word,
+	static const char *const categories[] = {PEER_CATEGORIES(CATEGORY_WORD) NULL};
 	static const struct pages pages = {
 		"peer.list", "peers", "No peer is known that matches.", columns, PEERS_PAGE};
 	json_t *params = json_object();

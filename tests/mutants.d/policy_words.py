@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact averages, dwell, churn and the words of peers and book entries; see tests/mutants.py."""
-COUNTERS, PLAN, CHURN = "control/peer_counters.h", "control/target_plan.c", "control/churn.c"
+COUNTERS, PLAN, CHURN, BOOK = "control/peer_counters.h", "control/target_plan.c", "control/churn.c", "control/rpc_methods_book.c"
 MUTANTS = [
     ("counters: averages are as exact as the formulas", COUNTERS, "	double rtt_ms, rtt_min_ms, fetch_ms;", "	float rtt_ms, rtt_min_ms, fetch_ms;", "test_peer_counters"),
     ("plan: who was dialled need not wait", PLAN, "return peer->inbound && peer->group", "return peer->group", "test_target_plan"),
@@ -17,4 +17,9 @@ MUTANTS = [
      "return reputation_now(roster, facts);", "test_roster_tell"),
     ("roster: Dugite's reputation is DU-4's", "control/roster_value.c", "return roster->config.profile.value == PROFILE_VALUE_QUALITY ? facts->standing.reputation : reputation_now(roster, facts);",
      "return facts->standing.reputation;", "test_roster_tell"),
+    ("words: DU-2's are understood", "control/peer_category.c", "PEER_SOURCES(SOURCE_ROW) PEER_SOURCE_ALIASES(SOURCE_ROW)}", "PEER_SOURCES(SOURCE_ROW)}", "test_peer_tags"),
+    ("words: a mistake in an entry is its own", BOOK, "		return \"ip\";", "		return \"port\";", "test_rpc_node"),
+    ("words: a wrong entry is not added", BOOK, "		if (why == NULL) {", "		{", "test_rpc_node"),
+    ("words: gossip has a teller", BOOK, "strncmp(word, GOSSIP_OF, prefix) == 0", "0", "test_rpc_node"),
+    ("words: the group is told", "control/rpc_peer_tell.c", "	if (group >= groups->n)", "	if (1)", "test_rpc_node"),
 ]

@@ -110,8 +110,8 @@ static void test_resync(void)
 	CHECK_EQ("DU-16: at the tip again, the long wait of the same cycle", churn.next_ms, AT(3400));
 	churn_resync(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, SYNC_STATE_SYNCING, 0, AT(2000));
 	CHECK_EQ("DU-16: what is over by then is due now", churn.next_ms, AT(2000));
-	CHECK_EQ("DU-16: and starts",
-		churn_tick(&churn, &churn_dugite, SYNC_STATE_SYNCING, 0, AT(2000)), CHURN_EVENT_START);
+	CHECK_EQ("DU-16: and starts", churn_tick(&churn, &churn_dugite, SYNC_STATE_SYNCING, 0, AT(2000)),
+		CHURN_EVENT_START);
 	churn_resync(&churn, &churn_dugite, SYNC_STATE_SYNCING, SYNC_STATE_CAUGHT_UP, 0, AT(2010));
 	CHECK_EQ("DU-16: what is reduced is restored in its time", churn.next_ms, AT(2030));
 	(void)churn_tick(&churn, &churn_dugite, SYNC_STATE_CAUGHT_UP, 0, AT(2030));

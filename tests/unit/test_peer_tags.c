@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Tests of control/peer_tags.c: duties that are only ever extended (LH-24), subnets and their counts, groups
- * with valency (DU-17).
+ * with valency (DU-17); and of the words of control/peer_category.c (DU-2).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -92,9 +92,42 @@ static void test_groups(void)
 	CHECK_EQ("but a known one is changed", root_groups_put(&groups, "relays", 0, 1, &other), 0);
 }
 
+static void test_words(void)
+{
+	static const struct {
+		const char *word;
+		int category, source;
+	} cases[] = {
+		{"none", PEER_CATEGORY_NONE, -1},
+		{"bootstrap", PEER_CATEGORY_BOOTSTRAP, -1},
+		{"ledger", PEER_CATEGORY_LEDGER, PEER_SOURCE_LEDGER},
+		{"ledger_peer", PEER_CATEGORY_LEDGER, -1},
+		{"big_ledger_peer", PEER_CATEGORY_BIG_LEDGER, -1},
+		{"node", -1, PEER_SOURCE_NODE},
+		{"mesh", -1, PEER_SOURCE_MESH},
+		{"peer_sharing", -1, PEER_SOURCE_GOSSIP},
+		{"peer_exchange", -1, PEER_SOURCE_GOSSIP},
+		{"Ledger", -1, -1},
+		{"", -1, -1},
+	};
+	for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+		CHECK_EQ(cases[i].word, peer_category_of(cases[i].word), cases[i].category);
+		CHECK_EQ(cases[i].word, peer_source_of(cases[i].word), cases[i].source);
+	}
+	for (int i = 0; i < PEER_CATEGORY_COUNT; i++)
+		CHECK_EQ("a category's word means it",
+			peer_category_of(peer_category_name((enum peer_category)i)), i);
+	for (int i = 0; i < PEER_SOURCE_COUNT; i++)
+		CHECK_EQ(
+			"a source's word means it", peer_source_of(peer_source_name((enum peer_source)i)), i);
+	CHECK_EQ("the words of a choice", (const char *)PEER_SOURCE_WORDS,
+		(const char *)"node|config|gossip|ledger|inbound|dns|mdns|mesh|peer_sharing|peer_exchange");
+}
+
 static const struct check_test tests[] = {
 	{"duties", test_duties},
 	{"subnets", test_subnets},
 	{"groups of local roots", test_groups},
+	{"words of categories and sources", test_words},
 };
 CHECK_MAIN("peer_tags", tests)

@@ -16,18 +16,6 @@ static void test_book(void)
 			CALL("book.add",
 				"{\"entries\":[{\"ip\":\"45.1.2.3\",\"port\":30303,\"source\":\"gossip\"}]}"),
 			"\"added\":true,\"why\":\"refreshed\""},
-		{"a mistake in the second names it",
-			CALL("book.add",
-				"{\"entries\":[{\"ip\":\"45.1.2.4\",\"port\":1},{\"ip\":\"x\",\"port\":1}]}"),
-			"\"code\":-32602,\"message\":\"entries[1].ip: not an address"},
-		{"and the first was not added", CALL("book.count", "{}"), "{\"count\":1}"},
-		{"a source that is none",
-			CALL("book.add",
-				"{\"entries\":[{\"ip\":\"45.1.2.4\",\"port\":1,\"source\":\"rumour\"}]}"),
-			"\"code\":-32602,\"message\":\"entries[0].source:"},
-		{"a port that is no number",
-			CALL("book.add", "{\"entries\":[{\"ip\":\"45.1.2.4\",\"port\":\"1\"}]}"),
-			"\"message\":\"entries[0].port: not a port"},
 		{"a port that no address has is refused with its reason (V41)",
 			CALL("book.add", "{\"entries\":[{\"ip\":\"45.1.2.4\",\"port\":65536}]}"),
 			"\"added\":false"},
@@ -98,6 +86,73 @@ static void test_book(void)
 		{"one is left", CALL("book.count", "{}"), "{\"count\":1}"},
 		{"all", CALL("book.clear", "{}"), "{\"removed\":1}"},
 		{"none is left", CALL("book.count", "{}"), "{\"count\":0}"},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+static void test_book_entries(void)
+{
+	static const struct rpc_case cases[] = {
+		{"a mistake in the first is its own",
+			CALL("book.add",
+				"{\"entries\":[{\"ip\":\"x\",\"port\":1},{\"ip\":\"45.1.2.4\",\"port\":1}]}"),
+			"{\"results\":[{\"added\":false,\"why\":\"ip\"},{\"added\":true,\"why\":\"added\"}]"
+			"}"},
+		{"and the second was added", CALL("book.count", "{}"), "{\"count\":1}"},
+		{"mistakes are named",
+			CALL("book.add",
+				"{\"entries\":[{\"ip\":\"45.1.2.4\",\"port\":1,\"source\":\"rumour\"},"
+				"{\"ip\":\"45.1.2.4\",\"port\":1,\"source\":\"gossip:\"},"
+				"{\"ip\":\"45.1.2.4\",\"port\":\"1\"},{\"ip\":\"45.1.2.4\"},"
+				"{\"ip\":\"45.1.2.4\",\"port\":1,\"category\":\"best\"},"
+				"{\"ip\":\"45.1.2.4\",\"port\":1,\"type\":3},"
+				"{\"ip\":\"45.1.2.4\",\"port\":1,\"seen\":\"now\"}]}"),
+			"{\"results\":[{\"added\":false,\"why\":\"source\"},{\"added\":false,\"why\":"
+			"\"source\"},"
+			"{\"added\":false,\"why\":\"port\"},{\"added\":false,\"why\":\"port\"},"
+			"{\"added\":false,\"why\":\"category\"},{\"added\":false,\"why\":\"type\"},"
+			"{\"added\":false,\"why\":\"seen\"}]}"},
+		{"DU-2's words",
+			CALL("book.add",
+				"{\"entries\":[{\"ip\":\"45.1.2.5\",\"port\":1,\"source\":\"peer_sharing\","
+				"\"category\":\"big_ledger_peer\",\"verified\":true}]}"),
+			"\"added\":true"},
+		{"are kept as ours", CALL("book.get", "{\"ip\":\"45.1.2.5\",\"port\":1}"),
+			"\"category\":\"big_ledger\",\"source\":\"gossip\""},
+		{"SP-10: who told it",
+			CALL("book.add",
+				"{\"entries\":[{\"ip\":\"45.1.2.6\",\"port\":1,\"source\":\"gossip:abc\"}]}"),
+			"\"added\":true"},
+		{"is gossip", CALL("book.get", "{\"ip\":\"45.1.2.6\",\"port\":1}"), "\"source\":\"gossip\""},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+static void test_group(void)
+{
+	static const struct rpc_case cases[] = {
+		{"a group is told back",
+			CALL("peer.tag", "{\"ip\":\"45.1.2.9\",\"port\":3001,\"source\":\"peer_sharing\","
+					 "\"group\":{\"name\":\"g\",\"hot\":1,\"warm\":2}}"),
+			"\"source\":\"gossip\",\"class\":\"full\""},
+		{"by its name and numbers", CALL("peer.tag", "{\"ip\":\"45.1.2.9\",\"port\":3001}"),
+			"\"group\":{\"name\":\"g\",\"hot\":1,\"warm\":2}}"},
+		{"of the peer too", CALL("peer.get", "{\"ip\":\"45.1.2.9\",\"port\":3001}"),
+			"\"group\":{\"name\":\"g\",\"hot\":1,\"warm\":2}}"},
+		{"as it is now",
+			CALL("peer.tag", "{\"ip\":\"45.1.2.8\",\"port\":3001,\"group\":{\"name\":\"g\","
+					 "\"hot\":2,\"warm\":3}}"),
+			"\"group\":{\"name\":\"g\",\"hot\":2,\"warm\":3}}"},
+		{"for all its members", CALL("peer.get", "{\"ip\":\"45.1.2.9\",\"port\":3001}"),
+			"\"group\":{\"name\":\"g\",\"hot\":2,\"warm\":3}}"},
+		{"others have none", CALL("peer.tag", "{\"ip\":\"45.1.2.7\",\"trusted\":true}"),
+			"\"group\":null}"},
 	};
 	if (!world_open())
 		return;
@@ -207,6 +262,8 @@ static void test_told(void)
 
 static const struct check_test tests[] = {
 	{"the address book, as the node asks", test_book},
+	{"addresses are added one by one", test_book_entries},
+	{"groups of local roots are told", test_group},
 	{"new addresses are told", test_book_events},
 	{"what the node tells", test_told},
 };

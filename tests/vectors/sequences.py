@@ -102,3 +102,29 @@ def reputation(expect):
         for ok, value in zip((False, False, True), values):
             told = simulation.ask(10, "peer.record", id="a", ok=ok)["reputation"]
             expect.same(f"{profile}: {value}", [told, simulation.ask(10, "peer.get", id="a")["reputation"]], [value, value])
+
+
+@vector("DU-2, SP-10: each entry of book.add has its own answer, and the policy's words are understood")
+def entries(expect):
+    simulation = expect.simulation("dugite", ticks=False)
+    simulation.ask(0, "conn.open", ip="11.9.0.1", port=5, direction="in", id="abc")
+    added = simulation.ask(0, "book.add", entries=[
+        {"ip": "11.0.0.1", "port": 3001, "source": "config"}, {"ip": "bad", "port": 3001}, {"ip": "11.0.0.2", "port": 0},
+        {"ip": "11.0.0.3", "port": 3001, "source": "peer_sharing"}, {"ip": "11.0.0.4", "port": 3001, "source": "gossip:abc"},
+        {"ip": "11.0.0.5", "port": 3001, "source": "rumour"}, {"ip": "11.0.0.6", "port": 3001, "source": "ledger", "category": "big_ledger_peer"}])["results"]
+    expect.same("added", [result["added"] for result in added], [True, False, False, True, True, False, True])
+    expect.same("why not", [result["why"] for result in added if not result["added"]], ["ip", "port", "source"])
+    kept = simulation.ask(0, "book.list")["records"]
+    expect.same("sources", [record["source"] for record in kept], ["config", "gossip", "gossip", "ledger"])
+    expect.same("the category", kept[3]["category"], "big_ledger")
+
+
+@vector("DU-17: peer.tag and peer.get tell the group")
+def group(expect):
+    simulation = expect.simulation("dugite", ticks=False)
+    connect(simulation, 0, "a", "11.0.0.1", "out", port=3001)
+    group = {"name": "g", "hot": 1, "warm": 2}
+    expect.same("none", simulation.ask(0, "peer.get", id="a")["tags"]["group"], None)
+    expect.same("tagged", simulation.ask(0, "peer.tag", id="a", group=group)["tags"]["group"], group)
+    expect.same("got", simulation.ask(0, "peer.get", id="a")["tags"]["group"], group)
+    expect.same("listed", simulation.ask(0, "peer.list")["peers"][0]["tags"]["group"], group)
