@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Moments of simulate, the members of sim.eval, and what --set takes; see tests/mutants.py."""
+PARAMETERS, VALUES, EVAL, MEMBERS = "control/rpc_parameters.c", "control/rpc_values.c", "control/rpc_sim_eval.c", "control/rpc_sim_members.c"
+CONFIG, YAML, SIMULATE, CONTROL = "control/config.c", "control/config_yaml.c", "control/simulate.c", "control/control.c"
+TEST, CONFIG_TEST = "test_simulate", "test_config_profile"
+MUTANTS = [
+    ("moments: 0 is a moment", CONTROL, "moment_set_epoch(MOMENT_SIMULATED_MS);\n	control->clock.wall_ms = MOMENT_SIMULATED_MS;", "", TEST),
+    ("moments: a restart stores what comes after it", CONTROL, "	error = governor_start(control, error_text, error_bytes);\n	control->started_ms = MOMENT_SIMULATED_MS;",
+     "	error = governor_start(control, error_text, error_bytes);", TEST),
+    ("moments: longer ago than any duration", "control/moment.h", "(INT64_C(36501) * 24 * 3600 * 1000)", "(INT64_C(1) * 24 * 3600 * 1000)", TEST),
+    ("moments: told", PARAMETERS, "json_real((double)moment_tell(ms) / 1000.0)", "json_real((double)ms / 1000.0)", TEST),
+    ("moments: until", PARAMETERS, "moment_take((int64_t)ceil(seconds * 1000))", "(int64_t)ceil(seconds * 1000)", TEST),
+    ("moments: parameters", VALUES, "return moment_take(llround(seconds * 1000.0));", "return llround(seconds * 1000.0);", TEST),
+    ("moments: of events", "control/governor_event.c", "int64_t told_ms = moment_tell(t_ms);", "int64_t told_ms = t_ms;", TEST),
+    ("moments: of an address that went", "control/control_effects.c", "(double)moment_tell(control->clock.wall_ms)", "(double)control->clock.wall_ms", TEST),
+    ("moments: a duty", "control/rpc_peer_tell.c", "rpc_moment_of(until)", "llround(until * 1000.0)", TEST),
+    ("moments: a subnet", "control/rpc_methods_node.c", "rpc_moment_of(until)", "llround(until * 1000.0)", TEST),
+    ("moments: the line's", SIMULATE, "? seconds * 1000.0 : 0));", "? seconds * 1000.0 + 1000.0 : 0));", TEST),
+    ("simulate: dues without ticks", SIMULATE, "before_ms = next_ms;\n		next_ms = roster_next_due_ms(control->roster, ticks);",
+     "before_ms = next_ms;\n		next_ms = roster_next_due_ms(control->roster, true);", TEST),
+    ("simulate: time does not fall", SIMULATE, "is_object && t_ms < simulation->control.clock.wall_ms", "0", TEST),
+    ("sim.eval: unknown members", MEMBERS, "if (group == NULL) {", "if (group == NULL) return true; if (0) {", TEST),
+    ("sim.eval: types of members", MEMBERS, "if (wanted != NULL) {", "if (0) {", TEST),
+    ("sim.eval: other words", MEMBERS, "(void)json_object_set(object, first, value);", "", TEST),
+    ("sim.eval: the same twice", MEMBERS, "if (json_object_get(object, first) != NULL) {", "if (0) {", TEST),
+    ("sim.eval: each profile's own backoff", EVAL, "policy = &roster_config(request->control->roster)->profile.backoff;", "policy = &backoff_stellar;", TEST),
+    ("sim.eval: another's backoff by name", EVAL, "if (named != NULL)\n		policy = policies[which];", "", TEST),
+    ("sim.eval: a fetch of now", EVAL, "fetch_ms < 0 ? -1 : 0", "-1", TEST),
+    ("sim.eval: members of candidates", EVAL, "if (!rpc_sim_members(request, item, \"in.candidates\", candidate_members))", "if (0)", TEST),
+    ("sim.eval: candidates are objects", EVAL, "if (!json_is_object(item))", "if (0)", TEST),
+    ("sim.eval: samples are numbers", EVAL, "if (!json_is_number(sample))", "if (0)", TEST),
+    ("sim.eval: levels of big ledger peers", EVAL, "(!json_is_object(levels) || rpc_sim_members(request, levels, \"in.blp\", LEVEL_MEMBERS))", "true", TEST),
+    ("LH-11: an unknown client's string", "control/rpc_methods_peer.c", "rpc_string(agent != NULL ? agent : \"\")", "rpc_string(\"\")", TEST),
+    ("--set: 1 is yes", "control/config_schema.c", "{\"1\", 1}, {\"0\", 0}, {NULL, 0}};", "{NULL, 0}};", CONFIG_TEST),
+    ("--set: on is yes", "control/config_schema.c", "{\"on\", 1}, {\"off\", 0},", "", CONFIG_TEST),
+    ("--set: a list takes the place of the one before", CONFIG, "*count = 0;\n	int error = config_yaml_read", "int error = config_yaml_read", CONFIG_TEST),
+    ("--set: one line", CONFIG, "if (strpbrk(value, \"\\r\\n\") != NULL) {", "if (0) {", CONFIG_TEST),
+    ("--set: what is in a list", CONFIG, "row == NULL || config_row_element_index(row) != 0", "row == NULL", CONFIG_TEST),
+    ("config: an endpoint's port", YAML, "if (colon == NULL || length >= sizeof(pieces[0]) || (!bracketed && strchr(text, ':') != colon))",
+     "if (length >= sizeof(pieces[0]))", CONFIG_TEST),
+    ("config: only preferred ones are endpoints alone", YAML, "return strcmp(row->path, \"preferred\") == 0;", "return true;", CONFIG_TEST),
+]
