@@ -272,7 +272,7 @@ static void test_peers(void)
 			CALL("peer.bind", "{\"id\":\"p1\",\"ip\":\"203.0.113.5\",\"port\":4000,\"agent\":"
 					  "\"Lighthouse/v5/x86_64-linux\"}"),
 			"\"accepted\":true,\"reason\":\"\",\"code\":null,\"until\":null,\"client\":{\"kind\":"
-			"\"Lighthouse\",\"version\":\"v5\",\"os\":\"x86_64-linux\"}"},
+			"\"Lighthouse\",\"version\":\"v5\",\"os\":\"x86_64-linux\",\"agent\":"},
 		{"bind without port", CALL("peer.bind", "{\"id\":\"p1\",\"ip\":\"203.0.113.5\"}"),
 			"\"message\":\"port: not a port (allowed: integer 1..65535)"},
 		{"low costs ten", CALL("peer.report", "{\"id\":\"p1\",\"action\":\"low\",\"reason\":\"r\"}"),

@@ -37,7 +37,7 @@ static void test_banned_ids(void)
 		{"why says so too", CALL("why", "{\"ip\":\"203.0.113.9\",\"id\":\"peer-1\"}"),
 			"\"verdict\":\"refuse\",\"reason\":\"banned\",\"rule\":\"T5\""},
 		{"its client is known", CALL("peer.get", "{\"id\":\"peer-1\"}"),
-			"\"client\":{\"kind\":\"Teku\",\"version\":\"v1\",\"os\":\"linux\"}"},
+			"\"client\":{\"kind\":\"Teku\",\"version\":\"v1\",\"os\":\"linux\""},
 		{"the address alone is not banned", CALL("why", "{\"ip\":\"203.0.113.9\"}"),
 			"\"verdict\":\"forward\""},
 		{"lifted", CALL("ban.remove", "{\"id\":\"peer-1\"}"), "\"removed\":[5]"},
@@ -50,6 +50,60 @@ static void test_banned_ids(void)
 			"\"state\":\"banned\""},
 		{"and each address of it shows that", CALL("peer.get", "{\"ip\":\"2001:db8:5::2\"}"),
 			"\"bans\":[{\"key\":\"2001:db8:5::/64\""},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+/* There is no dataplane to ask here: what the governor knows of the address holds, then what would follow of the id. */
+static void test_why_of_both(void)
+{
+	static const struct rpc_case cases[] = {
+		{"an id is banned for ever", CALL("ban.add", "{\"id\":\"peer-1\"}"), "\"tier\":5"},
+		{"and for a time", CALL("ban.add", "{\"id\":\"peer-1\",\"tier\":2,\"for\":60}"), "\"tier\":2"},
+		{"why tells both tiers", CALL("why", "{\"ip\":\"203.0.113.9\",\"id\":\"peer-1\"}"),
+			"\"verdict\":\"refuse\",\"reason\":\"banned\",\"rule\":\"T5\",\"until\":null,\"tiers\":[2,5]"},
+		{"its address is denied", CALL("list.add", "{\"list\":\"deny\",\"prefix\":\"203.0.113.9\"}"), "\"seq\""},
+		{"then no packet of it comes so far", CALL("why", "{\"ip\":\"203.0.113.9\",\"id\":\"peer-1\"}"),
+			"\"verdict\":\"drop\",\"reason\":\"denied\",\"rule\":\"deny\""},
+		{"another address throttled", CALL("ban.add", "{\"ip\":\"203.0.113.8\",\"tier\":2,\"for\":60}"),
+			"\"tier\":2"},
+		{"has the tiers of both", CALL("why", "{\"ip\":\"203.0.113.8\",\"id\":\"peer-1\"}"),
+			"\"verdict\":\"drop\",\"reason\":\"banned\",\"rule\":\"T2\""},
+		{"in one list", CALL("why", "{\"ip\":\"203.0.113.8\",\"id\":\"peer-1\"}"), "\"tiers\":[2,5]"},
+		{"and the stronger ban", CALL("why", "{\"ip\":\"203.0.113.8\",\"id\":\"peer-1\"}"),
+			"\"ban\":{\"key\":\"peer-1\",\"scope\":\"peer\",\"tier\":5"},
+		{"an id of which nothing is known", CALL("why", "{\"ip\":\"203.0.113.7\",\"id\":\"peer-9\"}"),
+			"\"verdict\":\"forward\",\"reason\":\"admitted\",\"rule\":\"design 3 row 12\""},
+		{"is not known for having been asked of", CALL("peer.get", "{\"id\":\"peer-9\"}"), "\"code\":2"},
+	};
+	if (!world_open())
+		return;
+	run_cases(admin, &admin_lines, cases, CHECK_COUNT(cases));
+	world_close();
+}
+
+static void test_ended(void)
+{
+	static const struct rpc_case cases[] = {
+		{"a ban", CALL("ban.add", "{\"ip\":\"203.0.113.5\",\"reason\":\"r\"}"), "\"tier\":5"},
+		{"none has ended", CALL("ban.list", "{\"ended\":true}"), "{\"bans\":[],\"next\":null}"},
+		{"it is removed", CALL("ban.remove", "{\"ip\":\"203.0.113.5\"}"), "\"removed\":[5]"},
+		{"it has ended", CALL("ban.list", "{\"ended\":true}"), "\"key\":\"203.0.113.5\",\"scope\":\"ip\",\"tier\":5"},
+		{"and says why", CALL("ban.list", "{\"ended\":true}"), "\"why\":\"removed\"}],\"next\":null"},
+		{"it covered its address", CALL("ban.list", "{\"ended\":true,\"ip\":\"203.0.113.5\"}"), "203.0.113.5"},
+		{"and no other", CALL("ban.list", "{\"ended\":true,\"ip\":\"203.0.113.6\"}"), "{\"bans\":[],"},
+		{"it had one tier", CALL("ban.list", "{\"ended\":true,\"tier\":2}"), "{\"bans\":[],"},
+		{"a second", CALL("ban.add", "{\"id\":\"peer-1\"}"), "\"tier\":5"},
+		{"ends too", CALL("ban.remove", "{\"id\":\"peer-1\"}"), "\"removed\":[5]"},
+		{"the later first", CALL("ban.list", "{\"ended\":true,\"n\":1}"), "{\"bans\":[{\"key\":\"peer-1\""},
+		{"with the place to go on", CALL("ban.list", "{\"ended\":true,\"n\":1}"), "\"next\":\"ended:2\""},
+		{"where the other is", CALL("ban.list", "{\"ended\":true,\"after\":\"ended:2\"}"),
+			"{\"bans\":[{\"key\":\"203.0.113.5\""},
+		{"a place that is none", CALL("ban.list", "{\"ended\":true,\"after\":\"203.0.113.5\"}"),
+			"\"code\":-32602"},
 	};
 	if (!world_open())
 		return;
@@ -285,6 +339,8 @@ static const struct check_test tests[] = {
 	{"floods are told and counted", test_floods},
 	{"an answer tells what is in force", test_bans_in_force},
 	{"a banned id is refused when it is bound", test_banned_ids},
+	{"why tells of the address and of the id", test_why_of_both},
+	{"bans that ended are listed", test_ended},
 	{"a wall clock that is set back", test_clock_set_back},
 	{"a page whose place is gone", test_lost_place},
 	{"an end in the turn of a command", test_end_in_the_turn_of_a_command},
