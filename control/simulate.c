@@ -271,7 +271,8 @@ static void usage(FILE *file)
 		      "  --profile NAME   bootstrap (default), lighthouse, ouroboros, dugite, stellar, "
 		      "spacetime, lorachain\n"
 		      "  --config FILE    a configuration instead\n"
-		      "  --set KEY=VALUE  change one key of it\n"
+		      "  --set KEY=VALUE  change one key of it; a list in YAML's flow style: "
+		      "--set 'preferred=[192.0.2.1:9000]'\n"
 		      "  --seed N         of every random choice (default 1)\n"
 		      "  --no-tick        the governor ticks only when governor.tick says so\n");
 }
