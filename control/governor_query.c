@@ -64,6 +64,14 @@ static const char *event_kind_name(uint8_t kind)
 	return kind < EVENT_KIND_COUNT && names[kind] != NULL ? names[kind] : "?";
 }
 
+static const char *change_name(const struct peer_change *change)
+{
+	if (change->kind == PEER_CHANGE_VALUE)
+		return "value";
+	return change->kind == PEER_CHANGE_EVENT ? event_kind_name(change->action)
+						 : peer_action_name(change->action);
+}
+
 static void fill_history(
 	const struct governor *governor, const struct peer_record *peer, struct peer_info *info)
 {
@@ -74,11 +82,9 @@ static void fill_history(
 	info->n_history = history->n;
 	for (unsigned i = 0; i < history->n; i++) {
 		const struct peer_change *change = &history->changes[(first + i) % GOVERNOR_HISTORY];
-		const char *what = change->from_dataplane ? event_kind_name(change->action)
-							  : peer_action_name(change->action);
 		info->history[i].t_ms = change->t_ms;
 		info->history[i].score = change->score;
-		snprintf(info->history[i].why, sizeof(info->history[i].why), "%s: %s", what,
+		snprintf(info->history[i].why, sizeof(info->history[i].why), "%s: %s", change_name(change),
 			text_pool_get(&governor->texts, change->why));
 	}
 }

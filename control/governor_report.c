@@ -76,7 +76,7 @@ void governor_penalise(struct governor *governor, uint32_t index, double penalty
 	(void)score_set(&peer->score, config, value, governor->now_ms);
 	struct peer_change change = {.t_ms = governor->now_ms, .score = peer->score.value,
 		.action = evidence->event_kind != 0 ? evidence->event_kind : (uint8_t)evidence->action,
-		.from_dataplane = evidence->event_kind != 0};
+		.kind = evidence->event_kind != 0 ? PEER_CHANGE_EVENT : PEER_CHANGE_REPORT};
 	peer_history_add(&governor->peers, index, &change, evidence->reason);
 	/* LO-8: changes of one point or less are not news. */
 	if (fabs(peer->score.value - old) > 1.0)

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Doubled up to GOVERNOR_HISTORY. */
+enum { HISTORY_PLACES_MIN = 4 };
+_Static_assert(GOVERNOR_HISTORY == HISTORY_PLACES_MIN << 3, "doubling ends there");
+
 /* A record's place in the order of forgetting may lag this much behind its last activity. */
 enum { FORGET_SLACK_MS = 60000 };
 
@@ -204,12 +208,28 @@ bool peer_window_add(struct peer_window *window, unsigned threshold, int64_t len
 	return true;
 }
 
+/** Room for one more; a ring that is not at its full length has not turned yet, so it grows at its end. */
+static bool history_reserve(struct peer_record *peer)
+{
+	unsigned places = peer->history == NULL ? 0 : peer->history->places;
+	if (places == GOVERNOR_HISTORY || (places != 0 && peer->history->n < places))
+		return true;
+	unsigned more = places == 0 ? HISTORY_PLACES_MIN : 2 * places;
+	struct peer_history *history =
+		realloc(peer->history, sizeof(*history) + more * sizeof(history->changes[0]));
+	if (history == NULL)
+		return false;
+	if (places == 0)
+		*history = (struct peer_history){0};
+	history->places = (uint8_t)more;
+	peer->history = history;
+	return true;
+}
+
 void peer_history_add(struct peer_table *table, uint32_t index, const struct peer_change *change, const char *why)
 {
 	struct peer_record *peer = peer_table_at(table, index);
-	if (peer->history == NULL)
-		peer->history = calloc(1, sizeof(*peer->history));
-	if (peer->history == NULL)
+	if (!history_reserve(peer))
 		return;
 	uint32_t text;
 	if (text_pool_hold(table->texts, why, &text) < 0)

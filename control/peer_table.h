@@ -22,16 +22,22 @@ struct peer_windows {
 	struct peer_window invalid_message, connection_failure, spam;
 };
 
+enum peer_change_kind {
+	PEER_CHANGE_REPORT, /* `action` is an enum peer_action */
+	PEER_CHANGE_EVENT,  /* of the dataplane; `action` is an enum event_kind */
+	PEER_CHANGE_VALUE,  /* LO-8: `score` is the value for ranking; no action */
+};
 struct peer_change {
 	int64_t t_ms;
 	double score;
 	uint32_t why; /* interned reason, held */
 	uint8_t action;
-	uint8_t from_dataplane; /* then `action` is an enum event_kind */
+	uint8_t kind; /* enum peer_change_kind */
 };
+/* A ring of the last GOVERNOR_HISTORY. It has only the places that it needs: most peers' values change a few times. */
 struct peer_history {
-	struct peer_change changes[GOVERNOR_HISTORY];
-	uint8_t n, at;
+	uint8_t n, at, places;
+	struct peer_change changes[];
 };
 
 struct peer_record {
@@ -52,7 +58,7 @@ struct peer_record {
 	int64_t last_seen_ms;
 	int64_t forget_ms; /* as queued */
 	struct peer_windows *windows; /* NULL until a report of LO-9 */
-	struct peer_history *history; /* NULL until the score moves */
+	struct peer_history *history; /* NULL until the score or the value moves */
 };
 
 struct peer_table {

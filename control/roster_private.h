@@ -30,7 +30,7 @@ struct roster_facts {
 	double gossip;     /* NAN: none */
 	double reputation; /* DU-4's later rank */
 	double useful;     /* NAN: not said */
-	double value;      /* of the profile, as last told (LO-8) */
+	double value;      /* of the profile, as last told (LO-8); NAN: not yet */
 	int64_t reputation_ms, value_ms, last_payload_ms, last_fetch_ms, hot_since_ms, tx_ms, block_ms;
 	struct value_lorachain_input lorachain;
 	int64_t lorachain_ms; /* when it was reported: decays from then (LO-7) */
@@ -368,6 +368,8 @@ double roster_value_rank(const struct roster *roster, uint32_t peer);
 double roster_value_selection(const struct roster *roster, uint32_t peer);
 double roster_value_inbound(const struct roster *roster, uint32_t peer);
 struct value_lorachain roster_value_lorachain(const struct roster *roster, uint32_t peer);
+/** LO-1: the value of a new peer, from which its first change is told (LO-8); NAN where a profile names none. */
+double roster_value_start(const struct roster *roster);
 /** The profile's, now: SP-8's points where they blacklist, else DU-4's later one. RECORD_NONE: of nobody known. */
 double roster_reputation(const struct roster *roster, uint32_t peer);
 /** The application's score alone; 0 for a stranger. */

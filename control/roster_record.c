@@ -381,6 +381,8 @@ struct roster_facts *roster_facts_obtain(struct roster *roster, uint32_t index)
 		return NULL;
 	facts_begin(peer->facts, peer);
 	peer->facts->reputation_ms = roster->now_ms;
+	if (peer->ok == 0 && peer->fail == 0)
+		peer->facts->value = roster_value_start(roster);
 	roster->n_facts++;
 	return peer->facts;
 }

@@ -256,19 +256,35 @@ static double news_unit(const struct profile *profile)
 	return profile->value == PROFILE_VALUE_LORACHAIN || profile->value == PROFILE_VALUE_SUBNETS ? 1 : 100;
 }
 
+double roster_value_start(const struct roster *roster)
+{
+	return roster->config.profile.value == PROFILE_VALUE_LORACHAIN ? ROSTER_LORACHAIN_UNKNOWN : (double)NAN;
+}
+
+/** LO-8: into the history of whoever the governor knows. */
+static void value_note(struct roster *roster, uint32_t peer, double value)
+{
+	struct governor *governor = roster->governor;
+	struct peer_name name = roster_peer_name(roster, peer);
+	uint32_t known = governor_peer_named(governor, &name);
+	struct peer_change change = {.t_ms = roster->now_ms, .score = value, .kind = PEER_CHANGE_VALUE};
+	if (known != RECORD_NONE)
+		peer_history_add(&governor->peers, known, &change, roster->config.profile.name);
+}
+
 void roster_value_tell(struct roster *roster, uint32_t peer)
 {
 	struct roster_facts *facts = roster_peer_at(roster, peer)->facts;
 	if (facts == NULL)
 		return;
 	double value = roster_value(roster, peer), before = facts->value;
-	bool first = facts->value_ms == 0;
 	facts->value_ms = roster->now_ms;
-	if (first)
+	if (isnan(before))
 		facts->value = value;
-	if (first || fabs(value - before) * news_unit(&roster->config.profile) <= NEWS_OF_HUNDRED)
+	if (isnan(before) || fabs(value - before) * news_unit(&roster->config.profile) <= NEWS_OF_HUNDRED)
 		return;
 	facts->value = value;
+	value_note(roster, peer, value);
 	struct event_text event;
 	roster_event_peer(&event, roster, "peer.score_updated", peer);
 	event_number(&event, "old_value", before);

@@ -311,7 +311,9 @@ const struct rpc_method rpc_methods[] = {
 		"selection,inbound},reputation,counters{ok,fail,streak,decayed_fail,unproven},rtt_ms,fetch_"
 		"ms,blocks,circuit{state,"
 		"until},subnet{count,penalty},bans[],strikes,trusted,history[]",
-		"What is known of a peer.", rpc_peer_get, RPC_EVERYWHERE},
+		"What is known of a peer. reputation is the profile's, as in peer.record. history has the last 32 changes: of "
+		"the score by why, and of the value where why begins with value.",
+		rpc_peer_get, RPC_EVERYWHERE},
 	{"peer.list", false, peer_list, "peers[],next",
 		"Peers in order of id, each as in peer.get without bans and history.", rpc_peer_list,
 		RPC_EVERYWHERE},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Exact averages, dwell, churn and the words of peers and book entries; see tests/mutants.py."""
-COUNTERS, PLAN, CHURN, BOOK = "control/peer_counters.h", "control/target_plan.c", "control/churn.c", "control/rpc_methods_book.c"
+COUNTERS, PLAN, CHURN = "control/peer_counters.h", "control/target_plan.c", "control/churn.c"
+BOOK, VALUE = "control/rpc_methods_book.c", "control/roster_value.c"
 MUTANTS = [
     ("counters: averages are as exact as the formulas", COUNTERS, "	double rtt_ms, rtt_min_ms, fetch_ms;", "	float rtt_ms, rtt_min_ms, fetch_ms;", "test_peer_counters"),
     ("plan: who was dialled need not wait", PLAN, "return peer->inbound && peer->group", "return peer->group", "test_target_plan"),
@@ -22,4 +23,8 @@ MUTANTS = [
     ("words: a wrong entry is not added", BOOK, "		if (why == NULL) {", "		{", "test_rpc_node"),
     ("words: gossip has a teller", BOOK, "strncmp(word, GOSSIP_OF, prefix) == 0", "0", "test_rpc_node"),
     ("words: the group is told", "control/rpc_peer_tell.c", "	if (group >= groups->n)", "	if (1)", "test_rpc_node"),
+    ("value: a new peer has a value to change from", VALUE, "PROFILE_VALUE_LORACHAIN ? ROSTER_LORACHAIN_UNKNOWN : (double)NAN", "PROFILE_VALUE_LORACHAIN ? (double)NAN : (double)NAN",
+     "test_roster_tick"),
+    ("value: only where a profile names it", VALUE, "PROFILE_VALUE_LORACHAIN ? ROSTER_LORACHAIN_UNKNOWN : (double)NAN", "PROFILE_VALUE_LORACHAIN ? ROSTER_LORACHAIN_UNKNOWN : 0.5", "test_roster_tick"),
+    ("value: changes are history", VALUE, "	value_note(roster, peer, value);\n", "", "test_roster_tick"),
 ]

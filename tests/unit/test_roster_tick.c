@@ -356,6 +356,47 @@ static void test_value_news(void)
 	roster_world_end();
 }
 
+static void test_value_history(void)
+{
+	struct roster_config config = roster_world_config("lorachain");
+	struct peer_info info;
+	config.profile.times.idle_ms = config.profile.times.auth_ms = 0;
+	roster_world_begin_with(&config);
+	roster_world_open("20.0.0.1", 9000, true, "a", 0);
+	CHECK_EQ("nothing has changed", roster_world_peer("#a", 0).governor.n_history, 0u);
+	measure("a", 0.9, 1);
+	CHECK_EQ("LO-1, LO-8: the first word changes the 50 of a new peer",
+		roster_world_events_with("peer.score_updated", "\"old_value\":50"), 1);
+	info = roster_world_peer("#a", 1).governor;
+	CHECK_EQ("LO-8: and is history", info.n_history, 1u);
+	CHECK_NEAR("LO-8: as it is now", info.history[0].score, roster_world_peer("#a", 1).value, 1e-9);
+	CHECK_EQ("LO-8: by name", (const char *)info.history[0].why, "value: lorachain");
+	measure("a", 0.91, 2);
+	CHECK_EQ("LO-8: what is no news is no history", roster_world_peer("#a", 2).governor.n_history, 1u);
+	for (unsigned i = 0; i < 40; i++) {
+		measure("a", i % 2 == 0 ? 0.1 : 0.9, 3 + i);
+		info = roster_world_peer("#a", 3 + i).governor;
+		CHECK_EQ("5.5.10: the last 32 changes", info.n_history, i < 30 ? i + 2 : 32u);
+		CHECK_EQ("5.5.10: the latest last", info.history[info.n_history - 1].t_ms, ROSTER_MS(3 + i));
+	}
+	CHECK_EQ("5.5.10: the oldest went", info.history[0].t_ms, ROSTER_MS(11));
+	struct peer_name name = {.id = "a"};
+	struct peer_report_result result;
+	CHECK_EQ("a report",
+		roster_peer_report(roster(), &name, PEER_ACTION_LOW, "r", "", true, ROSTER_MS(50), &result),
+		0);
+	info = roster_world_peer("#a", 50).governor;
+	CHECK_EQ("LO-9: reports are history beside values", (const char *)info.history[31].why, "low: r");
+	roster_world_end();
+
+	roster_world_begin("dugite");
+	roster_world_open("20.0.0.1", 9000, true, "a", 0);
+	measure("a", 0.9, 1);
+	CHECK_EQ("5.3 B: other profiles name no value of a new peer",
+		roster_world_events("peer.score_updated"), 0);
+	roster_world_end();
+}
+
 static void test_out_of_sync(void)
 {
 	struct target_set targets;
@@ -470,6 +511,7 @@ static const struct check_test tests[] = {
 	{"LO-14: a round of optimisation drops", test_optimise},
 	{"LO-14: and dials", test_optimise_dials},
 	{"LO-8: changed values are told", test_value_news},
+	{"LO-8: and are history", test_value_history},
 	{"HE-13: out of sync", test_out_of_sync},
 	{"V32: the outbound goal", test_outbound_goal},
 	{"LH-1: the order of a tick", test_order},

@@ -128,3 +128,15 @@ def group(expect):
     expect.same("tagged", simulation.ask(0, "peer.tag", id="a", group=group)["tags"]["group"], group)
     expect.same("got", simulation.ask(0, "peer.get", id="a")["tags"]["group"], group)
     expect.same("listed", simulation.ask(0, "peer.list")["peers"][0]["tags"]["group"], group)
+
+
+@vector("LO-1, LO-8: a new peer has 50, and what changes it is told and remembered")
+def news(expect):
+    simulation = expect.simulation("lorachain", ticks=False)
+    connect(simulation, 0, "a", "11.0.0.1", "in")
+    simulation.ask(0, "peer.metrics", id="a", uptime=.9, conn_success=.8, delivery=.95, throughput=.8, compliance=.95, msgs=100, invalid=5, relayed=60,
+                   rtt_ms=120)
+    expect.same("told", simulation.seen("peer.score_updated"), [{"id": "a", "old_value": 50, "value": 84.15}])
+    expect.same("remembered", simulation.ask(0, "peer.get", id="a")["history"], [{"t": 0, "score": 84.15, "why": "value: lorachain"}])
+    simulation.ask(5, "peer.metrics", id="a", rtt_ms=120)
+    expect.same("no news", [simulation.seen("peer.score_updated"), len(simulation.ask(5, "peer.get", id="a")["history"])], [[], 1])
