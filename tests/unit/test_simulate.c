@@ -103,6 +103,10 @@ static void test_moments(void)
 			AT("1", "ban.add", "{\"ip\":\"11.0.0.1\",\"for\":70}") AT("2", "sim.restart", "{}")
 				AT("2", "ban.list", "{}"),
 			"\"start\":1.0,\"until\":71.0"},
+		{"and what came after a restart is stored too", {"--no-tick"},
+			AT("1", "sim.restart", "{}") AT("2", "ban.add", "{\"ip\":\"11.0.0.1\",\"for\":70}")
+				AT("3", "sim.restart", "{}") AT("3", "ban.list", "{}"),
+			"\"start\":2.0,\"until\":72.0"},
 		{"a duty", {"--no-tick"},
 			CONNECT("0") AT("0", "peer.tag", "{\"id\":\"a\",\"duty_until\":{\"3\":50}}"), "\"3\":50.0"},
 		{"a subnet that is needed", {"--profile", "lighthouse", "--no-tick"},
@@ -139,6 +143,11 @@ static void test_due(void)
 		{"a dial that nobody heard of", {"--no-tick"},
 			AT("8000.25", "conn.dial", "{" WHERE "}") AT("8020", "conn.list", "{}"),
 			"{\"t\":8015.250,\"event\":\"conn.failed\""},
+		{"and another", {"--no-tick"},
+			AT("8000.25", "conn.dial", "{" WHERE "}")
+				AT("8000.75", "conn.dial", "{\"ip\":\"11.0.0.10\",\"port\":4000}")
+				AT("8020", "conn.list", "{}"),
+			"{\"t\":8015.750,\"event\":\"conn.failed\""},
 		{"a ban ends when it does", {"--no-tick"},
 			AT("8000.25", "ban.add", "{\"ip\":\"11.0.0.1\",\"for\":70}") AT("8100", "ban.list", "{}"),
 			"{\"bans\":[]"},
