@@ -164,6 +164,21 @@ def test_bans_survive_a_kill(control):
     check(status["image"]["enforced"] == 3 and status["image"]["generation"] == 1, "the first image has them: %s" % status["image"])
 
 
+def test_banned_ids_are_known_after_a_kill(control):
+    client = control.start()
+    for n in range(6):
+        client.result("peer.bind", id="P%d" % n, ip="203.0.113.9", port=n + 1)
+        client.result("ban.add", id="P%d" % n, sync=n == 5)
+    client.close()
+    control.kill()
+    client = control.start()
+    check(client.result("why", ip="203.0.113.9")["tiers"] == [4], "T4 after kill -9")
+    peer = client.result("peer.get", id="P1")
+    check((peer["ip"], peer["port"], peer["status"]) == ("203.0.113.9", 2, "banned"), "where it was seen: %s" % peer)
+    client.result("ban.remove", id="P3")
+    check(client.result("why", ip="203.0.113.9")["tiers"] == [], "five are left: free")
+
+
 def test_a_removed_state_directory_is_written_anew(control):
     client = control.start()
     client.result("ban.add", ip="203.0.113.5", reason="before", sync=True)

@@ -13,7 +13,7 @@ MUTANTS = [
      "return ROSTER_LIST_DISCONNECTED;", "test_roster_identity"),
     ("identity: addresses are bounded too", RECORD, "[ROSTER_LIST_HOSTS] = roster->config.disconnected_max};", "[ROSTER_LIST_HOSTS] = 0};",
      "test_roster_identity"),
-    ("identity: a cap ends no ban of an address", RECORD, "return by_id ? ROSTER_LIST_BANNED : ROSTER_LIST_BANNED_HOSTS;", "return ROSTER_LIST_BANNED;",
+    ("identity: a banned address is on a list of its own", RECORD, "ROSTER_LIST_BANNED : ROSTER_LIST_BANNED_HOSTS;", "ROSTER_LIST_BANNED : ROSTER_LIST_HOSTS;",
      "test_roster_identity"),
     ("identity: a lifted blacklist forgets the failures", PEER, "		peer->facts->standing = (struct value_standing){0};",
      "		peer->facts->standing.blacklisted = false;", "test_roster_identity"),
