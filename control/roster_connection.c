@@ -214,7 +214,10 @@ static int find_peer(struct roster *roster, const struct roster_open *open, uint
 	r = roster_peer_obtain(roster, open->id_or_null, &open->address, ret_peer);
 	roster_peer_at(roster, host)->behind--;
 	roster_peer_relist(roster, host);
-	return r < 0 ? r : bind_at_open(roster, open, *ret_peer);
+	/* Where a connected one is bound stays until its new connection is let in. */
+	if (r < 0 || roster_peer_at(roster, *ret_peer)->state.status == PEER_STATUS_CONNECTED)
+		return r;
+	return bind_at_open(roster, open, *ret_peer);
 }
 
 /** The record exists and is counted: status, measurements, events follow. */
@@ -226,6 +229,8 @@ static void opened_follow(
 	struct roster_peer *peer = roster_peer_at(roster, connection->peer);
 	enum peer_status before = peer->state.status;
 	enum peer_operation operation = PEER_OPERATION_NONE;
+	if (open->id_or_null != NULL && open->id_or_null[0] != '\0')
+		(void)bind_at_open(roster, open, connection->peer); /* without memory it is bound as before */
 	if (peer->id != RECORD_NONE && before != PEER_STATUS_CONNECTED) {
 		peer->address = open->address;
 		peer->port = open->port;

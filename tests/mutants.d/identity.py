@@ -5,7 +5,11 @@ SEEN, BAN, GOVERNOR_PEER, STORED, CLOSE = ("control/governor_seen.c", "control/g
                                           "control/store_record.c", "control/roster_close.c")
 PEER, QUERY = "control/roster_peer.c", "control/roster_query.c"
 MUTANTS = [
-    ("identity: an id that comes with its connection is bound", CONNECTION, "return r < 0 ? r : bind_at_open(roster, open, *ret_peer);", "return r;",
+    ("identity: an id that comes with its connection is bound", CONNECTION, "return bind_at_open(roster, open, *ret_peer);", "return r;",
+     "test_roster_identity"),
+    ("identity: a refused open moves nobody who is connected", CONNECTION, "if (r < 0 || roster_peer_at(roster, *ret_peer)->state.status == PEER_STATUS_CONNECTED)",
+     "if (r < 0)", "test_roster_identity"),
+    ("identity: who comes again is bound where it came", CONNECTION, "		(void)bind_at_open(roster, open, connection->peer);", "		(void)peer;",
      "test_roster_identity"),
     ("identity: an open keeps the agent", CONNECTION, "roster_text(roster, roster_peer_at(roster, peer)->agent), roster->now_ms);",
      "\"\", roster->now_ms);", "test_roster_identity"),

@@ -123,6 +123,34 @@ static void test_agent_stays(void)
 	roster_world_end();
 }
 
+static uint16_t bound_port(const char *id)
+{
+	struct peer_info info;
+	struct peer_name name = {.id = ""};
+	strncpy(name.id, id, sizeof(name.id) - 1);
+	governor_peer_get(roster_governor(roster_world.roster), &name, ROSTER_MS(0), &info);
+	return info.name.port;
+}
+
+static void test_refused_open(void)
+{
+	char ip[24];
+	uint16_t n = 0;
+	roster_world_begin("lighthouse");
+	do {
+		snprintf(ip, sizeof(ip), "203.0.113.%u", ++n);
+	} while (open_as(ip, n, "a", n).connection != 0 && n < 100);
+	CHECK_TRUE("LH-7: one connection too many of a peer", n > 1 && n < 100);
+	CHECK_EQ("it is bound where it came last, not where it was refused", (int)bound_port("a"), n - 1);
+	roster_world_end();
+
+	roster_world_begin("bootstrap");
+	CHECK_TRUE("it comes", open_as("203.0.113.1", 1, "a", 0).connection != 0);
+	CHECK_TRUE("and again", open_as("203.0.113.2", 2, "a", 1).connection != 0);
+	CHECK_EQ("it is bound where it came last", (int)bound_port("a"), 2);
+	roster_world_end();
+}
+
 static void come_and_go(const char *id, const char *ip, double at_s)
 {
 	struct roster_opened opened = open_as(ip, 1, id, at_s);
@@ -321,6 +349,7 @@ static const struct check_test tests[] = {
 	{"an id that comes with its connection is bound", test_open_binds},
 	{"V7: and counts for its address", test_open_counts_for_address},
 	{"and keeps its agent", test_agent_stays},
+	{"an open that is refused moves nobody who is connected", test_refused_open},
 	{"LH-22: caps count ids, addresses apart", test_caps_count_ids},
 	{"5.5.6: caps end no ban of an address", test_caps_spare_addresses},
 	{"5.5.5: Spacetime's blacklist can be lifted", test_blacklist_lifted},
