@@ -39,9 +39,11 @@ static void names_list(const char *members, char *text, size_t bytes)
 {
 	size_t n = 0;
 	text[0] = '\0';
-	for (const char *group = members; *group != '\0' && n < bytes; group += *group == ' ') {
-		n += (size_t)snprintf(
-			text + n, bytes - n, "%s%.*s", n == 0 ? "" : ", ", (int)strcspn(group, "|: "), group);
+	for (const char *group = members; *group != '\0'; group += *group == ' ') {
+		size_t length = strcspn(group, "|: ");
+		if (n + length + sizeof(", ") > bytes)
+			return;
+		n += (size_t)snprintf(text + n, bytes - n, "%s%.*s", n == 0 ? "" : ", ", (int)length, group);
 		group += strcspn(group, " ");
 	}
 }
