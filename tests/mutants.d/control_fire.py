@@ -57,8 +57,8 @@ MUTANTS = [
      "governor->effects.cut(governor->effects.context, &address, 0);", "test_rpc_answers"),
     ("fire: control: nobody behind an id", RPC, "if (peer == NULL || !peer->bound)", "if (peer == NULL)", "test_rpc_answers"),
     # flow dumps
-    ("fire: dump: the round trip whose event was lost", FLOWS, "if (peer->rtt_ms < 0.0f && rtt_us != 0)", "if (0)", "test_governor_flows"),
-    ("fire: dump: what is known of a round trip", FLOWS, "if (peer->rtt_ms < 0.0f && rtt_us != 0)", "if (rtt_us != 0)",
+    ("fire: dump: the round trip whose event was lost", FLOWS, "if (peer->rtt_ms < 0.0 && rtt_us != 0)", "if (0)", "test_governor_flows"),
+    ("fire: dump: what is known of a round trip", FLOWS, "if (peer->rtt_ms < 0.0 && rtt_us != 0)", "if (rtt_us != 0)",
      "test_governor_flows"),
     ("fire: link: lost events ask for the flows", LINK, "if (link->events.lost != lost ||", "if (0 && link->events.lost != lost ||",
      "test_dataplane_link"),

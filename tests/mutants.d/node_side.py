@@ -17,8 +17,6 @@ MUTANTS = [
     ("node side: a prefix beside a peer", PARAMETERS, 'if (rpc_text(request, "id") != NULL || rpc_text(request, "ip") != NULL)', "if (0)", "test_rpc"),
     ("node side: an event that there is not", EVENTS, "if (rpc_event_index(json_string_value(name)) < 0)", "if (0)", "test_rpc"),
     ("node side: who did not subscribe hears nothing", EVENTS, "if (client->wants[index])", "if (1)", "test_rpc"),
-    ("node side: all entries are read before one is added", BOOK, "if (!entry_read(request, item, where, &entry, &from)) {",
-     "if (!entry_read(request, item, where, &entry, &from) || (roster_book_add(request->control->roster, &entry, now_ms), 0)) {", "test_rpc_node"),
     ("node side: what the node has is left out", BOOK, "address_book_best(roster_book(request->control->roster), (size_t)n, &excluded,",
      "address_book_best(roster_book(request->control->roster), (size_t)n, &(struct book_exclude){0},", "test_rpc_node"),
     ("node side: put sets only what is given", BOOK, "return given ? bit : 0;", "return bit;", "test_rpc_node"),
