@@ -38,6 +38,7 @@ static const struct option_spec weirctl_options[] = {
 	[OPTION_CATEGORY] = {"category", "WORD",
 		"only peers of none, local_root, public_root, big_ledger, ledger, shared or bootstrap"},
 	[OPTION_BANNED] = {"banned", NULL, "only peers with a ban"},
+	[OPTION_ENDED] = {"ended", NULL, "the last bans that ended since control began, the latest first"},
 	[OPTION_COUNT] = {NULL, NULL, NULL},
 };
 _Static_assert((int)OPTION_COUNT < (int)OPTIONS_MAX, "options are parsed into a table of fixed size");
@@ -56,7 +57,8 @@ static const struct weirctl_command commands[] = {
 		weirctl_ban_add, "ban an address, a prefix or a peer; in force when the command returns"},
 	{"ban del", "PREFIX|id:PEER", 1, 1, BIT(OPTION_TIER) | BIT(OPTION_SYNC), weirctl_ban_del,
 		"lift the bans of exactly this address, prefix or peer, or the one of a tier"},
-	{"ban list", "[ADDRESS|PREFIX|id:PEER]", 0, 1, BIT(OPTION_TIER) | BIT(OPTION_LIMIT), weirctl_ban_list,
+	{"ban list", "[ADDRESS|PREFIX|id:PEER]", 0, 1,
+		BIT(OPTION_TIER) | BIT(OPTION_LIMIT) | BIT(OPTION_ENDED), weirctl_ban_list,
 		"bans in force: all, those that cover an address, those inside a prefix, or those of a peer"},
 	{"ban import", "FILE|-", 1, 1,
 		BIT(OPTION_FOR) | BIT(OPTION_REASON) | BIT(OPTION_FORCE) | BIT(OPTION_SYNC) |

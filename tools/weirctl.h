@@ -33,6 +33,7 @@ enum weirctl_option {
 	OPTION_TEMPERATURE,
 	OPTION_CATEGORY,
 	OPTION_BANNED,
+	OPTION_ENDED,
 	OPTION_COUNT,
 };
 #define OPTION_BIT(option) (1u << (option))

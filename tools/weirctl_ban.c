@@ -101,7 +101,12 @@ int weirctl_ban_list(struct weirctl *weirctl)
 		{"tier", "TIER", OUTPUT_COUNT}, {"until", "UNTIL", OUTPUT_TIME},
 		{"start", "SINCE", OUTPUT_TIME}, {"source", "SOURCE", OUTPUT_TEXT},
 		{"reason", "REASON", OUTPUT_TEXT}, {NULL}};
+	static const struct output_column ended_columns[] = {{"key", "BANNED", OUTPUT_TEXT},
+		{"tier", "TIER", OUTPUT_COUNT}, {"ended", "ENDED", OUTPUT_TIME}, {"why", "WHY", OUTPUT_TEXT},
+		{"start", "SINCE", OUTPUT_TIME}, {"source", "SOURCE", OUTPUT_TEXT},
+		{"reason", "REASON", OUTPUT_TEXT}, {NULL}};
 	const char *limit_text = weirctl_option(weirctl, OPTION_LIMIT);
+	bool ended = weirctl_option(weirctl, OPTION_ENDED) != NULL;
 	json_t *params = json_object(), *rest;
 	uint64_t limit = 0;
 	bool more;
@@ -124,11 +129,13 @@ int weirctl_ban_list(struct weirctl *weirctl)
 		json_decref(params);
 		return rc;
 	}
-	output_rows_begin(weirctl->output, "bans", columns);
+	if (ended)
+		json_object_set_new(params, "ended", json_true());
+	output_rows_begin(weirctl->output, "bans", ended ? ended_columns : columns);
 	if (bans_each(weirctl, params, limit, row_take, weirctl->output, &more) < 0)
 		return -1;
 	rest = json_pack("{s:b}", "more", (int)more);
-	output_rows_end(weirctl->output, rest, "No bans.");
+	output_rows_end(weirctl->output, rest, ended ? "None ended." : "No bans.");
 	json_decref(rest);
 	return 0;
 }

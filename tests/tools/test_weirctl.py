@@ -275,6 +275,22 @@ def _():
     clear()
 
 
+@case("bans that ended are listed with when and why, the latest first")
+def _():
+    clear()
+    good("ban", "add", "100.99.77.77", "--reason", "scans us")
+    good("ban", "add", "100.99.77.78")
+    good("ban", "del", "100.99.77.77")
+    good("ban", "del", "100.99.77.78")
+    rows = answer("ban", "list", "--ended", "--limit", "2")["bans"]
+    equal([(ban["key"], ban["why"]) for ban in rows], [("100.99.77.78", "removed"), ("100.99.77.77", "removed")], "the latest first")
+    holds(rows[0]["ended"] >= rows[0]["start"], "when")
+    equal([ban["reason"] for ban in answer("ban", "list", "100.99.77.77", "--ended")["bans"]], ["scans us"], "of an address")
+    out = good("ban", "list", "100.99.77.77", "--ended")
+    holds(out.startswith("BANNED") and "removed" in out and "scans us" in out, out)
+    equal(good("ban", "list", "100.99.77.79", "--ended"), "None ended.\n", "none of this one")
+
+
 @case("a peer's id can be banned")
 def _():
     clear()
