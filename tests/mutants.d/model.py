@@ -45,7 +45,7 @@ MUTANTS = [
     ("model: criticality after each removal", EVICTION, "count(selection, &selection->candidates[item], UINT32_MAX);", "", "test_eviction"),
     ("model: the outbound floor", EVICTION, "if (!candidate->inbound && selection->outbound <= selection->policy->outbound_floor)", "if (0)",
      "test_eviction"),
-    ("model: grace", EVICTION, "if (selection->now_ms - candidate->connected_ms < selection->policy->grace_ms)", "if (0)", "test_eviction"),
+    ("model: grace", EVICTION, "selection->now_ms - candidate->connected_ms < selection->policy->grace_ms)", "0)", "test_eviction"),
     ("model: never victims", EVICTION, "if (selection->gone[item] || is_never(candidate))", "if (selection->gone[item])", "test_eviction"),
     ("model: preferred ones are not displaced", EVICTION, "(by_value || !candidates[i].preferred)", "1", "test_eviction"),
     ("model: protection of groups", GROUP, "protect_best(&field, has_larger_group_key, policy->protect_groups);", "", "test_eviction"),
