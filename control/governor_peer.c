@@ -346,7 +346,7 @@ void governor_group_update(struct governor *governor, const char *id)
 		return;
 	struct peer_record *peer = peer_table_at(&governor->peers, index);
 	struct prefix prefix = group_prefix(&peer->address);
-	bool member = peer->bound && id_is_banned(governor, peer);
+	bool member = peer->seen && id_is_banned(governor, peer);
 	if (peer->group != RECORD_NONE &&
 		(!member || prefix_compare(&group_at(governor, peer->group)->prefix, &prefix) != 0))
 		governor_group_leave(governor, index);

@@ -10,7 +10,7 @@ static const struct peer_record *seen(const struct governor *governor, const cha
 {
 	uint32_t index = peer_table_find_id(&governor->peers, id);
 	const struct peer_record *peer = index != RECORD_NONE ? peer_table_at(&governor->peers, index) : NULL;
-	return peer != NULL && (peer->bound || peer->group != RECORD_NONE) ? peer : NULL;
+	return peer != NULL && peer->seen ? peer : NULL;
 }
 
 void governor_seen_fill(const struct governor *governor, struct ban *ban)

@@ -178,6 +178,7 @@ int peer_table_bind(struct peer_table *table, uint32_t index, const struct addre
 	}
 	peer->address = *address;
 	peer->port = port;
+	peer->seen = true;
 	int r = hash_index_insert(&table->bound, hash_address(table, address, salt_of_port(port)), index);
 	peer->bound = r == 0;
 	return r;

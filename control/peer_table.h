@@ -46,6 +46,7 @@ struct peer_record {
 	struct address address; /* the host identity, or where the id is bound */
 	uint16_t port;
 	bool bound;
+	bool seen; /* it was bound: there it was last, whoever has its endpoint now */
 	bool trusted;
 	uint8_t early_resets; /* client RSTs inside 1 s of accept, counted to 3 */
 	struct score score;

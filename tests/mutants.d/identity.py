@@ -5,7 +5,7 @@ SEEN, BAN, GOVERNOR_PEER, STORED, CLOSE = ("control/governor_seen.c", "control/g
                                           "control/store_record.c", "control/roster_close.c")
 PEER, QUERY = "control/roster_peer.c", "control/roster_query.c"
 MUTANTS = [
-    ("identity: an id that comes with its connection is bound", CONNECTION, "return bind_at_open(roster, open, *ret_peer);", "return r;",
+    ("identity: an id that is refused was there all the same", CONNECTION, "return bind_at_open(roster, open, *ret_peer);", "return r;",
      "test_roster_identity"),
     ("identity: a refused open moves nobody who is connected", CONNECTION, "if (r < 0 || roster_peer_at(roster, *ret_peer)->state.status == PEER_STATUS_CONNECTED)",
      "if (r < 0)", "test_roster_identity"),
@@ -29,7 +29,8 @@ MUTANTS = [
     ("identity: a loaded id counts for its address", SEEN, "		governor_group_load(governor, index);", "		(void)index;", "test_governor_seen"),
     ("identity: loading makes nobody give way", SEEN, "if (!known && governor->peers.records.n_used >= governor->config.peers_max)", "if (0)",
      "test_governor_seen"),
-    ("identity: who lost its endpoint was there all the same", SEEN, "(peer->bound || peer->group != RECORD_NONE)", "peer->bound", "test_governor_seen"),
+    ("identity: who lost its endpoint was there all the same", SEEN, "peer != NULL && peer->seen ?", "peer != NULL && peer->bound ?", "test_governor_seen"),
+    ("identity: ids count for where they were last", GOVERNOR_PEER, "bool member = peer->seen &&", "bool member = peer->bound &&", "test_governor_seen"),
     ("identity: an id that moves is stored anew", GOVERNOR_PEER, "	if (moved)\n		governor_seen_store(governor, index);\n", "	(void)moved;\n",
      "test_governor_seen"),
     ("identity: another port is not worth a write", GOVERNOR_PEER, "	if (moved)\n", "", "test_governor_seen"),

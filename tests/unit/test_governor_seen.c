@@ -174,6 +174,19 @@ static void test_five_then_six(void)
 	governor_destroy(governor);
 }
 
+static void test_one_endpoint(void)
+{
+	start();
+	for (unsigned n = 0; n < 6; n++)
+		bind_to(n, "9.9.9.9", 1000);
+	for (unsigned n = 0; n < 6; n++)
+		fatal(n);
+	CHECK_EQ("they were there, one after the other", tiers("9.9.9.9"), 1u << BAN_TIER_ADDRESS);
+	bind_to(0, "9.9.9.10", 1000);
+	CHECK_EQ("one was seen elsewhere since", tiers("9.9.9.9"), 0u);
+	governor_destroy(governor);
+}
+
 static void test_last_address(void)
 {
 	struct peer_info info;
@@ -240,6 +253,7 @@ static void test_bounded(void)
 static const struct check_test tests[] = {
 	{"V7: six before a restart, five after it", test_six_then_five},
 	{"V7: five before a restart, a sixth after it", test_five_then_six},
+	{"V7: six by turns at one endpoint", test_one_endpoint},
 	{"an id is kept where it was last", test_last_address},
 	{"visitors are told where it was", test_visited},
 	{"loading makes nobody give way", test_bounded},

@@ -102,6 +102,18 @@ static void test_open_counts_for_address(void)
 	roster_world_end();
 }
 
+static void test_refused_counts_for_address(void)
+{
+	roster_world_begin("lighthouse");
+	for (unsigned i = 0; i < 6; i++) {
+		ban_id(identity(i), i);
+		CHECK_EQ("a banned id has no place", open_as("203.0.113.7", 4000, identity(i), i).connection,
+			(uint64_t)0);
+	}
+	CHECK_EQ("LH-21: six of them came from there", tiers_of("203.0.113.7", 6), 1u << BAN_TIER_ADDRESS);
+	roster_world_end();
+}
+
 static void test_agent_stays(void)
 {
 	struct roster_bind bind = {.id = "a",
@@ -348,6 +360,7 @@ static void test_loaded_bounded(void)
 static const struct check_test tests[] = {
 	{"an id that comes with its connection is bound", test_open_binds},
 	{"V7: and counts for its address", test_open_counts_for_address},
+	{"V7: refused or not", test_refused_counts_for_address},
 	{"and keeps its agent", test_agent_stays},
 	{"an open that is refused moves nobody who is connected", test_refused_open},
 	{"LH-22: caps count ids, addresses apart", test_caps_count_ids},
