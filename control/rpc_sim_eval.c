@@ -281,7 +281,7 @@ static json_t *eval_type_update(struct rpc_request *request, const json_t *in)
 
 static const char candidate_members[] =
 	"id direction:t trusted:f protected:f preferred:f discouraged:f silent:f relay_txs:f|relay score value "
-	"ping|rtt_ms|ping_ms connected|connected_at|conn_time|since tx|tx_at block|block_at group|key|netgroup";
+	"ping|rtt_ms|ping_ms|min_rtt_ms connected|connected_at|conn_time|since tx|tx_at block|block_at group|key|netgroup";
 
 static void candidate_read(const json_t *item, struct eviction_candidate *candidate)
 {
@@ -373,13 +373,13 @@ static const struct evaluator evaluators[] = {
 	{eval_selection, 0, "reputation|rep category:t source:t failures|fail tip_known:f|tip trustable:f"},
 	{eval_rank, 0, "reputation|rep fetch_ms|fetch failures|fail"},
 	{eval_subnet_penalty, 'i', "count|n"},
-	{eval_halving, 0, "count|failures elapsed|elapsed_s"},
+	{eval_halving, 0, "count|failures elapsed|elapsed_s|seconds"},
 	{eval_soft_delay, 0, "mode:t soft hard max_s n|count"},
 	{eval_churn, 0, "mode:t root " LEVEL_MEMBERS " blp:o u v"},
 	{eval_backoff, 0, "failures|fail rand|random|r policy:t"},
 	{eval_type_update, 0, "stored:t observed:t known:f|preferred_known"},
 	{eval_evict, 'a', "candidates:a wanted now"},
-	{eval_slots, 0, "target pending inbound_authenticated"},
+	{eval_slots, 0, "target pending|max_pending inbound_authenticated|inbound"},
 };
 
 static bool in_is_valid(struct rpc_request *request, const struct evaluator *evaluator, json_t *in)
