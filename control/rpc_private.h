@@ -172,13 +172,13 @@ int rpc_event_index(const char *name);
 const char *rpc_event_name(int index);
 void rpc_client_forget_events(struct rpc *rpc, struct rpc_client *client);
 
-/* rpc_why.c */
-void rpc_probe_answer(void *context, const struct link_probe_answer *answer);
-
 /* rpc_sim_members.c */
 /** Check an object's members by `members`, "name:type|other word|... name ...", with the types n(umber), the one without a
  * word, f(lag), t(ext), a(rray) and o(bject); null is always allowed. Other words become the name. False after rpc_fail. */
 bool rpc_sim_members(struct rpc_request *request, json_t *object, const char *where, const char *members);
+
+/* rpc_why.c */
+void rpc_probe_answer(void *context, const struct link_probe_answer *answer);
 
 /* handlers */
 void rpc_ban_add(struct rpc_request *request);
