@@ -95,9 +95,10 @@ def ask(simulation, t, method, parameters):
         return {"refused": refused.code}
 
 
-def crowd(numbers):
-    """An opening from few addresses and ids, so that limits, bans, windows and tags are met."""
-    where = {"ip": f"11.{numbers.randrange(3)}.0.{numbers.randrange(1, 25)}", "port": numbers.randrange(1, 3000)}
+def crowd(numbers, port):
+    """An opening from few addresses and ids, so that limits, bans, windows and tags are met; from a port of its own, because one
+    that is used again says that its connection before is gone, of which why cannot know."""
+    where = {"ip": f"11.{numbers.randrange(3)}.0.{numbers.randrange(1, 25)}", "port": port}
     if numbers.random() < .2:
         where["ip"] = f"2001:db8:0:{numbers.randrange(4):x}{numbers.randrange(4):02x}::{numbers.randrange(1, 9):x}"
     return where, {"id": f"peer{numbers.randrange(120)}"} if numbers.random() < .6 else {}
@@ -113,7 +114,7 @@ def trial(expect, profile, asked, steps):
         if numbers.random() < (.2 if n < steps // 2 else .5):
             answers.append(ask(simulation, t, *instances.step(numbers)))
             continue
-        where, id_ = crowd(numbers)
+        where, id_ = crowd(numbers, 1000 + n)
         why = ask(simulation, t, "why", {"ip": where["ip"]} | id_) if asked else None
         answers.append(ask(simulation, t, "conn.open", where | id_ | {"direction": "in"}))
         if asked and (why["verdict"], why["reason"]) != answers[-1]:
