@@ -87,9 +87,11 @@ int publisher_build_open(struct publisher_build *build, const char *image_path)
 
 int publisher_build_start(struct publisher_build *build)
 {
+	build->error = 0; /* before the worker is there: the word is its own from then on */
 	int error = pthread_create(&build->thread, NULL, build_main, build);
 	build->running = error == 0;
-	build->error = -error;
+	if (error != 0)
+		build->error = -error;
 	return -error;
 }
 
