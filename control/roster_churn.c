@@ -145,7 +145,7 @@ static void reduce_free(struct roster *roster)
 		roster_tags_of(roster, at, &tags);
 		field_add(roster, &field, at,
 			tags.trusted || tags.is_protected || roster_peer_on_duty(roster, at) ||
-				roster_root_group(roster, at) != TARGET_NO_GROUP);
+				roster_is_local_root(roster, at));
 	}
 	field_choose(roster, &field, wanted);
 	for (uint32_t i = 0; i < field.n_victims; i++)

@@ -282,6 +282,12 @@ enum peer_category roster_category(const struct roster *roster, uint32_t peer)
 	return record != NULL ? record->category : PEER_CATEGORY_NONE;
 }
 
+bool roster_is_local_root(const struct roster *roster, uint32_t peer)
+{
+	return roster_root_group(roster, peer) != TARGET_NO_GROUP ||
+	       roster_category(roster, peer) == PEER_CATEGORY_LOCAL_ROOT;
+}
+
 const struct root_groups *roster_groups(const struct roster *roster)
 {
 	return &roster->groups;

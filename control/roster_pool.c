@@ -55,7 +55,7 @@ static void round_connected(struct roster *roster, struct round *round)
 			.connected = true,
 			.is_protected = tags.trusted || tags.is_protected ||
 					roster_peer_on_duty(roster, at) ||
-					roster_root_group(roster, at) != TARGET_NO_GROUP};
+					roster_is_local_root(roster, at)};
 	}
 	round->n_connected = round->n;
 }

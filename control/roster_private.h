@@ -410,6 +410,8 @@ uint32_t roster_root_of(const struct roster *roster, uint32_t peer);
 void roster_node_reconfigured(struct roster *roster);
 /** What the peer is, by its tag or as the book says of its endpoint (DU-2). */
 enum peer_category roster_category(const struct roster *roster, uint32_t peer);
+/** DU-17: pinned, be it by a group or by its category alone (5.5.14: no group is required). */
+bool roster_is_local_root(const struct roster *roster, uint32_t peer);
 /** The targets in force: of the sync state, after churn. */
 struct target_set roster_targets_in_force(const struct roster *roster);
 

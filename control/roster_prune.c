@@ -62,7 +62,7 @@ static void candidate_fill(struct roster *roster, uint32_t peer, struct eviction
 	struct peer_tags tags;
 	enum score_state state;
 	double combined = roster_combined(roster, peer, &state), value = roster_value(roster, peer);
-	bool pinned = roster_root_group(roster, peer) != TARGET_NO_GROUP;
+	bool pinned = roster_is_local_root(roster, peer);
 	bool duty = roster_peer_on_duty(roster, peer);
 	roster_tags_of(roster, peer, &tags);
 	const struct roster_facts *facts = roster_facts_of(roster, peer);

@@ -153,7 +153,7 @@ static struct target_peer peer_view(struct roster *roster, uint32_t peer, struct
 		.big_ledger = roster_category(roster, peer) == PEER_CATEGORY_BIG_LEDGER,
 		.inbound = inbound,
 		.is_protected = tags.trusted || tags.is_protected || facts->is_told ||
-				roster_peer_on_duty(roster, peer),
+				roster_peer_on_duty(roster, peer) || roster_is_local_root(roster, peer),
 		.excluded = facts->is_told ||
 			    (facts->churn_cycle != 0 && facts->churn_cycle == roster->churn.cycle),
 		.group = roster_root_group(roster, peer),
@@ -175,7 +175,7 @@ static bool is_candidate(const struct roster *roster, uint32_t peer)
 			roster_temperature(roster, peer) == TEMPERATURE_HOT;
 	return record->state.n_out != 0 || made_hot ||
 	       roster->now_ms - record->state.since_ms >= roster->config.profile.times.mature_ms ||
-	       roster_root_group(roster, peer) != TARGET_NO_GROUP;
+	       roster_is_local_root(roster, peer);
 }
 
 int roster_target_peers(

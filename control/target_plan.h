@@ -21,7 +21,7 @@ struct target_peer {
 	enum temperature temperature;
 	bool big_ledger; /* counted apart */
 	bool inbound;
-	bool is_protected; /* trusted, protected, or the member of a group: no surplus, no stall takes it */
+	bool is_protected; /* trusted, protected, or a local root: no surplus, no stall takes it */
 	bool excluded;     /* churned in this cycle: not promoted again in it */
 	uint32_t group;    /* of local roots; TARGET_NO_GROUP */
 	double rank;       /* value of the profile */

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "control/roster_private.h"
 #include "tests/check.h"
 #include "tests/roster_world.h"
 
@@ -157,6 +159,60 @@ static void test_surplus(void)
 	roster_world_tick(80);
 	CHECK_EQ("V34: and that is all",
 		roster_world_events("governor.demote") + roster_world_events("governor.promote"), 0);
+	roster_world_end();
+}
+
+static void make_local_root(const char *id, double at_s)
+{
+	char who[32];
+	struct roster_tag tag = {.which = ROSTER_TAG_CATEGORY, .values.category = PEER_CATEGORY_LOCAL_ROOT};
+	snprintf(who, sizeof(who), "#%s", id);
+	roster_world_tag(who, &tag, at_s);
+}
+
+static void test_local_root_without_group(void)
+{
+	roster_world_begin("ouroboros");
+	connect_out("h", 4, 4, true, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		char id[8];
+		snprintf(id, sizeof(id), "h%u", i);
+		say_useful(id, 0.2 + 0.1 * i, 0);
+	}
+	make_local_root("h0", 0);
+	retarget(2, 2, 20, 1);
+	roster_world_tick(20);
+	CHECK_EQ("DU-17: two others are demoted", roster_world_events("governor.demote"), 2);
+	CHECK_EQ(
+		"DU-17: not the local root", roster_world_events_with("governor.demote", "\"id\":\"h0\""), 0);
+	roster_world_end();
+
+	struct roster_config config = roster_world_config("dugite");
+	config.target_phases &= ~(1u << TARGET_PHASE_SURPLUS);
+	roster_world_begin_with(&config);
+	connect_out("s", 6, 6, true, 0);
+	make_local_root("s0", 0);
+	retarget(5, 10, 20, 0);
+	measure_blocks("s0", 10, 0);
+	for (unsigned i = 1; i <= 8; i++) {
+		roster_world_tick(30 * i);
+		CHECK_EQ("DU-12: a local root does not stall", roster_world_events("governor.demote"), 0);
+	}
+	roster_world_end();
+}
+
+static void test_local_root_inbound(void)
+{
+	roster_world_begin("dugite");
+	roster_world_open("20.1.1.1", 9000, true, "in0", 0);
+	roster_world_open("20.1.2.1", 9000, true, "in1", 0);
+	make_local_root("in0", 0);
+	struct target_peer *peers = NULL;
+	uint32_t n = 0;
+	CHECK_EQ("the targets' view", roster_target_peers(roster(), 0, &peers, &n), 0);
+	CHECK_EQ("a local root is the targets' business before it is mature", n, 1);
+	CHECK_TRUE("and pinned", n == 1 && peers[0].is_protected);
+	free(peers);
 	roster_world_end();
 }
 
@@ -454,6 +510,18 @@ static void test_churn_free(void)
 		roster_world_events_with("governor.disconnect", "\"reason\":\"churn\""), 1);
 	CHECK_EQ("the other one goes", roster_world_events_with("governor.disconnect", "\"id\":\"f0\""), 1);
 	roster_world_end();
+
+	roster_world_begin_with(&config);
+	connect_out("f", 20, 0, false, 0);
+	for (unsigned i = 1; i < 20; i++) {
+		char id[16];
+		snprintf(id, sizeof(id), "f%u", i);
+		make_local_root(id, 0);
+	}
+	roster_world_tick(600);
+	CHECK_EQ("DU-17: churn spares local roots",
+		roster_world_events_with("governor.disconnect", "\"reason\":\"churn\""), 1);
+	roster_world_end();
 }
 
 static void test_maturity(void)
@@ -498,6 +566,8 @@ static const struct check_test tests[] = {
 	{"DU-12: what is under way counts", test_deficit_in_flight},
 	{"DU-12: what fails gives way to another", test_deficit_fulfilled},
 	{"V34: surplus of hot peers", test_surplus},
+	{"DU-17: a local root without a group", test_local_root_without_group},
+	{"DU-17: a local root that came by itself", test_local_root_inbound},
 	{"DU-15: surplus of warm peers", test_surplus_established},
 	{"V35: valency", test_valency},
 	{"DU-17: roots by configuration", test_roots},

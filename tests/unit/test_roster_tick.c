@@ -302,6 +302,26 @@ static void measure(const char *id, double uptime, double at_s)
 	CHECK_EQ(id, roster_peer_metrics(roster(), id, &metrics, ROSTER_MS(at_s), &value), 0);
 }
 
+/** Whether the worse of two is still there after the round in which one had to go. */
+static bool worse_stays(struct roster_config config, bool local_root)
+{
+	struct roster_tag tag = {.which = ROSTER_TAG_CATEGORY, .values.category = PEER_CATEGORY_LOCAL_ROOT};
+	config.profile.limits.total = 2;
+	roster_world_begin_with(&config);
+	roster_world_open("20.0.0.1", 9000, true, "good", 0);
+	roster_world_open("20.0.1.1", 9000, true, "bad", 0);
+	measure("good", 1.0, 1);
+	measure("bad", 0.0, 1);
+	if (local_root)
+		roster_world_tag("#bad", &tag, 1);
+	config.profile.limits.total = 1;
+	roster_reconfigure(roster(), &config, ROSTER_MS(2));
+	roster_world_tick(120);
+	bool stays = is_connected("#bad", 120);
+	roster_world_end();
+	return stays;
+}
+
 static void test_optimise(void)
 {
 	struct roster_config config = roster_world_config("lorachain");
@@ -324,6 +344,9 @@ static void test_optimise(void)
 	CHECK_FALSE("LO-14: who is not among the best goes", is_connected("#bad", 120));
 	CHECK_TRUE("LO-14: the best stays", is_connected("#good", 120));
 	roster_world_end();
+
+	CHECK_FALSE("LO-14: the worse of two goes", worse_stays(config, false));
+	CHECK_TRUE("DU-17: a local root stays", worse_stays(config, true));
 }
 
 static void test_optimise_dials(void)
