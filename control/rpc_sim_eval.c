@@ -48,11 +48,15 @@ static json_t *eval_combine(struct rpc_request *request, const json_t *in)
 {
 	static const char *const states[] = {"healthy", "disconnect", "banned"};
 	const struct roster_config *config = roster_config(request->control->roster);
-	struct score score = {.value = number(in, "app", 0)};
-	if (!isfinite(score.value) ||
-		gossip_score_points(&config->profile.penalty.gossip, number(in, "gossip", 0),
-			flag(in, "ignore"), &score.gossip) != 0)
+	/* ignore_negative is LH-18's count of who is ignored: one peer alone is the best of the negative ones */
+	bool ignored = flag(in, "ignore") || flag(in, "ignore_negative") ||
+		       number(in, "ignore_negative", 0) > 0;
+	double app = number(in, "app", 0);
+	struct score score = {.value = 0};
+	if (!isfinite(app) || gossip_score_points(&config->profile.penalty.gossip, number(in, "gossip", 0),
+				      ignored, &score.gossip) != 0)
 		return bad(request, "not finite (allowed: numbers app and gossip)");
+	(void)score_set(&score, &config->governor, app, 0);
 	return json_pack("{s:f, s:s}", "score", score_combined_at(&score, &config->governor, 0), "state",
 		states[score_state_at(&score, &config->governor, 0)]);
 }
@@ -164,7 +168,9 @@ static int index_of(const char *text, const char *const *names, int n)
 static json_t *eval_selection(struct rpc_request *request, const json_t *in)
 {
 	int category = peer_category_of(word(in, "category", "none"));
-	int source = peer_source_of(word(in, "source", "node"));
+	/* V18 says "shared" of a peer that DU-2's category Shared is of; its source is gossip */
+	const char *named = word(in, "source", "node");
+	int source = strcmp(named, "shared") == 0 ? PEER_SOURCE_GOSSIP : peer_source_of(named);
 	if (category < 0 || source < 0)
 		return bad(request, "no such category or source (allowed: those of peer.tag)");
 	struct value_selection_input input = {number(in, "reputation", 0.5), (enum peer_category)category,
@@ -232,8 +238,13 @@ static json_t *eval_churn(struct rpc_request *request, const json_t *in)
 	const struct churn_policy *policy =
 		strcmp(word(in, "mode", "simple"), "simple") == 0 ? &churn_dugite : &churn_ouroboros;
 	struct target_set base = {count(in, "root", 0), level(in), level(json_object_get(in, "blp"))};
+	if (json_object_get(in, "blp") == NULL)
+		base.big_ledger = (struct target_level){count(in, "blp_known", 0),
+			count(in, "blp_established", 0), count(in, "blp_active", 0)};
+	else if (json_object_get(in, "blp_known") != NULL || json_object_get(in, "blp_established") != NULL ||
+		 json_object_get(in, "blp_active") != NULL)
+		return bad(request, "blp and a member that begins with it (allowed: one of the two)");
 	json_t *out = json_object();
-	(void)request;
 	if (json_object_get(in, "v") != NULL) {
 		json_decref(out);
 		return json_integer((json_int_t)churn_decrease(count(in, "u", 1), count(in, "v", 0)));
@@ -269,19 +280,21 @@ static json_t *eval_backoff(struct rpc_request *request, const json_t *in)
 
 static json_t *eval_type_update(struct rpc_request *request, const json_t *in)
 {
-	static const char *const types[] = {"inbound", "outbound", "preferred"};
-	int stored = index_of(word(in, "stored", ""), types, 3),
-	    observed = index_of(word(in, "observed", ""), types, 3);
+	/* the letters are V26's; who asks with them is answered with one */
+	static const char *const types[] = {"inbound", "outbound", "preferred", "I", "O", "P"};
+	int stored = index_of(word(in, "stored", ""), types, 6),
+	    observed = index_of(word(in, "observed", ""), types, 6), letters = stored >= 3 ? 3 : 0;
 	if (stored < 0 || observed < 0)
-		return bad(request,
-			"no such type (allowed: stored and observed of inbound, outbound, preferred)");
-	return json_string(
-		types[book_type_update((enum book_type)stored, (enum book_type)observed, flag(in, "known"))]);
+		return bad(request, "no such type (allowed: stored and observed of inbound, outbound, preferred, "
+				    "I, O, P)");
+	return json_string(types[letters + (int)book_type_update((enum book_type)(stored % 3),
+						   (enum book_type)(observed % 3), flag(in, "known"))]);
 }
 
 static const char candidate_members[] =
 	"id direction:t trusted:f protected:f preferred:f discouraged:f silent:f relay_txs:f|relay score value "
-	"ping|rtt_ms|ping_ms|min_rtt_ms connected|connected_at|conn_time|since tx|tx_at block|block_at group|key|netgroup";
+	"ping|rtt_ms|ping_ms|min_rtt_ms connected|connected_at|conn_time|since tx|tx_at block|block_at "
+	"group|key|group_key|netgroup";
 
 static void candidate_read(const json_t *item, struct eviction_candidate *candidate)
 {
@@ -343,10 +356,13 @@ static json_t *eval_slots(struct rpc_request *request, const json_t *in)
 	uint32_t target = count(in, "target", 8);
 	(void)request;
 	target_slots(target, count(in, "pending", 500), &slots);
-	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "inbound_max", (int)slots.inbound_max, "pending_out",
-		(int)slots.pending_out, "pending_in", (int)slots.pending_in, "preferred_extra",
-		(int)slots.preferred_extra, "outbound",
-		(int)target_slots_outbound(target, count(in, "inbound_authenticated", slots.inbound_max)));
+	uint32_t inbound = count(in, "inbound_authenticated", slots.inbound_max);
+	/* the cap is the goal of who wants as many as may be */
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "inbound_max", (json_int_t)slots.inbound_max,
+		"pending_out", (json_int_t)slots.pending_out, "pending_in", (json_int_t)slots.pending_in,
+		"preferred_extra", (json_int_t)slots.preferred_extra, "outbound",
+		(json_int_t)target_slots_outbound(target, inbound), "target_cap",
+		(json_int_t)target_slots_outbound(UINT32_MAX, inbound));
 }
 
 /* A formula, the members of its `in`, and what `in` may be instead of an object: s(tring), a(rray), i(nteger), or nothing. */
@@ -360,7 +376,7 @@ struct evaluator {
 
 /* in the order of the words of the parameter `what` */
 static const struct evaluator evaluators[] = {
-	{eval_combine, 0, "app|score gossip ignore:f|ignored|ignore_negative"},
+	{eval_combine, 0, "app|score gossip ignore:f|ignored ignore_negative:c"},
 	{eval_limits, 0, "target"},
 	{eval_agent, 's', "agent:t|agent_version"},
 	{eval_lorachain, 0,
@@ -375,7 +391,7 @@ static const struct evaluator evaluators[] = {
 	{eval_subnet_penalty, 'i', "count|n"},
 	{eval_halving, 0, "count|failures elapsed|elapsed_s|seconds"},
 	{eval_soft_delay, 0, "mode:t soft hard max_s n|count"},
-	{eval_churn, 0, "mode:t root " LEVEL_MEMBERS " blp:o u v"},
+	{eval_churn, 0, "mode:t root " LEVEL_MEMBERS " blp:o blp_known blp_established|blp_est blp_active|blp_act u v"},
 	{eval_backoff, 0, "failures|fail rand|random|r policy:t"},
 	{eval_type_update, 0, "stored:t observed:t known:f|preferred_known"},
 	{eval_evict, 'a', "candidates:a wanted now"},

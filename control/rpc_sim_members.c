@@ -54,6 +54,10 @@ static const char *type_wanted(const char *group, const json_t *value)
 	switch (*type == ':' ? type[1] : 'n') {
 	case 'f':
 		return json_is_boolean(value) ? NULL : "true or false";
+	case 'c':
+		return json_is_boolean(value) || (json_is_number(value) && json_number_value(value) >= 0)
+			       ? NULL
+			       : "number from 0, true or false";
 	case 't':
 		return json_is_string(value) ? NULL : "text";
 	case 'a':

@@ -203,6 +203,38 @@ static void test_eval(void)
 	run_cases(cases, CHECK_COUNT(cases));
 }
 
+/* What V1, V18, V24, V26, V31 and V32 say, as they say it. */
+static void test_words(void)
+{
+	static const struct trace_case cases[] = {
+		{"V1: nothing is ignored", {"--no-tick"},
+			EVAL("combine", "{\"app\":-1,\"gossip\":-16000,\"ignore_negative\":0}"), "\"score\":-20.0"},
+		{"V1: some are", {"--no-tick"},
+			EVAL("combine", "{\"app\":-1,\"gossip\":-16000,\"ignore_negative\":5}"), "\"score\":-1.0"},
+		{"V1: yes", {"--no-tick"},
+			EVAL("combine", "{\"app\":-1,\"gossip\":-16000,\"ignore_negative\":true}"), "\"score\":-1.0"},
+		{"no count", {"--no-tick"}, EVAL("combine", "{\"ignore_negative\":-1}"),
+			"in.ignore_negative: wrong type (allowed: number from 0, true or false)"},
+		{"5.5.4: the most", {"--no-tick"}, EVAL("combine", "{\"app\":1e9}"), "\"score\":100.0"},
+		{"5.5.4: the least", {"--no-tick"}, EVAL("combine", "{\"app\":-1e9}"), "\"score\":-100.0"},
+		{"V18: shared", {"--no-tick"},
+			EVAL("selection", "{\"rep\":0.5,\"source\":\"shared\",\"failures\":2}"), "\"out\":0.2"},
+		{"V24: flat", {"--no-tick"}, EVAL("churn", "{\"blp_established\":10,\"blp_active\":5}"),
+			"\"blp\":{\"known\":0,\"established\":8,\"active\":4}"},
+		{"V24: both", {"--no-tick"}, EVAL("churn", "{\"blp\":{\"active\":5},\"blp_active\":5}"),
+			"in: blp and a member that begins with it"},
+		{"V26: letters", {"--no-tick"}, EVAL("type_update", "{\"stored\":\"P\",\"observed\":\"I\"}"),
+			"\"out\":\"O\""},
+		{"V26: names", {"--no-tick"},
+			EVAL("type_update", "{\"stored\":\"preferred\",\"observed\":\"I\"}"), "\"out\":\"outbound\""},
+		{"V31: keys", {"--no-tick"}, EVAL("evict", "[{\"id\":1,\"group_key\":7}]"), "\"victims\":[]"},
+		{"V32: the cap", {"--no-tick"}, EVAL("slots", "{\"target\":8}"), "\"target_cap\":24"},
+		{"its directory is nobody's", {"--no-tick"}, AT("0", "config.show", "{}"),
+			"{\"key\":\"state_dir\",\"value\":\"\","},
+	};
+	run_cases(cases, CHECK_COUNT(cases));
+}
+
 static void test_options(void)
 {
 	static const struct {
@@ -237,6 +269,7 @@ static const struct check_test tests[] = {
 	{"moments at 0 are moments", test_moments},
 	{"what is due comes in its time", test_due},
 	{"a formula takes the vectors' words and no others", test_eval},
+	{"V1, V18, V24, V26, V31, V32: formulas take the words of each", test_words},
 	{"options", test_options},
 	{"live, moments are what they are", test_live},
 };

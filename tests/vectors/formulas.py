@@ -181,5 +181,5 @@ def evict(expect):
 def slots(expect):
     simulation = expect.simulation("stellar")
     expect.same("target 8 of 500 pending", simulation.eval("slots", {"target": 8, "pending": 500}),
-                {"inbound_max": 64, "pending_out": 56, "pending_in": 444, "preferred_extra": 2, "outbound": 8})
+                {"inbound_max": 64, "pending_out": 56, "pending_in": 444, "preferred_extra": 2, "outbound": 8, "target_cap": 24})
     expect.same("nobody reaches us", simulation.eval("slots", {"target": 8, "inbound_authenticated": 0})["outbound"], 3)
