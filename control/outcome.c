@@ -68,11 +68,24 @@ static const char *not_the_peers(const struct outcome_input *input)
 	return NULL;
 }
 
+/** It answered the dial, and the node has not said that it authenticated: anybody can answer, and would have
+ * his backoff reset by it. */
+static struct verdict classify_unauthenticated(const struct outcome_input *input)
+{
+	if (input->payload_is_auth && input->payload_ms >= 0)
+		return (struct verdict){OUTCOME_SUCCESS, "payload"};
+	if (input->how == CLOSED_HOW_RST && input->by == CLOSED_BY_CLIENT)
+		return failure("reset before it authenticated");
+	return neutral("not authenticated");
+}
+
 /** The node dialled: the answer, or the lack of one, is the peer's. */
 static struct verdict classify_dialled(const struct outcome_input *input)
 {
-	if (input->proven)
+	if (input->proven && !input->wants_auth)
 		return (struct verdict){OUTCOME_SUCCESS, "answered"};
+	if (input->proven)
+		return classify_unauthenticated(input);
 	if (input->how == CLOSED_HOW_RST && input->by == CLOSED_BY_CLIENT)
 		return failure("refused");
 	return input->how == CLOSED_HOW_TIMEOUT ? failure("no answer") : neutral("given up");

@@ -31,9 +31,11 @@ enum outcome_cause {
 enum outcome_cause outcome_cause_from(const char *reason);
 
 struct outcome_input {
-	bool proven;   /* handshake, cookie, or the node's word */
-	bool outbound; /* the node opened it: a refusal is an answer */
-	bool node_up;  /* as far as is known */
+	bool proven;          /* handshake, cookie, or the node's word */
+	bool outbound;        /* the node opened it: a refusal is an answer */
+	bool node_up;         /* as far as is known */
+	bool wants_auth;      /* HE-13: an answer to a dial is no success before it has authenticated */
+	bool payload_is_auth; /* of a node that never says whether it has: payload is taken for it */
 	enum outcome_auth auth;
 	enum outcome_cause cause;
 	enum closed_by by;

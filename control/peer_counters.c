@@ -8,7 +8,9 @@ const struct counter_policy counters_dugite = {.clock = FAILURE_CLOCK_HALVING,
 	.halving_ms = 300000,
 	.circuit = {.threshold = 3, .cooldown_ms = 60000, .cooldown_max_ms = 300000}};
 const struct counter_policy counters_ouroboros = {.clock = FAILURE_CLOCK_CLEAR_AFTER_HOT, .hot_ms = 120000};
-const struct counter_policy counters_stellar = {.clock = FAILURE_CLOCK_CLEAR_ON_SUCCESS};
+const struct counter_policy counters_stellar = {
+	.clock = FAILURE_CLOCK_CLEAR_ON_SUCCESS, .success_is_auth = true};
+const struct counter_policy counters_spacetime = {.clock = FAILURE_CLOCK_CLEAR_ON_SUCCESS};
 
 double ewma_add(double average, double sample)
 {

@@ -31,14 +31,16 @@ struct circuit_policy {
 
 struct counter_policy {
 	enum failure_clock clock;
-	int64_t halving_ms; /* 300 s */
-	int64_t hot_ms;     /* 120 s */
+	bool success_is_auth; /* 5.4, "reset on auth": a dial that is answered is no success yet (HE-13) */
+	int64_t halving_ms;   /* 300 s */
+	int64_t hot_ms;       /* 120 s */
 	struct circuit_policy circuit;
 };
 
 extern const struct counter_policy counters_dugite;    /* halving 300 s; breaker 3, 60 s, 300 s */
 extern const struct counter_policy counters_ouroboros; /* cleared after 120 s hot; no breaker */
-extern const struct counter_policy counters_stellar;   /* cleared by success; no breaker */
+extern const struct counter_policy counters_stellar;   /* cleared by authentication; no breaker */
+extern const struct counter_policy counters_spacetime; /* cleared by success; no breaker */
 
 /** Failures that halve in fixed steps from the first failure after zero. */
 struct decayed_count {

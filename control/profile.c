@@ -109,7 +109,7 @@ static void set_spacetime(struct profile *profile)
 {
 	profile->tick_ms = SECONDS(30);
 	profile->limits.total = 50;
-	profile->counters = counters_stellar; /* a success clears the streak */
+	profile->counters = counters_spacetime; /* a success clears the streak */
 	profile->value = PROFILE_VALUE_QUALITY;
 	profile->newcomer = EVICTION_NEWCOMER_REFUSE;
 	profile->times = (struct profile_times){.auth_ms = SECONDS(10)};

@@ -80,6 +80,8 @@ enum outcome roster_connection_outcome(struct roster *roster, uint32_t index, co
 	struct outcome_input input = {.proven = connection->proven,
 		.outbound = !connection->inbound,
 		.node_up = roster->node_up,
+		.wants_auth = roster->config.profile.counters.success_is_auth,
+		.payload_is_auth = !roster->auth_told,
 		.auth = connection->auth,
 		.cause = connection->closing ? connection->cause : cause,
 		.by = end->by,

@@ -56,6 +56,29 @@ static void test_table(void)
 		{"V39: unproven, authenticated by nobody we can name",
 			{BASE, .proven = false, .auth = OUTCOME_AUTH_FAILED}, OUTCOME_NEUTRAL},
 		{"dialled, answered", {BASE, .outbound = true}, OUTCOME_SUCCESS},
+		{"dialled, answered, not authenticated", {BASE, .outbound = true, .wants_auth = true},
+			OUTCOME_NEUTRAL},
+		{"dialled, answered, not authenticated, reset",
+			{BASE, .outbound = true, .wants_auth = true, .how = CLOSED_HOW_RST}, OUTCOME_FAILURE},
+		{"dialled, answered, not authenticated, reset by the node",
+			{BASE, .outbound = true, .wants_auth = true, .by = CLOSED_BY_NODE,
+				.how = CLOSED_HOW_RST},
+			OUTCOME_NEUTRAL},
+		{"dialled, answered, payload where the node tells of authentication",
+			{BASE, .outbound = true, .wants_auth = true, .payload_ms = 100}, OUTCOME_NEUTRAL},
+		{"dialled, answered, payload where the node never does",
+			{BASE, .outbound = true, .wants_auth = true, .payload_is_auth = true,
+				.payload_ms = 100},
+			OUTCOME_SUCCESS},
+		{"dialled, answered, silent where the node never does",
+			{BASE, .outbound = true, .wants_auth = true, .payload_is_auth = true},
+			OUTCOME_NEUTRAL},
+		{"dialled, authenticated",
+			{BASE, .outbound = true, .wants_auth = true, .auth = OUTCOME_AUTH_OK},
+			OUTCOME_SUCCESS},
+		{"dialled, refused where authentication is wanted",
+			{BASE, .outbound = true, .wants_auth = true, .proven = false, .how = CLOSED_HOW_RST},
+			OUTCOME_FAILURE},
 		{"dialled, refused", {BASE, .outbound = true, .proven = false, .how = CLOSED_HOW_RST},
 			OUTCOME_FAILURE},
 		{"dialled, no answer", {BASE, .outbound = true, .proven = false, .how = CLOSED_HOW_TIMEOUT},
@@ -92,6 +115,8 @@ static void test_never(void)
 		struct outcome_input input = {.proven = keyed_random_below(&random, 2) == 0,
 			.outbound = keyed_random_below(&random, 4) == 0,
 			.node_up = keyed_random_below(&random, 4) != 0,
+			.wants_auth = keyed_random_below(&random, 2) == 0,
+			.payload_is_auth = keyed_random_below(&random, 2) == 0,
 			.auth = (enum outcome_auth)keyed_random_below(&random, 3),
 			.cause = (enum outcome_cause)keyed_random_below(&random, 6),
 			.by = (enum closed_by)keyed_random_below(&random, 4),
@@ -107,6 +132,10 @@ static void test_never(void)
 		good = good &&
 		       CHECK_TRUE("our own limits are no failures",
 			       !ours || input.auth == OUTCOME_AUTH_FAILED || outcome != OUTCOME_FAILURE);
+		good = good && CHECK_TRUE("HE-13: no dial succeeds without what is taken for authentication",
+				       !input.outbound || !input.wants_auth || outcome != OUTCOME_SUCCESS ||
+					       input.auth == OUTCOME_AUTH_OK ||
+					       (input.payload_is_auth && input.payload_ms >= 0));
 		good = good && CHECK_TRUE("nor is a node that is down",
 				       input.outbound || input.node_up || input.auth == OUTCOME_AUTH_FAILED ||
 					       outcome != OUTCOME_FAILURE);

@@ -71,6 +71,8 @@ static void test_table(void)
 		CHECK_EQ(name, profile.churn.bulk_ms, cases[i].churn_bulk_s * 1000);
 		CHECK_EQ(name, profile.churn.normal_fuzz_ms, cases[i].fuzz_s * 1000);
 		CHECK_EQ(name, (int)profile.counters.clock, (int)cases[i].clock);
+		CHECK_EQ("5.4: reset on auth is Stellar's alone", profile.counters.success_is_auth,
+			strcmp(name, "stellar") == 0);
 	}
 	CHECK_TRUE("and no eighth", profile_name(PROFILE_COUNT) == NULL);
 	struct profile kept = get("dugite");
