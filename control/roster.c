@@ -207,7 +207,7 @@ static int64_t due_at(const struct roster *roster, enum due_kind kind)
 	case DUE_GOVERNOR:
 		return governor_next_due_ms(roster->governor);
 	case DUE_JUDGE:
-		return due_queue_next_ms(&roster->judge_due);
+		return roster_judge_waits(roster) ? roster->now_ms : due_queue_next_ms(&roster->judge_due);
 	case DUE_CAPS:
 		return roster_caps_exceeded(roster) ? roster->now_ms : INT64_MAX;
 	case DUE_BOOK:
@@ -263,7 +263,9 @@ static void due_do(struct roster *roster, enum due_kind kind)
 		(void)governor_advance(roster->governor, roster->now_ms, 1);
 		break;
 	case DUE_JUDGE:
-		if (take(&roster->judge_due, &item))
+		if (roster_judge_waits(roster))
+			roster_judge_widen(roster);
+		else if (take(&roster->judge_due, &item))
 			roster_peer_judge(roster, item);
 		break;
 	case DUE_CAPS:

@@ -33,11 +33,9 @@ bool roster_peer_protected(const struct roster *roster, uint32_t index)
 }
 
 /** A ban that closes: not T1, which only delays, and not T4, which keeps who is there and behaves (LH-21). */
-static bool is_real(const struct ban_record *record, int64_t now_ms)
+static bool is_real(unsigned tier, int64_t end_ms, int64_t now_ms)
 {
-	return (record->tier == BAN_TIER_STRIKE || record->tier == BAN_TIER_SCORE ||
-		       record->tier == BAN_TIER_MANUAL) &&
-	       record->end_ms > now_ms;
+	return (tier == BAN_TIER_STRIKE || tier == BAN_TIER_SCORE || tier == BAN_TIER_MANUAL) && end_ms > now_ms;
 }
 
 bool roster_peer_banned(const struct roster *roster, uint32_t index, struct ban *ret_ban)
@@ -47,7 +45,7 @@ bool roster_peer_banned(const struct roster *roster, uint32_t index, struct ban 
 	struct ban_key key = key_of(roster, peer);
 	uint32_t longest = RECORD_NONE;
 	for (uint32_t at = ban_table_chain(bans, &key); at != RECORD_NONE; at = ban_table_at(bans, at)->next)
-		if (is_real(ban_table_at(bans, at), roster->now_ms) &&
+		if (is_real(ban_table_at(bans, at)->tier, ban_table_at(bans, at)->end_ms, roster->now_ms) &&
 			(longest == RECORD_NONE ||
 				ban_table_at(bans, at)->end_ms >= ban_table_at(bans, longest)->end_ms))
 			longest = at;
@@ -248,19 +246,72 @@ void roster_close_connection(struct roster *roster, uint32_t index, const char *
 
 /* Judging */
 
+/** Without memory the tick judges whoever is connected. */
+static void judge_soon(struct roster *roster, uint32_t peer)
+{
+	if (due_queue_reserve_few(&roster->judge_due, peer + 1, roster->judge_due.n + 1) == 0)
+		due_queue_set(&roster->judge_due, peer, roster->now_ms);
+}
+
+/** A host has a record, and a list of who is connected from it: a ban of it costs what is behind it. */
+static void judge_host(struct roster *roster, uint32_t host)
+{
+	judge_soon(roster, host);
+	for (uint32_t at = roster_peer_at(roster, host)->behind_first; at != RECORD_NONE;
+		at = roster_connection_at(roster, at)->of_host_next)
+		judge_soon(roster, roster_connection_at(roster, at)->peer);
+}
+
+/** Wider prefixes wait until all of one import are known, and one walk over whoever is connected serves them. */
+static void judge_prefix(struct roster *roster, const struct prefix *prefix)
+{
+	bool is_v4 = prefix_is_v4(prefix); /* the families are apart: no prefix is around both */
+	struct prefix *held = &roster->judge_prefix[is_v4];
+	struct prefix around = *prefix;
+	if (roster->judge_wide[is_v4] && around.length > held->length)
+		around = prefix_of(&prefix->address, held->length);
+	while (roster->judge_wide[is_v4] && !prefix_contains(&around, &held->address))
+		around = prefix_of(&around.address, (uint8_t)(around.length - 1));
+	roster->judge_wide[is_v4] = true;
+	*held = around;
+}
+
+void roster_judge_widen(struct roster *roster)
+{
+	for (uint32_t at = roster->lists[ROSTER_LIST_CONNECTED].oldest; at != RECORD_NONE;
+		at = roster_peer_at(roster, at)->newer)
+		for (unsigned family = 0; family < 2; family++)
+			if (roster->judge_wide[family] &&
+				prefix_contains(&roster->judge_prefix[family],
+					&roster_peer_at(roster, at)->address))
+				judge_soon(roster, at);
+	roster->judge_wide[0] = roster->judge_wide[1] = false;
+}
+
 void roster_ban_changed(void *context, const struct ban *ban)
 {
 	struct roster *roster = context;
-	uint32_t peer;
-	if (ban->scope == BAN_SCOPE_PEER)
-		peer = roster_peer_find(roster, ban->id);
-	else
-		peer = roster_peer_find_host(roster, &ban->prefix.address);
-	/* A wider prefix has no peer of its own; who is connected from it is judged at the next tick. */
-	if (peer != RECORD_NONE &&
-		due_queue_reserve_few(&roster->judge_due, peer + 1, roster->judge_due.n + 1) == 0)
-		due_queue_set(&roster->judge_due, peer, roster->now_ms);
-	/* Without memory the tick judges whoever is connected. */
+	struct ban_key key = ban_key_prefix(&ban->prefix);
+	struct prefix host = host_prefix(&ban->prefix.address);
+	roster_clock(roster, roster->governor->now_ms); /* the grace begins now, not when the roster was last asked */
+	uint32_t peer = ban->scope == BAN_SCOPE_PEER ? roster_peer_find(roster, ban->id)
+						     : roster_peer_find_host(roster, &ban->prefix.address);
+	if (ban->scope == BAN_SCOPE_PREFIX && ban->prefix.length < host.length) {
+		/* One that ended closes nobody. */
+		if (is_real(ban->tier, ban->end_ms, roster->now_ms) &&
+			ban_table_find(&roster->governor->bans, &key, ban->tier) != RECORD_NONE)
+			judge_prefix(roster, &ban->prefix);
+	} else if (peer != RECORD_NONE && ban->scope == BAN_SCOPE_PEER) {
+		judge_soon(roster, peer);
+	} else if (peer != RECORD_NONE) {
+		judge_host(roster, peer);
+	}
+}
+
+void roster_bans_settle(struct roster *roster, int64_t now_ms)
+{
+	roster_clock(roster, now_ms);
+	roster_judge_due(roster);
 }
 
 /** Whom a loaded ban means: an id that was seen somewhere, or a host by its score. */
@@ -318,6 +369,8 @@ static bool address_is_banned(const struct roster *roster, const struct roster_p
 void roster_judge_due(struct roster *roster)
 {
 	struct due_entry entry;
+	if (roster_judge_waits(roster))
+		roster_judge_widen(roster);
 	while (due_queue_peek(&roster->judge_due, &entry) && entry.due_ms <= roster->now_ms)
 		roster_peer_judge(roster, entry.item);
 }

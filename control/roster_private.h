@@ -71,7 +71,8 @@ struct roster_peer {
 	/* What is kept while there are no facts; with facts theirs counts. */
 	uint32_t ok, fail;
 	int32_t reputation;
-	uint32_t behind; /* of a host identity: connections from it, whoever they are bound to */
+	uint32_t behind; /* of a host identity: connections from it, whoever they are bound to, */
+	uint32_t behind_first; /* linked by of_host_next; RECORD_NONE */
 	uint16_t streak; /* saturated: the blacklist asks for five */
 	bool blacklisted;
 	uint8_t list; /* enum roster_list_kind; ROSTER_LIST_COUNT: on none */
@@ -81,6 +82,7 @@ _Static_assert(sizeof(struct roster_peer) <= 120, "a million of them are counted
 
 struct roster_connection {
 	uint32_t of_peer_next, of_peer_previous; /* first: a record that was given back loses this word, not its number */
+	uint32_t of_host_next, of_host_previous; /* those behind one host */
 	uint64_t number;                         /* counts from 1; what rpc calls conn; 0: given back */
 	struct address address;
 	uint16_t port;
@@ -157,6 +159,8 @@ struct roster {
 	struct due_queue connection_due;    /* by due_ms */
 	struct due_queue peer_due;          /* pings, statuses, cooling */
 	struct due_queue judge_due;         /* peers whose ban or score changed: at once */
+	struct prefix judge_prefix[2];      /* around the wider bans that came, [1] of IPv4: whoever is connected from there is due */
+	bool judge_wide[2];
 	struct roster_list lists[ROSTER_LIST_COUNT];
 	uint64_t next_number;
 	struct pool_counts counts; /* established and pending */
@@ -338,6 +342,12 @@ void roster_connection_cut(struct roster *roster, uint32_t connection, const str
 void roster_connection_end(struct roster *roster, uint32_t connection);
 /** Judge whoever waits for it. */
 void roster_judge_due(struct roster *roster);
+/** Queue whoever is connected from the prefixes of bans: O(connected), once for all the wider bans since the last time. */
+void roster_judge_widen(struct roster *roster);
+static inline bool roster_judge_waits(const struct roster *roster)
+{
+	return roster->judge_wide[0] || roster->judge_wide[1];
+}
 /** After a score moved or a ban came or went: DISCONNECT and BANNED act at once (LH-1, real order), lists
  * follow. */
 void roster_peer_judge(struct roster *roster, uint32_t peer);
@@ -353,7 +363,8 @@ bool roster_peer_banned(const struct roster *roster, uint32_t peer, struct ban *
 void roster_throttle(struct roster *roster, uint32_t peer, bool inbound, bool closed_by_us, int64_t since_ms);
 /** LH-8: the same for a newcomer that was never let in. */
 void roster_throttle_newcomer(struct roster *roster, const struct roster_open *open, uint32_t peer);
-/** A ban of this key came, went or changed (governor_internal.h): its peer is judged at the next advance. */
+/** A ban of this key came, went or changed (governor_internal.h): its peer, and who is connected from where it is, are
+ * judged at roster_judge_due or the next advance. */
 void roster_ban_changed(void *context, const struct ban *ban);
 
 /* roster_value.c */

@@ -93,6 +93,7 @@ static void peer_blank(struct roster *roster, bool has_id, const struct address 
 		.metadata = RECORD_NONE,
 		.sync_status = RECORD_NONE,
 		.connections = RECORD_NONE,
+		.behind_first = RECORD_NONE,
 		.newer = RECORD_NONE,
 		.older = RECORD_NONE,
 		.list = ROSTER_LIST_COUNT,

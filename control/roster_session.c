@@ -108,6 +108,35 @@ static void detach(struct roster *roster, uint32_t index)
 			connection->of_peer_previous;
 }
 
+/* The list of a host's connections, whoever they are bound to */
+
+static void stand_behind(struct roster *roster, uint32_t index, uint32_t host_index)
+{
+	struct roster_connection *connection = roster_connection_at(roster, index);
+	struct roster_peer *host = roster_peer_at(roster, host_index);
+	connection->of_host_previous = RECORD_NONE;
+	connection->of_host_next = host->behind_first;
+	if (host->behind_first != RECORD_NONE)
+		roster_connection_at(roster, host->behind_first)->of_host_previous = index;
+	host->behind_first = index;
+	host->behind++;
+}
+
+static void leave_host(struct roster *roster, uint32_t index, uint32_t host_index)
+{
+	const struct roster_connection *connection = roster_connection_at(roster, index);
+	struct roster_peer *host = roster_peer_at(roster, host_index);
+	if (connection->of_host_previous != RECORD_NONE)
+		roster_connection_at(roster, connection->of_host_previous)->of_host_next =
+			connection->of_host_next;
+	else
+		host->behind_first = connection->of_host_next;
+	if (connection->of_host_next != RECORD_NONE)
+		roster_connection_at(roster, connection->of_host_next)->of_host_previous =
+			connection->of_host_previous;
+	host->behind--;
+}
+
 void roster_connection_front(struct roster *roster, uint32_t index)
 {
 	uint32_t peer = roster_connection_at(roster, index)->peer;
@@ -223,7 +252,7 @@ int roster_connection_make(struct roster *roster, const struct roster_open *open
 	/* A dial may be for a peer whose host nobody has spoken of. */
 	connection->behind = roster_peer_obtain(roster, NULL, &open->address, &host) == 0;
 	if (connection->behind) {
-		roster_peer_at(roster, host)->behind++;
+		stand_behind(roster, index, host);
 		roster_peer_relist(roster, host);
 	}
 	roster_connection_plan(roster, index);
@@ -335,12 +364,12 @@ void roster_connection_drop(struct roster *roster, uint32_t index, const struct 
 	hash_index_remove(&roster->connection_index, index);
 	hash_index_remove(&roster->number_index, index);
 	detach(roster, index);
+	if (gone.behind && host != RECORD_NONE)
+		leave_host(roster, index, host);
 	connection->number = 0; /* a given record is never taken for one that lives */
 	record_pool_give(&roster->connections, index);
-	if (gone.behind && host != RECORD_NONE) {
-		roster_peer_at(roster, host)->behind--;
+	if (gone.behind && host != RECORD_NONE)
 		roster_peer_relist(roster, host);
-	}
 	book_leave(roster, &gone);
 	status_follow(roster, peer, &gone, end);
 	if (!gone.dialing)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""LH-10, 5.1.11: what an operator's ban does to who is connected, at once and with the grace; and what the events of an end say."""
+from simulation import vector
+
+
+def opened(simulation, t, ip, id_, port=1):
+    return simulation.ask(t, "conn.open", ip=ip, port=port, direction="in", id=id_)["conn"]
+
+
+@vector("5.1.11: a ban of an id closes with the grace, from the moment of the ban")
+def grace(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    opened(simulation, 0, "9.9.9.9", "A")
+    simulation.ask(10, "ban.add", id="A")
+    expect.same("told with the ban", [event["event"] for event in simulation.events if event["t"] == 10], ["peer.banned", "peer.disconnect"])
+    expect.same("with its grace", simulation.seen("peer.disconnect", id="A", code=251, t=10)[0]["grace"], 1)
+    simulation.ask(10.9, "governor.status")
+    expect.same("it may say goodbye", simulation.seen("peer.disconnected"), [])
+    simulation.ask(12, "governor.status")
+    expect.same("closed when the grace is over", [event["t"] for event in simulation.seen("peer.disconnected", id="A")], [11])
+    expect.same("banned", simulation.ask(12, "peer.get", id="A")["status"], "banned")
+    simulation.ask(13, "ban.remove", id="A")
+    expect.same("free at once", simulation.ask(13, "peer.get", id="A")["status"], "disconnected")
+
+
+@vector("LH-10: a ban of an address or a prefix closes whoever is bound there")
+def addresses(expect):
+    for key in ({"ip": "9.9.9.9"}, {"prefix": "9.9.9.0/24"}, {"prefix": "0.0.0.0/0"}):
+        simulation = expect.simulation("lighthouse", ticks=False)
+        opened(simulation, 0, "9.9.9.9", "A")
+        opened(simulation, 0, "9.9.9.9", "B", port=2)
+        opened(simulation, 0, "8.8.8.8", "C")
+        opened(simulation, 0, "2001:db8::1", "D")
+        simulation.ask(10, "ban.add", **key)
+        closed = ["A", "B", "C"] if key == {"prefix": "0.0.0.0/0"} else ["A", "B"]
+        told = simulation.seen("peer.disconnect", reason="banned_ip", code=252)
+        expect.same(f"{key}: who is told", sorted(event["id"] for event in told), closed)
+        simulation.ask(12, "governor.status")
+        expect.same(f"{key}: closed after the grace",
+                    sorted([event["id"], event["t"]] for event in simulation.seen("peer.disconnected")), [[id_, 11] for id_ in closed])
+
+
+@vector("LH-10: two prefixes of one import close theirs, and nobody else")
+def imported(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    for n, ip in enumerate(("9.9.9.9", "9.9.200.9", "9.9.100.9", "2001:db8:1::1", "2001:db8:2::1", "2001:db8:3::1")):
+        opened(simulation, 0, ip, f"p{n}")
+    simulation.ask(5, "ban.import", prefixes=["9.9.9.0/24", "2001:db8:1::/48", "9.9.200.0/24", "2001:db8:3::/48"])
+    simulation.ask(7, "governor.status")
+    expect.same("closed", sorted(event["id"] for event in simulation.ever("peer.disconnected")), ["p0", "p1", "p3", "p5"])
