@@ -425,13 +425,20 @@ static void test_out_of_sync(void)
 	struct target_set targets;
 	roster_world_begin("stellar");
 	roster_world_open("20.0.0.1", 9000, false, "a", 0);
-	roster_world_open("20.0.1.1", 9000, false, "b", 0);
+	/* So many that a lot among all would fall on one of them. */
 	struct roster_tag preferred = {.which = ROSTER_TAG_PREFERRED, .values.preferred = true};
-	roster_world_tag("#b", &preferred, 0);
+	static const char *const ids[] = {"b", "c", "d", "e", "f", "g"};
+	for (unsigned i = 0; i < CHECK_COUNT(ids); i++) {
+		char ip[32], name[8];
+		snprintf(ip, sizeof(ip), "20.1.%u.1", i);
+		snprintf(name, sizeof(name), "#%s", ids[i]);
+		roster_world_open(ip, 9000, false, ids[i], 0);
+		roster_world_tag(name, &preferred, 0);
+	}
 	roster_world_open("20.0.2.1", 9000, true, "in", 0);
 	enum outcome outcome;
 	struct roster_opened opened;
-	for (uint64_t i = 1; i <= 3; i++)
+	for (uint64_t i = 1; i <= 8; i++)
 		CHECK_EQ("it logs in",
 			roster_connection_auth(roster(), i, true, "", ROSTER_MS(0), &outcome, &opened), 0);
 	roster_node_sync_state(roster(), SYNC_STATE_SYNCING, ROSTER_MS(1), &targets);
