@@ -328,11 +328,12 @@ size_t roster_peer_best(struct roster *roster, size_t n, const char *const *excl
 int roster_peer_disconnect(struct roster *roster, const struct peer_name *peer, const char *reason, int code,
 	int64_t now_ms, uint32_t *ret_closed);
 /** A ban was loaded at a start (governor_ban_load): whoever it keeps out by id, or by score, is listed as banned,
- * where it was seen, while nobody has to give way for its record. Emits nothing. */
+ * where it was seen if it was, while nobody has to give way for its record. Emits nothing. */
 void roster_ban_loaded(struct roster *roster, const struct ban *ban);
 /** After bans were put into the governor or taken out: whoever they mean is closed, with the grace, or free, now and not
- * at the next roster_advance. Costs what is bound to their keys; for a wider prefix what is connected. */
-void roster_bans_settle(struct roster *roster, int64_t now_ms);
+ * at the next roster_advance. Costs what is bound to their keys; for a wider prefix what is connected.
+ * `put_or_null`: the ban that was put; an id that nobody has seen is then listed as roster_ban_loaded says. */
+void roster_bans_settle(struct roster *roster, const struct ban *put_or_null, int64_t now_ms);
 /** peer.remove: forget it (its connections stay, unbound). -ENOENT. Bans and strikes stay. */
 int roster_peer_remove(struct roster *roster, const char *id, int64_t now_ms);
 

@@ -308,20 +308,24 @@ void roster_ban_changed(void *context, const struct ban *ban)
 	}
 }
 
-void roster_bans_settle(struct roster *roster, int64_t now_ms)
+void roster_bans_settle(struct roster *roster, const struct ban *put_or_null, int64_t now_ms)
 {
 	roster_clock(roster, now_ms);
+	/* An id that is banned before it was seen has no record yet, in which a list would find it. */
+	if (put_or_null != NULL && put_or_null->scope == BAN_SCOPE_PEER &&
+		roster_peer_find(roster, put_or_null->id) == RECORD_NONE)
+		roster_ban_loaded(roster, put_or_null);
 	roster_judge_due(roster);
 }
 
-/** Whom a loaded ban means: an id that was seen somewhere, or a host by its score. */
+/** Whom a loaded ban means: an id, seen somewhere or nowhere, or a host by its score. */
 static bool loaded_peer(const struct ban *ban, const char **ret_id, struct address *ret_address)
 {
 	struct prefix host = host_prefix(&ban->prefix.address);
 	*ret_id = ban->scope == BAN_SCOPE_PEER ? ban->id : NULL;
 	*ret_address = ban->scope == BAN_SCOPE_PEER ? ban->seen : ban->prefix.address;
 	if (ban->scope == BAN_SCOPE_PEER)
-		return ban->has_seen;
+		return true;
 	return ban->tier == BAN_TIER_SCORE && prefix_compare(&host, &ban->prefix) == 0;
 }
 

@@ -120,6 +120,10 @@ static void get(
 	info->due = facts->due;
 	info->unproven = roster_attempts_noted(roster, &info->governor.name.address);
 	if (peer == RECORD_NONE) {
+		/* LH-10: banned before it was seen, or longer than its record was kept. T1 and T4 are of addresses. */
+		if (info->governor.has_ban && info->governor.ban.tier != BAN_TIER_THROTTLE &&
+			info->governor.ban.tier != BAN_TIER_ADDRESS)
+			info->state.status = PEER_STATUS_BANNED;
 		fill_unknown(roster, facts, info);
 		return;
 	}

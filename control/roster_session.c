@@ -287,6 +287,15 @@ static void announce_end(struct roster *roster, uint32_t index, const struct ros
 	roster_event_connection(&event, roster, failed ? "conn.failed" : "peer.disconnected", index);
 	if (!event.wanted)
 		return;
+	if (!failed) {
+		/* The status follows below; the state machine says what it will be. */
+		const struct roster_peer *peer = roster_peer_at(roster, connection->peer);
+		struct peer_state after = peer->state;
+		if (!connection->courtesy)
+			(void)peer_state_change(&after, occasion_closed(connection), roster->now_ms);
+		event_string(&event, "old", peer_status_name(peer->state.status));
+		event_string(&event, "new", peer_status_name(after.status));
+	}
 	event_string(&event, "by", by_name(end->by));
 	event_string(&event, "how", how_name(end->how));
 	if (!failed) {

@@ -112,7 +112,7 @@ void rpc_ban_add(struct rpc_request *request)
 			strerror(-error));
 	if (error != 0)
 		return;
-	roster_bans_settle(request->control->roster, request->control->clock.wall_ms);
+	roster_bans_settle(request->control->roster, &ban, request->control->clock.wall_ms);
 	request->result = json_pack("{s:i, s:o, s:o}", "tier", (int)ban.tier, "until",
 		rpc_time(end_in_force(request, &ban)), "seq",
 		optional_int((int64_t)rpc_log_sequence(request)));
@@ -141,7 +141,7 @@ void rpc_ban_remove(struct rpc_request *request)
 			strerror(-error));
 	if (error != 0)
 		return;
-	roster_bans_settle(request->control->roster, request->control->clock.wall_ms);
+	roster_bans_settle(request->control->roster, NULL, request->control->clock.wall_ms);
 	json_t *tiers = json_array();
 	for (int i = BAN_TIER_THROTTLE; i <= BAN_TIER_MANUAL; i++) {
 		if (removed & (1u << i))
@@ -366,7 +366,7 @@ void rpc_ban_import(struct rpc_request *request)
 			json_array_append_new(refused,
 				json_pack("{s:O, s:s}", "prefix", item, "reason", import_error(error)));
 	}
-	roster_bans_settle(request->control->roster, request->control->clock.wall_ms);
+	roster_bans_settle(request->control->roster, NULL, request->control->clock.wall_ms);
 	request->result = json_pack("{s:o, s:o, s:o, s:o}", "added", optional_int((int64_t)added),
 		"refused_n", optional_int((int64_t)refused_n), "refused", refused, "seq",
 		optional_int((int64_t)rpc_log_sequence(request)));

@@ -116,6 +116,13 @@ static void put(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
+/** An id that was never seen is nowhere. */
+static bool is_somewhere(const struct address *address)
+{
+	static const struct address nowhere;
+	return memcmp(address, &nowhere, sizeof(nowhere)) != 0;
+}
+
 static json_t *peer_json(const struct rpc_request *request, const struct roster_peer_info *info)
 {
 	static const char *const directions[] = {"none", "in", "out"};
@@ -126,7 +133,9 @@ static json_t *peer_json(const struct rpc_request *request, const struct roster_
 	char ip[PREFIX_TEXT_MAX];
 	json_t *object = json_object();
 	put(object, "id", text_or_null(id));
-	put(object, "ip", json_string(address_format(&governor->name.address, ip)));
+	put(object, "ip",
+		is_somewhere(&governor->name.address) ? json_string(address_format(&governor->name.address, ip))
+						      : json_null());
 	if (governor->name.port != 0)
 		put(object, "port", json_integer(governor->name.port));
 	put(object, "known", json_boolean(governor->known || info->known));

@@ -26,7 +26,7 @@ static void ban_put(const char *what, double at_s)
 static void ban(const char *what, double at_s)
 {
 	ban_put(what, at_s);
-	roster_bans_settle(roster_world.roster, ROSTER_MS(at_s));
+	roster_bans_settle(roster_world.roster, NULL, ROSTER_MS(at_s));
 }
 
 static bool is_closing(const char *who, double at_s)
@@ -90,7 +90,7 @@ static void test_prefixes(void)
 		ban_put(cases[i].first, 10);
 		if (cases[i].second != NULL)
 			ban_put(cases[i].second, 10);
-		roster_bans_settle(roster_world.roster, ROSTER_MS(10));
+		roster_bans_settle(roster_world.roster, NULL, ROSTER_MS(10));
 		for (unsigned j = 0; j < 4; j++)
 			CHECK_EQ(cases[i].name, is_closing(ids[j], 10),
 				strchr(cases[i].closed, ids[j][1]) != NULL);
@@ -109,10 +109,52 @@ static void test_due(void)
 	roster_world_end();
 }
 
+/** LH-10: an id has no record before it is seen; with ban.add it has one, and its end is its end. */
+static void test_unseen(void)
+{
+	struct ban ban = {
+		.scope = BAN_SCOPE_PEER, .id = "z", .tier = BAN_TIER_MANUAL, .end_ms = ROSTER_MS(20)};
+	roster_world_begin("lighthouse");
+	CHECK_EQ("put",
+		governor_ban_add(roster_governor(roster_world.roster), &ban, false, ROSTER_MS(10), NULL), 0);
+	CHECK_EQ("banned, of whom there is no record", (int)roster_world_peer("#z", 10).state.status,
+		(int)PEER_STATUS_BANNED);
+	CHECK_EQ("none", roster_world.roster->peers.n_used, 0u);
+	roster_bans_settle(roster_world.roster, &ban, ROSTER_MS(10));
+	CHECK_EQ("one to be listed", roster_world.roster->peers.n_used, 1u);
+	CHECK_EQ("banned", (int)roster_world_peer("#z", 10).state.status, (int)PEER_STATUS_BANNED);
+	CHECK_EQ("free at the end", (int)roster_world_peer("#z", 21).state.status, (int)PEER_STATUS_DISCONNECTED);
+	roster_world_check_counts("unseen");
+	roster_world_end();
+}
+
+/** LH-25: what the peer was, and what it is when the connection is gone. */
+static void test_transitions(void)
+{
+	roster_world_begin("lighthouse");
+	uint64_t first = roster_world_open("203.0.113.1", 1, true, "a", 0);
+	roster_world_forget();
+	roster_world_close(first, CLOSED_BY_CLIENT, CLOSED_HOW_FIN, 1);
+	CHECK_EQ("who leaves",
+		roster_world_events_with(
+			"peer.disconnected", "\"old\":\"connected\",\"new\":\"disconnected\""),
+		1u);
+	(void)roster_world_open("203.0.113.1", 2, true, "b", 2);
+	ban("#b", 3);
+	roster_world_wait(4);
+	CHECK_EQ("who is banned",
+		roster_world_events_with(
+			"peer.disconnected", "\"old\":\"disconnecting\",\"new\":\"banned\""),
+		1u);
+	roster_world_end();
+}
+
 static const struct check_test tests[] = {
 	{"a ban closes after the grace, from the moment of the ban", test_grace},
 	{"a ban of an address closes whoever is bound there", test_host},
 	{"a ban of a prefix closes whoever is in it", test_prefixes},
 	{"a ban is judged by the next advance", test_due},
+	{"LH-10: an id that nobody has seen is banned and listed", test_unseen},
+	{"LH-25: peer.disconnected says what was and is", test_transitions},
 };
 CHECK_MAIN("roster_ban", tests)

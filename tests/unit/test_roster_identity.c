@@ -332,8 +332,8 @@ static void test_loaded(void)
 	struct roster_peer_info info = roster_world_peer("#a", 0);
 	CHECK_EQ("it is banned", (int)info.state.status, (int)PEER_STATUS_BANNED);
 	CHECK_EQ("where it was seen", (int)info.governor.name.port, 4000);
-	CHECK_EQ("who was banned by its score is listed, with an id or without", n_banned(0), 2u);
-	CHECK_EQ("whose address was banned by hand is not", roster_world.roster->peers.n_used, 2u);
+	CHECK_EQ("ids are listed, seen or not, and hosts that their score bans", n_banned(0), 3u);
+	CHECK_EQ("whose address was banned by hand is not", roster_world.roster->peers.n_used, 3u);
 	CHECK_TRUE("it was last seen when it was banned",
 		roster_peer_at(roster_world.roster, roster_peer_find(roster_world.roster, "a"))
 				->last_seen_ms < ROSTER_MS(0));

@@ -48,3 +48,32 @@ def imported(expect):
     simulation.ask(5, "ban.import", prefixes=["9.9.9.0/24", "2001:db8:1::/48", "9.9.200.0/24", "2001:db8:3::/48"])
     simulation.ask(7, "governor.status")
     expect.same("closed", sorted(event["id"] for event in simulation.ever("peer.disconnected")), ["p0", "p1", "p3", "p5"])
+
+
+@vector("LH-10: an id that is banned before it was seen is banned, nowhere, and listed")
+def unseen(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    simulation.ask(0, "ban.add", id="Z")
+    for t in (0, 1):
+        got = simulation.ask(t, "peer.get", id="Z")
+        expect.same("banned", got["status"], "banned")
+        expect.same("nowhere", got["ip"], None)
+        for filter_ in ({"status": "banned"}, {"banned": True}):
+            expect.same(f"listed by {filter_}", [peer["id"] for peer in simulation.ask(t, "peer.list", **filter_)["peers"]], ["Z"])
+        simulation.ask(t, "sim.restart")
+    simulation.ask(2, "ban.remove", id="Z")
+    expect.same("free", simulation.ask(2, "peer.list", banned=True)["peers"], [])
+
+
+@vector("LH-25: peer.disconnected says what the peer was and is")
+def transitions(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    for port, id_ in enumerate(("left", "banned"), 1):
+        opened(simulation, 0, "9.9.9.9", id_, port=port)
+    simulation.ask(1, "conn.close", ip="9.9.9.9", port=1, by="client", how="fin")
+    expect.same("who leaves", [[event["old"], event["new"]] for event in simulation.seen("peer.disconnected", id="left")],
+                [["connected", "disconnected"]])
+    simulation.ask(2, "ban.add", id="banned")
+    simulation.ask(4, "governor.status")
+    expect.same("who is banned", [[event["old"], event["new"]] for event in simulation.seen("peer.disconnected", id="banned")],
+                [["disconnecting", "banned"]])

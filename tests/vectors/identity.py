@@ -128,7 +128,7 @@ def banned_known(expect):
     expect.same("get", simulation.ask(4, "peer.get", id="A"), {"ip": PLACE, "port": 4000, "status": "banned"})
     for choice in ({"banned": True}, {"status": "banned"}):
         peers = simulation.ask(4, "peer.list", **choice)["peers"]
-        expect.same(f"list {choice}", [[peer["id"], peer["ip"]] for peer in peers], [["A", PLACE], [None, "198.51.100.9"]])
+        expect.same(f"list {choice}", [[peer["id"], peer["ip"]] for peer in peers], [["A", PLACE], ["never-seen", None], [None, "198.51.100.9"]])
     until = simulation.ask(4, "peer.get", id="A")["score"]["unban_at"]
     simulation.ask(until, "why", ip=PLACE)
     expect.same("it ends", simulation.ask(until, "peer.get", id="A")["status"], "disconnected")
