@@ -172,6 +172,7 @@ static void take_score(const struct config *config, struct roster_config *roster
 	struct governor_config *governor = &roster->governor;
 	struct profile *profile = &roster->profile;
 	profile->penalty.on = config->governor.score_on != 0;
+	governor->score_off = !profile->penalty.on;
 	if (profile->penalty.on) {
 		profile->penalty.half_life_s = governor->penalty_half_life_s = config->score_half_life_s;
 		profile->penalty.freeze_s = governor->ban_freeze_s = config->score_freeze_s;

@@ -63,6 +63,7 @@ struct governor_config {
 	unsigned bans_max;		/* bound on bans, 1e3..2e7; -ENOSPC beyond */
 	uint64_t seed;			/* for keyed hashing and random choices */
 	int64_t auth_timeout_ms;	/* 2.1: a client RST before payload is a failure until then; 0: 5 s */
+	bool score_off;			/* 5.4, "-": nothing takes off points; history, windows, strikes stay */
 };
 
 /** A peer is named by id, or by address (+ port). */

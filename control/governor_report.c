@@ -72,7 +72,7 @@ void governor_penalise(struct governor *governor, uint32_t index, double penalty
 	double combined = score_combined_at(&peer->score, config, governor->now_ms);
 	enum score_state before = score_state_at(&peer->score, config, governor->now_ms);
 	/* The floor holds back this evidence only: a score that is lower already stays where it is. */
-	double value = fmin(old, fmax(old + penalty, floor));
+	double value = config->score_off ? old : fmin(old, fmax(old + penalty, floor));
 	(void)score_set(&peer->score, config, value, governor->now_ms);
 	struct peer_change change = {.t_ms = governor->now_ms, .score = peer->score.value,
 		.action = evidence->event_kind != 0 ? evidence->event_kind : (uint8_t)evidence->action,

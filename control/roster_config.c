@@ -58,6 +58,7 @@ static void set_governor(struct roster_config *config)
 		.peers_max = PEERS_DEFAULT,
 		.bans_max = BANS_DEFAULT,
 		.auth_timeout_ms = times->auth_ms,
+		.score_off = !penalty->on,
 	};
 }
 

@@ -480,6 +480,22 @@ static void test_trusted(void)
 	world_end();
 }
 
+static void test_score_off(void)
+{
+	struct governor_config config = world_config(BOOTSTRAP_FREEZE_S);
+	config.score_off = true;
+	world_begin_with(&config);
+	struct peer_report_result result = world_report("192.0.2.1", PEER_ACTION_LOW, 9, 0);
+	CHECK_NEAR("5.4: a report takes off no points", result.score, 0, 1e-9);
+	struct event_record event = world_event("192.0.2.2", EVENT_FLOW_SILENT);
+	event.flags = USABLE;
+	governor_dataplane_event(governor_world.governor, &event, WORLD_MS(1));
+	CHECK_NEAR("nor does silence", world_peer("192.0.2.2", 1).app_score, 0, 1e-9);
+	CHECK_TRUE("a violation of the protocol still bans",
+		world_report("192.0.2.1", PEER_ACTION_PROTOCOL_VIOLATION, 1, 2).banned);
+	world_end();
+}
+
 /** Enforcement comes before the cut, or the peer would be back before its ban; the record is stored; then all
  * is told. */
 static void test_effects(void)
@@ -575,6 +591,7 @@ static const struct check_test tests[] = {
 	{"a protected address protects its /64", test_protected_neighbour},
 	{"an allowed family is that family", test_families},
 	{"trust holds while it is given", test_trusted},
+	{"without a score nothing takes off points (5.4)", test_score_off},
 	{"effects come in order and in time", test_effects},
 	{"the number of scored sources is bounded", test_peers_max},
 };
