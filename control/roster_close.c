@@ -167,8 +167,11 @@ void roster_connection_cut(struct roster *roster, uint32_t index, const struct r
 
 void roster_connection_end(struct roster *roster, uint32_t index)
 {
-	bool courtesy = roster_connection_at(roster, index)->courtesy;
-	struct roster_end end = {CLOSED_BY_WEIR, CLOSED_HOW_RST, courtesy ? "courtesy" : ""};
+	const struct roster_connection *connection = roster_connection_at(roster, index);
+	char reason[ROSTER_TEXT_MAX]; /* what the end does may move interned texts */
+	struct roster_end end = {CLOSED_BY_WEIR, CLOSED_HOW_RST, reason};
+	copy_text(reason, sizeof(reason),
+		connection->courtesy ? "courtesy" : roster_text(roster, connection->reason));
 	roster_connection_cut(roster, index, &end);
 }
 
@@ -186,6 +189,9 @@ void roster_connection_begin_close(struct roster *roster, uint32_t index, const 
 	roster_connection_count(roster, connection, -1);
 	connection->courtesy = false;
 	connection->closing = true;
+	/* Without memory its end is told without. */
+	if (reason[0] != '\0')
+		(void)text_pool_hold(roster->texts, reason, &connection->reason);
 	connection->cause = OUTCOME_CAUSE_OWN_LIMIT;
 	roster_connection_count(roster, connection, 1);
 	connection->due_ms = roster->now_ms + roster->config.grace_ms;
@@ -262,7 +268,7 @@ static void judge_host(struct roster *roster, uint32_t host)
 		judge_soon(roster, roster_connection_at(roster, at)->peer);
 }
 
-/** Wider prefixes wait until all of one import are known, and one walk over whoever is connected serves them. */
+/** Wider prefixes wait until all of one import are known: one walk over whoever is connected serves them. */
 static void judge_prefix(struct roster *roster, const struct prefix *prefix)
 {
 	bool is_v4 = prefix_is_v4(prefix); /* the families are apart: no prefix is around both */

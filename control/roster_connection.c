@@ -112,8 +112,11 @@ enum outcome roster_connection_ended(struct roster *roster, uint32_t index, cons
 	index = roster_connection_numbered(roster, number); /* an outcome may close its peer (SP-8) */
 	if (index == RECORD_NONE)
 		return outcome;
+	struct roster_end told = *end;
+	if (roster_connection_at(roster, index)->dialing && told.reason[0] == '\0')
+		told.reason = *ret_why; /* nobody said more of the dial than how it ended */
 	roster_feed(roster, index, EVENT_FLOW_CLOSED, end);
-	roster_connection_drop(roster, index, end);
+	roster_connection_drop(roster, index, &told);
 	roster_judge_due(roster);
 	return outcome;
 }

@@ -94,6 +94,7 @@ struct roster_connection {
 	uint64_t bytes_in, bytes_out;
 	uint8_t auth;                  /* enum outcome_auth */
 	uint8_t cause;                 /* enum outcome_cause of our own closing */
+	uint32_t reason;               /* of it, while the grace lasts; interned, held; RECORD_NONE */
 	bool inbound, proven, pending; /* pending: not authenticated where the profile has such a state */
 	bool closing, courtesy;        /* told to close; waits for the grace. Neither is in roster->counts */
 	bool dialing;                  /* asked for by conn.dial, not open yet; outbound */

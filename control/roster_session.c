@@ -239,6 +239,7 @@ int roster_connection_make(struct roster *roster, const struct roster_open *open
 		.pending = !dialing && roster_has_pending(roster),
 		.dialing = dialing,
 		.evidence = true,
+		.reason = RECORD_NONE,
 		.service = ROSTER_SERVICE_NONE};
 	r = index_connection(roster, index);
 	if (r < 0) {
@@ -375,6 +376,7 @@ void roster_connection_drop(struct roster *roster, uint32_t index, const struct 
 	detach(roster, index);
 	if (gone.behind && host != RECORD_NONE)
 		leave_host(roster, index, host);
+	text_pool_drop(roster->texts, connection->reason);
 	connection->number = 0; /* a given record is never taken for one that lives */
 	record_pool_give(&roster->connections, index);
 	if (gone.behind && host != RECORD_NONE)

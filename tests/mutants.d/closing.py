@@ -15,4 +15,5 @@ MUTANTS = [
     ("closing: an id without a record is banned", "control/roster_query.c", "			info->state.status = PEER_STATUS_BANNED;\n", "			(void)0;\n", "test_roster_ban"),
     ("closing: an id that nobody has seen is listed", CLOSE, "		roster_ban_loaded(roster, put_or_null);\n", "		(void)0;\n", "test_roster_ban"),
     ("closing: what an end makes of the peer", SESSION, "			(void)peer_state_change(&after, occasion_closed(connection), roster->now_ms);\n", "			(void)0;\n", "test_roster_ban"),
+    ("closing: the reason outlasts the grace", CLOSE, "		(void)text_pool_hold(roster->texts, reason, &connection->reason);\n", "		(void)0;\n", "test_roster_ban"),
 ]

@@ -11,7 +11,7 @@
 /** A manual ban of "#id", or of a prefix, as ban.add makes it: the governor first, then the roster. */
 static void ban_put(const char *what, double at_s)
 {
-	struct ban ban = {.tier = BAN_TIER_MANUAL, .end_ms = GOVERNOR_NEVER_MS};
+	struct ban ban = {.tier = BAN_TIER_MANUAL, .end_ms = GOVERNOR_NEVER_MS, .reason = "by hand"};
 	if (what[0] == '#') {
 		ban.scope = BAN_SCOPE_PEER;
 		strncpy(ban.id, what + 1, sizeof(ban.id) - 1);
@@ -46,6 +46,7 @@ static void test_grace(void)
 	CHECK_EQ("not cut in the grace", roster_world.cuts, 0u);
 	roster_world_wait(11);
 	CHECK_EQ("cut when it is over", roster_world.cuts, 1u);
+	CHECK_EQ("and says why", roster_world_events_with("peer.disconnected", "\"reason\":\"by hand\""), 1u);
 	roster_world_end();
 }
 

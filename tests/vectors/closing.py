@@ -77,3 +77,18 @@ def transitions(expect):
     simulation.ask(4, "governor.status")
     expect.same("who is banned", [[event["old"], event["new"]] for event in simulation.seen("peer.disconnected", id="banned")],
                 [["disconnecting", "banned"]])
+
+
+@vector("LH-25: the end of a connection says why")
+def reasons(expect):
+    simulation = expect.simulation("lighthouse", ticks=False)
+    for port, id_ in enumerate(("told", "banned"), 1):
+        opened(simulation, 0, "9.9.9.9", id_, port=port)
+    simulation.ask(1, "peer.disconnect", id="told", reason="because", code=3)
+    simulation.ask(1, "ban.add", id="banned", reason="by hand")
+    simulation.ask(3, "governor.status")
+    expect.same("after the grace", [[event["id"], event.get("reason")] for event in simulation.seen("peer.disconnected")],
+                [["told", "because"], ["banned", "by hand"]])
+    simulation.ask(4, "conn.dial", ip="8.8.8.8", port=1)
+    why = simulation.ask(5, "conn.close", ip="8.8.8.8", port=1, by="client", how="rst")["why"]
+    expect.same("a dial that failed", [event.get("reason") for event in simulation.seen("conn.failed")], [why])
