@@ -54,7 +54,8 @@ static void set_ouroboros(struct profile *profile)
 {
 	profile->tick_ms = SECONDS(30);
 	profile->has_targets = true;
-	profile->base = profile->sync = target_ouroboros;
+	profile->base = target_ouroboros;
+	profile->sync = target_dugite_sync; /* 5.5.12 names no system */
 	profile->limits.soft = (struct target_soft){TARGET_SOFT_LINEAR, 384, 512, 5};
 	profile->counters = counters_ouroboros;
 	profile->backoff = backoff_ouroboros;

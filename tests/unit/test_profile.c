@@ -74,6 +74,8 @@ static void test_table(void)
 		CHECK_EQ("5.4: reset on auth is Stellar's alone", profile.counters.success_is_auth,
 			strcmp(name, "stellar") == 0);
 	}
+	CHECK_EQ("5.5.12: the sync targets are those of every system with targets",
+		get("ouroboros").sync.normal.established, target_dugite_sync.normal.established);
 	CHECK_TRUE("and no eighth", profile_name(PROFILE_COUNT) == NULL);
 	struct profile kept = get("dugite");
 	CHECK_EQ("an unknown name", profile_get("bitcoin", &kept), -ENOENT);
