@@ -129,7 +129,6 @@ void address_book_config_default(struct address_book_config *config)
 		.gossip_refresh_ms = 3600000,
 		.share_failures = 10,
 		.ask_max = 10,
-		.ask_percent = 23,
 		.sticky_ms = 823000,
 	};
 }
@@ -217,6 +216,15 @@ bool book_is_root(const struct book_record *record)
 	return peer_category_is_trustable(record->category) || record->category == PEER_CATEGORY_PUBLIC_ROOT;
 }
 
+bool book_is_operators(const struct address_book *book, const struct book_record *record)
+{
+	/* SP-3 and SP-6 know no source: whoever adds addresses may call them configured. What the
+	 * configuration file itself lists is a local root or preferred. */
+	return record->source == PEER_SOURCE_CONFIG &&
+	       (book->config.keeps_configured || record->category == PEER_CATEGORY_LOCAL_ROOT ||
+		       record->type == BOOK_TYPE_PREFERRED);
+}
+
 static int64_t after_ms(int64_t from_ms, int64_t length_ms)
 {
 	int64_t end_ms;
@@ -260,8 +268,8 @@ static void derive(const struct address_book *book, struct book_record *record, 
 	enum address_kind kind = address_kind(&record->address);
 	record->quality = (float)value_quality(record->ok, record->fail);
 	record->score = (float)value_selection(&selection);
-	record->kept = record->connected || record->source == PEER_SOURCE_CONFIG ||
-		       record->category == PEER_CATEGORY_LOCAL_ROOT;
+	record->kept = record->connected || record->category == PEER_CATEGORY_LOCAL_ROOT ||
+		       book_is_operators(book, record);
 	record->ready = record->next_try_ms <= now_ms;
 	record->eligible = !record->connected && (record->ready || trustable) &&
 			   record->next_try_ms != INT64_MAX && circuit_allows(&record->circuit, now_ms);

@@ -81,6 +81,8 @@ struct address_book_config {
 	bool backoff_at_attempt;   /* HE-13: the wait grows with every attempt, and success resets it */
 	bool share_connected_only; /* DU-20: answer strangers only with outbound peers that are connected */
 	bool third_tier;           /* DU-7: trustable addresses with 3 failures or more come last */
+	bool keeps_configured;     /* DU-20: no address of the source "config" is evicted; else only local
+				      roots and preferred ones are exempt */
 	struct backoff_policy backoff;
 	struct counter_policy counters;
 	int64_t stale_ms; /* SP-6: not seen for so long: forgotten; 0: never */
@@ -90,7 +92,6 @@ struct address_book_config {
 	int64_t gossip_refresh_ms; /* SP-10: gossip refreshes an address once in this time */
 	uint32_t share_failures;   /* to_send: more failures than this are not shared by default (10) */
 	uint32_t ask_max;          /* most addresses for a stranger (10) */
-	uint32_t ask_percent;      /* and at most this share of the book (23) */
 	int64_t sticky_ms; /* who asks again within it gets the same ones (823 s); 0: new ones each time */
 	uint64_t seed;
 };
@@ -114,7 +115,7 @@ struct book_record {
 	uint16_t port;
 	uint8_t type, category, source; /* enum book_type, peer_category, peer_source */
 	bool verified, tip_known, connected;
-	bool kept;     /* never evicted: configured, a local root, or connected */
+	bool kept;     /* never evicted: the operator's (keeps_configured), a local root, or connected */
 	bool ready;    /* next_try_ms has come */
 	bool eligible; /* may be dialled: ready or trustable, circuit not open, not connected */
 	bool routable; /* may be shared */
@@ -227,8 +228,8 @@ size_t address_book_best(struct address_book *book, size_t n, const struct book_
 size_t address_book_random(struct address_book *book, size_t n, enum book_filter filter, bool ready,
 	uint32_t max_failures, int64_t now_ms, struct book_endpoint *ret_endpoints);
 /** HE-11: what is sent to peers: preferred, outbound, inbound, each shuffled. `asker` (NULL: the node itself
- * asks) bounds the answer to ask_max and ask_percent, and gets the same addresses for sticky_ms, so that
- * asking often does not read the book out. */
+ * asks) is left out, bounds the answer to ask_max, and gets the same addresses for sticky_ms, so that asking
+ * often does not read the book out. */
 size_t address_book_to_send(struct address_book *book, size_t n, const struct book_exclude *exclude,
 	const struct address *asker, uint32_t max_failures, int64_t now_ms,
 	struct book_endpoint *ret_endpoints);

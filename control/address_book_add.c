@@ -154,7 +154,10 @@ static enum book_verdict judge(const struct address_book *book, const struct boo
 		return BOOK_REFUSED_UNVERIFIED;
 	/* SP-3: before eviction, so a full subnet is refused even when the book has room; what the operator
 	 * wrote is not counted out. */
-	if (entry->source == PEER_SOURCE_CONFIG)
+	struct book_record probe = {.source = (uint8_t)entry->source,
+		.category = (uint8_t)entry->category,
+		.type = (uint8_t)entry->type};
+	if (book_is_operators(book, &probe))
 		return BOOK_ADDED;
 	if (is_crowded(book, &config->subnet, config->subnet.limit, &entry->address))
 		return BOOK_REFUSED_SUBNET;

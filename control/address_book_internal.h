@@ -66,5 +66,7 @@ void book_drop(struct address_book *book, uint32_t index, const char *why);
 /** Leave the bucket of the stranger who told of it. */
 void book_bucket_leave(struct address_book *book, struct book_record *next, uint32_t index);
 bool book_is_root(const struct book_record *record);
+/** Whether limits and eviction leave it alone, for the operator wrote it: see keeps_configured. */
+bool book_is_operators(const struct address_book *book, const struct book_record *record);
 
 #endif

@@ -294,13 +294,9 @@ size_t address_book_to_send(struct address_book *book, size_t n, const struct bo
 	struct sharing sharing = {.max_failures = max_failures, .asker = asker, .endpoints = ret_endpoints};
 	(void)address_book_advance(book, now_ms, BOOK_QUERY_BUDGET);
 	sharing.wanted = n < BOOK_ANSWER_MAX ? n : BOOK_ANSWER_MAX;
-	if (asker != NULL) {
-		size_t share = (size_t)((uint64_t)address_book_count(book) * book->config.ask_percent / 100);
-		if (sharing.wanted > book->config.ask_max)
-			sharing.wanted = book->config.ask_max;
-		if (sharing.wanted > share)
-			sharing.wanted = share;
-	}
+	/* No share of the book besides: V28 gives who is named as asker all of a small book, but himself. */
+	if (asker != NULL && sharing.wanted > book->config.ask_max)
+		sharing.wanted = book->config.ask_max;
 	set_exclude(book, &sharing.skip, exclude);
 	sharing.secret = share_secret(book, asker, now_ms);
 	for (int type = BOOK_TYPE_PREFERRED; type >= BOOK_TYPE_INBOUND; type--)

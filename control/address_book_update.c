@@ -130,6 +130,7 @@ enum book_verdict address_book_put(struct address_book *book, const struct book_
 		.port = values->port,
 		.source = which & BOOK_PUT_SOURCE ? values->source : PEER_SOURCE_NODE,
 		.category = which & BOOK_PUT_CATEGORY ? values->category : PEER_CATEGORY_NONE,
+		.type = which & BOOK_PUT_TYPE ? values->type : BOOK_TYPE_INBOUND,
 		.verified = which & BOOK_PUT_VERIFIED && values->verified};
 	uint32_t index = RECORD_NONE;
 	enum book_verdict verdict = obtain(book, &entry, now_ms, &index);

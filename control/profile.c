@@ -147,6 +147,7 @@ static void set_book(struct profile *profile)
 		profile->book.stale_ms = profile->book.poor_ms = 0; /* HE-10: only failures remove */
 	}
 	profile->book.share_connected_only = profile->has_targets; /* DU-20 */
+	profile->book.keeps_configured = profile->has_targets;     /* DU-20, V37 */
 }
 
 static const struct {

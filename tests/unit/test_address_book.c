@@ -67,8 +67,30 @@ static void test_limits(void)
 	CHECK_EQ("the next /48 is another", add("2001:db8:2:1::1", AT(1)), BOOK_ADDED);
 	struct book_entry configured = {
 		.address = at("203.0.113.9").address, .port = 1, .source = PEER_SOURCE_CONFIG};
-	CHECK_EQ("what the operator wrote is not counted out", address_book_add(book, &configured, AT(1)),
+	CHECK_EQ("V15: whatever its source", address_book_add(book, &configured, AT(1)), BOOK_REFUSED_SUBNET);
+	configured.category = PEER_CATEGORY_LOCAL_ROOT;
+	CHECK_EQ("but a configured root is not counted out", address_book_add(book, &configured, AT(1)),
 		BOOK_ADDED);
+	configured = (struct book_entry){.address = at("203.0.113.10").address,
+		.port = 1,
+		.source = PEER_SOURCE_CONFIG,
+		.type = BOOK_TYPE_PREFERRED};
+	CHECK_EQ("nor a configured preferred one", address_book_add(book, &configured, AT(1)), BOOK_ADDED);
+	struct book_record stored = *address_book_find(book, &(struct book_endpoint){configured.address, 1});
+	CHECK_EQ("it leaves",
+		address_book_remove(book, &(struct book_endpoint){configured.address, 1}, "asked"), 0);
+	CHECK_EQ("nor is it when it is loaded", address_book_load(book, &stored, AT(1)), BOOK_ADDED);
+	configured.source = PEER_SOURCE_GOSSIP;
+	configured.port = 2;
+	CHECK_EQ(
+		"which gossip cannot claim", address_book_add(book, &configured, AT(1)), BOOK_REFUSED_SUBNET);
+	config.keeps_configured = true;
+	address_book_reconfigure(book, &config);
+	configured.source = PEER_SOURCE_CONFIG;
+	configured.type = BOOK_TYPE_INBOUND;
+	CHECK_EQ("DU-20: or anything configured where that is kept",
+		address_book_add(book, &configured, AT(1)), BOOK_ADDED);
+	config.keeps_configured = false;
 
 	config.capacity = 2;
 	open_book(&config);
@@ -85,7 +107,14 @@ static void test_limits(void)
 	kept = (struct book_record){
 		.address = at("198.51.100.1").address, .port = 30303, .source = PEER_SOURCE_CONFIG};
 	(void)address_book_put(book, &kept, BOOK_PUT_SOURCE, AT(5), NULL);
-	CHECK_EQ("connected and configured ones never go", add("192.0.2.1", AT(6)), BOOK_REFUSED_FULL);
+	CHECK_EQ("SP-6: the worst goes whatever its source", add("192.0.2.1", AT(6)), BOOK_ADDED);
+	CHECK_EQ("it did", last_removed, "198.51.100.1 capacity");
+	config.keeps_configured = true;
+	address_book_reconfigure(book, &config);
+	kept.address = at("192.0.2.1").address;
+	(void)address_book_put(book, &kept, BOOK_PUT_SOURCE, AT(6), NULL);
+	CHECK_EQ("V37: connected and configured ones never go", add("192.0.2.2", AT(7)), BOOK_REFUSED_FULL);
+	config.keeps_configured = false;
 
 	config.capacity = 10000;
 	config.group.limit = 3;
@@ -360,6 +389,7 @@ static void test_time(void)
 {
 	struct address_book_config config = config_of_tests();
 	config.stale_ms = AT(86400);
+	config.keeps_configured = true;
 	open_book(&config);
 	(void)add("192.0.2.1", AT(1));
 	(void)add("192.0.2.2", AT(1));

@@ -29,6 +29,7 @@ static struct address_book_config config_of_trace(void)
 	config.counters = counters_dugite;
 	config.stale_ms = AT(20000);
 	config.sticky_ms = AT(100);
+	config.keeps_configured = true;
 	return config;
 }
 
