@@ -77,6 +77,7 @@ static void test_prefixes(void)
 		{"a /24 closes who is in it", "203.0.113.0/24", NULL, "a"},
 		{"two of one family, far apart, and nobody between", "203.0.113.0/24", "198.51.100.0/24", "ab"},
 		{"the wider one second", "203.0.113.0/24", "203.0.0.0/16", "ac"},
+		{"the narrower one second", "203.0.0.0/16", "203.0.0.0/24", "ac"},
 		{"both families", "203.0.113.0/24", "2001:db8:1::/48", "ad"},
 		{"all of IPv4 is not IPv6", "0.0.0.0/0", NULL, "abc"},
 		{"all of IPv6 is not IPv4", "::/0", "2001:db8:1::/48", "d"},
