@@ -98,6 +98,23 @@ static void fill_record(struct roster *roster, uint32_t peer, struct roster_peer
 	}
 }
 
+/** 5.5.16: gossip is not stored, the ban that it brought about is: while that lasts, the state is the ban's. */
+static void fill_score_ban(const struct roster *roster, struct roster_peer_info *info)
+{
+	const struct ban_table *bans = &roster->governor->bans;
+	if (info->combined_state == SCORE_STATE_BANNED || info->governor.name.id[0] == '\0')
+		return;
+	struct ban_key key = ban_key_id(bans, info->governor.name.id);
+	uint32_t index = ban_table_find(bans, &key, BAN_TIER_SCORE);
+	if (index == RECORD_NONE || ban_table_at(bans, index)->end_ms <= roster->now_ms)
+		return;
+	const struct ban_record *ban = ban_table_at(bans, index);
+	info->combined_state = SCORE_STATE_BANNED;
+	info->governor.unban_at_ms = ban->end_ms;
+	if (ban->freeze_until_ms > roster->now_ms)
+		info->governor.freeze_until_ms = ban->freeze_until_ms;
+}
+
 static void get(
 	struct roster *roster, uint32_t peer, const struct peer_name *name, struct roster_peer_info *info)
 {
@@ -125,9 +142,11 @@ static void get(
 			info->governor.ban.tier != BAN_TIER_ADDRESS)
 			info->state.status = PEER_STATUS_BANNED;
 		fill_unknown(roster, facts, info);
+		fill_score_ban(roster, info);
 		return;
 	}
 	fill_values(roster, peer, info);
+	fill_score_ban(roster, info);
 	char text[PREFIX_TEXT_MAX];
 	snprintf(info->cursor, sizeof(info->cursor), "%s",
 		info->id[0] != '\0' ? info->id

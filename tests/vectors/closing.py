@@ -92,3 +92,18 @@ def reasons(expect):
     simulation.ask(4, "conn.dial", ip="8.8.8.8", port=1)
     why = simulation.ask(5, "conn.close", ip="8.8.8.8", port=1, by="client", how="rst")["why"]
     expect.same("a dial that failed", [event.get("reason") for event in simulation.seen("conn.failed")], [why])
+
+
+@vector("5.5.16: a ban by the sum with gossip is one after a restart")
+def gossip(expect):
+    simulation = expect.simulation("lighthouse", "ignore_negative=0", ticks=False)
+    opened(simulation, 0, "9.9.9.9", "A")
+    for action in ("low",) * 4 + ("mid",):
+        simulation.ask(0, "peer.report", id="A", action=action, reason="vector")
+    simulation.ask(0, "peer.gossip", id="A", score=-8000)
+    before = simulation.ask(1, "peer.get", id="A")["score"]
+    expect.same("banned before it", before["state"], "banned")
+    simulation.ask(2, "sim.restart")
+    after = simulation.ask(2, "peer.get", id="A")["score"]
+    for what in ("state", "freeze_until", "unban_at"):
+        expect.same(what, after[what], before[what])
