@@ -133,9 +133,10 @@ def faults(suite):
                         [str(exchange.why) for exchange in running if exchange.why] or f"{took:.1f} s, {seen}")
             if "duplicated" not in fault:  # of copies a kernel discards many blocks, with and without a proxy
                 sack += weir.kernel_counts("node") - kernel
-        # A kernel also discards a block that acknowledgements overtook on a line that reorders; of wrong numbers it would discard all.
+        # A kernel also discards a block that acknowledgements overtook, many on a line that reorders and a machine that stalls; of wrong
+        # numbers it would discard all, thousands, and begin no repair by them.
         suite.check("the node repaired losses by the clients' SACK blocks, and found them to be about its own numbers",
-                    sack["TCPSackRecovery"] > 0 and sack["TCPSACKDiscard"] * 10 < sack["TCPSackRecovery"],
+                    sack["TCPSackRecovery"] >= 20 and sack["TCPSACKDiscard"] < 5 * sack["TCPSackRecovery"],
                     f"{sack['TCPSackRecovery']} repaired, {sack['TCPSACKDiscard']} blocks discarded")
         weir.start_line("--loss", 0.15, "--seed", 7)
         many = [threading.Thread(target=lambda at=at: results.__setitem__(at, echoes(weir, FAMILIES[at % 2], 20_000, patience_s=60)))
