@@ -60,6 +60,9 @@ static void test_host(void)
 	(void)roster_world_open("2001:db8:1::1", 1, true, "d", 0);
 	(void)roster_world_open("2001:db8:1::2", 1, true, "e", 0);
 	roster_world_close(gone, CLOSED_BY_CLIENT, CLOSED_HOW_FIN, 1);
+	struct address at = roster_world_address("203.0.113.1");
+	CHECK_EQ("who left is not behind its host",
+		roster_peer_at(roster_world.roster, roster_peer_find_host(roster_world.roster, &at))->behind, 2u);
 	ban("203.0.113.1/32", 10);
 	CHECK_TRUE("whoever is bound there closes", is_closing("#a", 10) && is_closing("#b", 10));
 	CHECK_FALSE("nobody else", is_closing("#c", 10) || is_closing("#d", 10) || is_closing("#e", 10));
