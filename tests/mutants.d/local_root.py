@@ -3,7 +3,6 @@
 NODE, TOLD, CHURN, POOL = "control/roster_node.c", "control/roster_told.c", "control/roster_churn.c", "control/roster_pool.c"
 MUTANTS = [
     ("local root: by its category", NODE, "roster_category(roster, peer) == PEER_CATEGORY_LOCAL_ROOT;", "false;", "test_roster_target"),
-    ("local root: by its group", NODE, "return roster_root_group(roster, peer) != TARGET_NO_GROUP ||", "return", "test_roster_target"),
     ("local root: no surplus, no stall", TOLD, "roster_peer_on_duty(roster, peer) || roster_is_local_root(roster, peer),",
      "roster_peer_on_duty(roster, peer),", "test_roster_target"),
     ("local root: seen before it is mature", TOLD, "mature_ms ||\n	       roster_is_local_root(roster, peer);", "mature_ms;", "test_roster_target"),

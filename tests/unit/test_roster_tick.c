@@ -449,6 +449,10 @@ static void test_out_of_sync(void)
 		roster_world_events_with("governor.disconnect", "\"out_of_sync\""), 1);
 	CHECK_EQ("HE-13: not the preferred one, nor an inbound one",
 		roster_world_events_with("governor.disconnect", "\"id\":\"a\""), 1);
+	for (unsigned at_s = 122; at_s < 600; at_s += 61)
+		roster_tick(roster(), ROSTER_MS(at_s));
+	CHECK_EQ("HE-13: and when only preferred ones are left, nobody",
+		roster_world_events_with("governor.disconnect", "\"out_of_sync\""), 1);
 	roster_world_end();
 }
 
