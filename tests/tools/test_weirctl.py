@@ -297,7 +297,9 @@ def _():
     good("ban", "add", "id:16Uiu2HAm", "--reason", "spam")
     equal([(ban["scope"], ban["key"]) for ban in answer("ban", "list", "id:16Uiu2HAm")["bans"]], [("peer", "16Uiu2HAm")], "list")
     equal(good("ban", "export").count("# 1 bans of peer ids"), 1, "export says that it has no address")
+    equal([peer["status"] for peer in answer("peers", "list")["peers"]], ["banned"], "a banned id is listed, seen or not")
     good("ban", "del", "id:16Uiu2HAm")
+    rpc("peer.remove", id="16Uiu2HAm")
 
 
 @case("what is allowlisted or our own is banned only by force")
