@@ -69,7 +69,7 @@ static void candidate_fill(struct roster *roster, uint32_t peer, struct eviction
 	*candidate = (struct eviction_candidate){.id = number_of(roster, record),
 		.inbound = record->state.n_in != 0,
 		.trusted = tags.trusted,
-		.is_protected = tags.is_protected,
+		.is_protected = roster_peer_protected(roster, peer), /* the lists too, as at admission (5.3 E) */
 		.duty = duty,
 		.pinned = pinned,
 		.preferred = tags.preferred,

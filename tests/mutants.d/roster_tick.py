@@ -16,6 +16,8 @@ MUTANTS = [
     ("roster: room is looked for again", PRUNE, "	roster->room_due_ms = INT64_MAX;\n	roster_room_plan(roster);", "	roster->room_due_ms = INT64_MAX;",
      "test_roster_tick"),
     ("roster: who spoke is not silent", PRUNE, "connection->inbound && connection->payload_ms < 0 &&", "", "test_roster_tick"),
+    ("roster: the allowlist is not evicted", PRUNE, ".is_protected = roster_peer_protected(roster, peer),", ".is_protected = tags.is_protected,",
+     "test_roster_tick"),
     ("roster: who is bound is not silent", PRUNE, ".silent = record->id == RECORD_NONE,", ".silent = true,", "test_roster_tick"),
     ("eviction: silence has a grace of its own", "control/eviction.c", "selection->now_ms - candidate->connected_ms >= selection->policy->silent_ms",
      "true", "test_eviction"),

@@ -257,6 +257,15 @@ static void test_room(void)
 	CHECK_TRUE("the next has its second too", is_there("30.0.0.2", 71.2));
 	governor_why(roster()->governor, &silent, ROSTER_MS(71.2), &why);
 	CHECK_EQ("LH-6: where places are short, it waits", (int)why.class, (int)SOURCE_CLASS_THROTTLED);
+	struct address allowed = roster_world_address("30.0.0.4");
+	struct prefix allow = prefix_of(&allowed, PREFIX_HOST_LENGTH);
+	CHECK_EQ("an allowlist",
+		governor_list_add(roster()->governor, GOVERNOR_LIST_ALLOW, GOVERNOR_LIST_FROM_OPERATOR, &allow,
+			"", ROSTER_MS(72), NULL),
+		0);
+	roster_world_open("30.0.0.4", 9000, true, "", 72);
+	advance(80);
+	CHECK_TRUE("5.3 E: who is on the allowlist has its place, silent or not", is_there("30.0.0.4", 80));
 	roster_world_end();
 }
 
